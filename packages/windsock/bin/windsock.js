@@ -1,6 +1,16 @@
 #!/usr/bin/env node
-// The published package has dist/; a checkout runs the source, which Node strips of its types.
 import { existsSync } from "node:fs";
+import { registerHooks } from "node:module";
 
-const built = new URL("../dist/cli/main.js", import.meta.url);
-await import(existsSync(built) ? built.href : new URL("../src/cli/main.ts", import.meta.url).href);
+const source = new URL("../src/cli/main.ts", import.meta.url);
+
+if (existsSync(source)) {
+  // A checkout of the repository: `windsock` means its sources, here and in the user's services.
+  registerHooks({
+    resolve: (specifier, context, next) =>
+      next(specifier, { ...context, conditions: [...context.conditions, "@windsock/source"] }),
+  });
+  await import(source.href);
+} else {
+  await import("../dist/cli/main.js");
+}
