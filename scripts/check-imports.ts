@@ -53,7 +53,9 @@ function layerOf(file: string): number | undefined {
 if (import.meta.main) {
   const src = new URL("../packages/windsock/src/", import.meta.url);
   const files = globSync("**/*.ts", { cwd: src });
-  const problems = files.flatMap((file) => checkImports(file, readFileSync(new URL(file, src), "utf8")));
+  const problems = files.flatMap((file) =>
+    checkImports(file, readFileSync(new URL(file, src), "utf8")),
+  );
   if (problems.length > 0) {
     console.error(problems.join("\n"));
     console.error(`The order is: ${LAYERS.join(", ")}.`);

@@ -15,7 +15,9 @@ const added =
 for (const key of Object.keys(process.env)) if (added.test(key)) delete process.env[key];
 process.env["PATH"] = (process.env["PATH"] ?? "")
   .split(delimiter)
-  .filter((folder) => !folder.endsWith(`node_modules${sep}.bin`) && !folder.endsWith("node-gyp-bin"))
+  .filter(
+    (folder) => !folder.endsWith(`node_modules${sep}.bin`) && !folder.endsWith("node-gyp-bin"),
+  )
   .join(delimiter);
 
 await import("../apps/autobuild/src/cli.ts");

@@ -38,7 +38,10 @@ export function howToInstall(program: SystemProgram): string {
 }
 
 /** The first of the commands that an executable on `path` answers to. */
-export function find(commands: readonly string[], path = process.env["PATH"] ?? ""): string | undefined {
+export function find(
+  commands: readonly string[],
+  path = process.env["PATH"] ?? "",
+): string | undefined {
   return commands
     .flatMap((command) => path.split(delimiter).map((folder) => join(folder, command)))
     .find((file) => isExecutable(file));

@@ -59,7 +59,9 @@ function systemPrograms(): Count {
       process.env[program.variable] = path;
       count.passed += 1;
     } else {
-      console.log(`${program.title} is missing; tests that need it are skipped. ${howToInstall(program)}`);
+      console.log(
+        `${program.title} is missing; tests that need it are skipped. ${howToInstall(program)}`,
+      );
       count[process.env["CI"] === "true" ? "failed" : "skipped"] += 1;
     }
   }
@@ -69,7 +71,13 @@ function systemPrograms(): Count {
 function vitest(): Count {
   const folder = mkdtempSync(join(tmpdir(), "windsock-test-"));
   const file = join(folder, "report.json");
-  const args = ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${file}`, ...filters];
+  const args = [
+    "run",
+    "--reporter=default",
+    "--reporter=json",
+    `--outputFile.json=${file}`,
+    ...filters,
+  ];
   try {
     const ran = command("vitest", ...args);
     const report = JSON.parse(readFileSync(file, "utf8")) as {
