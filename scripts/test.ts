@@ -85,11 +85,15 @@ function vitest(): Count {
       numFailedTests: number;
       numPendingTests: number;
       numTodoTests: number;
+      testResults: { status: string; assertionResults: unknown[] }[];
     };
+    const unloaded = report.testResults.filter(
+      ({ status, assertionResults }) => status === "failed" && assertionResults.length === 0,
+    );
     return {
       passed: report.numPassedTests,
-      // A file that does not load, or an error outside of tests, fails vitest but no test.
-      failed: Math.max(report.numFailedTests, ran.failed),
+      // An error outside of tests fails vitest, but no test and no file.
+      failed: Math.max(report.numFailedTests + unloaded.length, ran.failed),
       skipped: report.numPendingTests + report.numTodoTests,
     };
   } catch (error) {
