@@ -1,0 +1,83 @@
+import { headerValues, type RawHeaders } from "./raw-headers.ts";
+import { quote, type Refusal, refuse } from "./refusal.ts";
+
+export interface HostOptions {
+  /** The address that the server is bound to, as given to `listen`. @default "localhost" */
+  readonly host: string;
+  /**
+   * Names that a request may call this server by, without a port: `"build.example"`, or
+   * `".example"` for it and all names below it. Loopback names are always among them.
+   *
+   * Empty and bound to loopback: loopback names only, since a page of any site can have its name
+   * point to 127.0.0.1 (DNS rebinding). Empty and bound to another address: any name.
+   * @default []
+   */
+  readonly allowedHosts: readonly string[] | "*";
+}
+
+/**
+ * Checks the Host field: exactly one (RFC 9112, section 3.2), well-formed, and a name of ours.
+ * Gives it back as a URL has it, in lower case and with its port unless that is the scheme's.
+ */
+export function checkHost(
+  head: { readonly rawHeaders: RawHeaders; readonly secure: boolean },
+  options: HostOptions,
+): { readonly type: "host"; readonly origin: string } | Refusal {
+  const [value, ...more] = headerValues(head.rawHeaders, "host");
+  if (value === undefined || more.length > 0) {
+    const came = value === undefined ? "none" : String(more.length + 1);
+    return refuse(400, `Expected exactly one Host header field, got ${came}: send one.`);
+  }
+  const url = hostUrl(value, head.secure);
+  if (url === undefined) {
+    const expected = "Expected the Host header field to be a name or an address, and a port";
+    return refuse(400, `${expected} ("localhost:8001"), got ${quote(value)}.`);
+  }
+  if (!isAllowed(url.hostname, options)) {
+    const name = quote(url.hostname);
+    return refuse(
+      403,
+      `Expected a Host that this server is known by, got ${name}. ` +
+        `If it is, add ${name} to the server's option \`allowedHosts\`.`,
+    );
+  }
+  return { type: "host", origin: url.origin };
+}
+
+/** Whether a host name or address can only mean this machine. */
+export function isLoopback(host: string): boolean {
+  const name = hostUrl(
+    host.includes(":") && !host.startsWith("[") ? `[${host}]` : host,
+    false,
+  )?.hostname.replace(/\.$/, "");
+  if (name === undefined) return false;
+  return (
+    name === "localhost" ||
+    name.endsWith(".localhost") ||
+    /^127\.\d+\.\d+\.\d+$/.test(name) ||
+    name === "[::1]" ||
+    /^\[::ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4}\]$/.test(name)
+  );
+}
+
+function isAllowed(hostname: string, { host, allowedHosts }: HostOptions): boolean {
+  if (allowedHosts === "*" || isLoopback(hostname)) return true;
+  if (allowedHosts.length === 0) return !isLoopback(host);
+  const name = hostname.replace(/\.$/, "");
+  return allowedHosts.some((each) => {
+    const allowed = each.toLowerCase();
+    return allowed.startsWith(".")
+      ? name === allowed.slice(1) || name.endsWith(allowed)
+      : name === allowed;
+  });
+}
+
+/** The URL parser brings addresses and case into one form; the pattern keeps out what else it takes. */
+function hostUrl(value: string, secure: boolean): URL | undefined {
+  if (!/^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/.test(value)) return undefined;
+  try {
+    return new URL(`${secure ? "https" : "http"}://${value}/`);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,22 @@
+/**
+ * The header fields of a request as they came: name, value, name, value (Node's
+ * `rawHeaders`). Only in this form can a field be seen to have come twice.
+ */
+export type RawHeaders = readonly string[];
+
+/** All values of a field, in order. `name` is given in lower case. */
+export function headerValues(headers: RawHeaders, name: string): string[] {
+  const values: string[] = [];
+  for (let at = 0; at + 1 < headers.length; at += 2) {
+    if (headers[at]?.toLowerCase() === name) values.push((headers[at + 1] ?? "").trim());
+  }
+  return values;
+}
+
+/** How many fields there are, and the bytes they took on the wire. */
+export function headersSize(headers: RawHeaders): { fields: number; bytes: number } {
+  let bytes = 0;
+  // Node hands fields over as Latin-1, a character a byte. Each carries ": " and CR LF.
+  for (const text of headers) bytes += text.length + 2;
+  return { fields: Math.floor(headers.length / 2), bytes };
+}
