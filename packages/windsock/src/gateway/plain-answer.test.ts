@@ -19,7 +19,7 @@ describe("a plain request", () => {
     (method) => {
       expect(ask("/websocket/status?x=1", { method })).toMatchObject({
         status: 426,
-        headers: { Upgrade: "websocket", Connection: "Upgrade" },
+        headers: { Upgrade: "websocket", Connection: "Upgrade, close" },
         body: `Expected a WebSocket, got a plain ${method}: open it with new WebSocket("ws://localhost:8001/websocket/status").\n`,
       });
     },

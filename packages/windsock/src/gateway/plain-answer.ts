@@ -33,7 +33,8 @@ export function answerPlain(
       return refuse(
         426,
         `Expected a WebSocket, got a plain ${head.method}: open it with new WebSocket("${address}"${protocols}).`,
-        { Upgrade: "websocket", Connection: "Upgrade" },
+        // Node keeps a connection open, asked or not, whose answer names its options without `close`.
+        { Upgrade: "websocket", Connection: "Upgrade, close" },
       );
     }
   }
