@@ -28,6 +28,9 @@ if (filters.length === 0) {
   step("Lint", () => command("oxlint"));
   step("Import direction", () => command("node", "scripts/check-imports.ts"));
   step("Types and type tests", () => command("tsc", "-b"));
+  step("Package (builds, and can be published)", () =>
+    command("pnpm", "--filter", "windsock", "build"),
+  );
 }
 step("Tests", vitest);
 
