@@ -1,0 +1,30 @@
+/**
+ * Time, as a port: polls, back-off, time-outs and grace periods ask it, so that tests can own it.
+ *
+ * `epochMs` dates things for people. `monotonicMs` measures, and never jumps when the wall clock is set.
+ */
+export interface Clock {
+  epochMs(): number;
+  monotonicMs(): number;
+  /** Runs `task` once after `delayMs`; calling the returned function before that drops it. */
+  after(delayMs: number, task: () => void): () => void;
+}
+
+/** The machine's own time. */
+export const systemClock = {
+  epochMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  after(delayMs, task) {
+    const timer = setTimeout(task, delayMs);
+    return () => clearTimeout(timer);
+  },
+} satisfies Clock;
+
+/** A duration for people: `3.4 s`, `2 min 5 s`, `1 h 2 min`. */
+export function formatDuration(durationMs: number): string {
+  const seconds = durationMs / 1000;
+  if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
+  const wholeSeconds = Math.round(seconds);
+  if (wholeSeconds < 3600) return `${Math.floor(wholeSeconds / 60)} min ${wholeSeconds % 60} s`;
+  return `${Math.floor(wholeSeconds / 3600)} h ${Math.floor((wholeSeconds % 3600) / 60)} min`;
+}

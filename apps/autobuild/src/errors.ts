@@ -1,0 +1,51 @@
+/** The codes an `AutobuildError` can carry. Programs switch on the code, people read the message. */
+export type AutobuildErrorCode =
+  | "AUTOBUILD_BAD_OPTION"
+  | "AUTOBUILD_BAD_SOURCE"
+  | "AUTOBUILD_BAD_CONFIG"
+  | "AUTOBUILD_NOTHING_TO_BUILD"
+  | "AUTOBUILD_GIT_FAILED"
+  | "AUTOBUILD_GIT_TIMEOUT"
+  | "AUTOBUILD_DATA_DIR_IN_USE"
+  | "AUTOBUILD_DATA_DIR_TOO_NEW"
+  | "AUTOBUILD_NO_SUCH_BUILD"
+  | "AUTOBUILD_BUILD_ENDED"
+  | "AUTOBUILD_QUEUE_FULL"
+  | "AUTOBUILD_STOPPED";
+
+/** Every error that AutoBuild throws on purpose. */
+export class AutobuildError extends Error {
+  override readonly name = "AutobuildError";
+  readonly code: AutobuildErrorCode;
+
+  constructor(code: AutobuildErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** The text of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The system's code of a failed call (`ENOENT`, `ENOSPC`), if there is one. */
+export function systemCodeOf(error: unknown): string | undefined {
+  if (error instanceof Error && "code" in error && typeof error.code === "string")
+    return error.code;
+  return undefined;
+}
+
+/**
+ * Shows a value inside an error message, with its type: `"0" (string)`.
+ *
+ * Bounded to 80 characters, so that a hostile file cannot flood a log through its own error.
+ */
+export function show(value: unknown): string {
+  if (value === undefined) return "nothing";
+  if (value === null) return "null";
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (typeof value === "object") return "an object";
+  const text = typeof value === "string" ? JSON.stringify(value) : String(value);
+  return `${text.length > 80 ? `${text.slice(0, 79)}…` : text} (${typeof value})`;
+}
