@@ -1,0 +1,203 @@
+import path from "node:path";
+import { BranchTracker } from "./build/branch-tracker.ts";
+import type { AutobuildEvents, Builds } from "./build/builds.ts";
+import { RepositoryWatcher, watchDefaults, type WatchOptions } from "./build/repository-watcher.ts";
+import type { Repository, RepositoryState } from "./build/repository.ts";
+import { Scheduler, schedulerDefaults, type SchedulerOptions } from "./build/scheduler.ts";
+import { systemClock, type Clock } from "./clock.ts";
+import { BuildConsole, type Console } from "./console/console.ts";
+import { AutobuildError, messageOf, show } from "./errors.ts";
+import { Emitter, type EventSource } from "./events.ts";
+import { Mirror } from "./git/mirror.ts";
+import { parseSource, type RepositorySource } from "./git/source.ts";
+import { Workspaces } from "./git/workspaces.ts";
+import { logDefaults, type LogOptions } from "./log/build-log.ts";
+import { systemTools, type Tools } from "./plan/tools.ts";
+import { ProcessRunner } from "./run/process-runner.ts";
+import type { Runner } from "./run/runner.ts";
+import { DataLock } from "./store/data-lock.ts";
+import { Store } from "./store/store.ts";
+
+/** What an AutoBuild is made with. Read once; nothing may change while it runs. */
+export interface AutobuildOptions
+  extends Partial<SchedulerOptions>, Partial<WatchOptions>, Partial<LogOptions> {
+  /** Folder for everything that AutoBuild keeps. One AutoBuild uses it at a time. Made if it is not there. */
+  readonly dataDir: string;
+  /** Paths and URLs of the repositories to build; relative paths count from the working folder. */
+  readonly repositories: readonly string[];
+  /** Names of variables that builds inherit besides the usual ones. @default [] */
+  readonly passEnv?: readonly string[];
+  /** @default the machine's own time */
+  readonly clock?: Clock;
+  /** @default children of this process */
+  readonly runner?: Runner;
+  /** @default what is on the PATH */
+  readonly tools?: Tools;
+}
+
+/** A build server without its pages: `server.ts` puts those on top. */
+export interface Autobuild extends EventSource<AutobuildEvents> {
+  readonly builds: Builds;
+  readonly console: Console;
+  /** Settles what an earlier AutoBuild left, then watches and builds. Call it once. */
+  start(): Promise<void>;
+  /**
+   * Ends what runs (it is queued again), lets what is queued wait for the next start, closes the store.
+   *
+   * Takes at most the 5 seconds of grace that processes get, and some. `builds` must not be used afterwards.
+   */
+  stop(): Promise<void>;
+}
+
+/**
+ * Makes a build server for some repositories. Nothing runs before `start`.
+ *
+ * Throws an `AutobuildError` for an option that is wrong, a repository that may not be built, or a data
+ * folder that another AutoBuild uses.
+ *
+ *     const autobuild = createAutobuild({ dataDir: "/var/lib/autobuild", repositories: ["."] });
+ *     autobuild.on("buildChanged", (build) => console.log(build.id, build.state));
+ *     await autobuild.start();
+ */
+export function createAutobuild(options: AutobuildOptions): Autobuild {
+  const settings = { ...schedulerDefaults, ...watchDefaults, ...logDefaults, ...options };
+  checkNumbers(settings);
+  const sources = withoutRepeats(options.repositories.map((text) => parseSource(text)));
+  const dataDir = path.resolve(options.dataDir);
+  const clock = options.clock ?? systemClock;
+
+  const lock = new DataLock(dataDir);
+  let store: Store;
+  try {
+    store = new Store(dataDir);
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+  const events = new Emitter<AutobuildEvents>((error) => {
+    process.emitWarning(`A listener of AutoBuild threw: ${messageOf(error)}`);
+  });
+  const buildConsole = new BuildConsole();
+  const mirrorFolderOf = (repositoryId: number): string =>
+    path.join(dataDir, "mirrors", `${repositoryId}.git`);
+  const scheduler = new Scheduler(
+    {
+      store,
+      console: buildConsole,
+      events,
+      clock,
+      runner: options.runner ?? new ProcessRunner({ clock }),
+      tools: options.tools ?? systemTools,
+      workspaces: new Workspaces(path.join(dataDir, "workspaces")),
+      passEnv: options.passEnv ?? [],
+      mirrorFolderOf,
+      logFolder: path.join(dataDir, "logs"),
+      logOptions: settings,
+    },
+    settings,
+  );
+
+  const repositories = new Map<number, Repository>();
+  const watchers = sources.map((source) => {
+    const { id, name, label } = store.repository(source.label, source.name);
+    repositories.set(id, { id, name, label, state: { type: "waiting" } });
+    const tracker = new BranchTracker({
+      store,
+      clock,
+      repositoryId: id,
+      queue: (build) => scheduler.queue(build),
+      handleState(state) {
+        const before = repositories.get(id);
+        const repository: Repository = { id, name, label, state };
+        repositories.set(id, repository);
+        if (before === undefined || !saysTheSame(before.state, state))
+          events.emit("repositoryChanged", repository);
+      },
+    });
+    return new RepositoryWatcher(
+      source,
+      new Mirror(source, mirrorFolderOf(id)),
+      tracker,
+      settings,
+      clock,
+    );
+  });
+
+  let stopped: Promise<void> | undefined;
+  return {
+    builds: {
+      list: (query) => scheduler.list(query),
+      get: (id) => scheduler.get(id),
+      queued: () => scheduler.queued(),
+      running: () => scheduler.running(),
+      repositories: () => [...repositories.values()],
+      log: (id) => scheduler.log(id),
+      rebuild: (id) => scheduler.rebuild(id),
+      cancel: (id, by) => scheduler.cancel(id, by),
+    },
+    console: buildConsole,
+    on: (name, listener) => events.on(name, listener),
+    async start() {
+      await scheduler.recover();
+      scheduler.start();
+      for (const watcher of watchers) watcher.start();
+    },
+    stop() {
+      stopped ??= (async () => {
+        await Promise.all(watchers.map((watcher) => watcher.stop()));
+        await scheduler.stop();
+        store.close();
+        lock.release();
+      })();
+      return stopped;
+    },
+  };
+}
+
+function withoutRepeats(sources: readonly RepositorySource[]): RepositorySource[] {
+  return [...new Map(sources.map((source) => [source.label, source])).values()];
+}
+
+/** Whether two looks at a repository tell people the same, but for the time. */
+function saysTheSame(before: RepositoryState, after: RepositoryState): boolean {
+  switch (after.type) {
+    case "waiting":
+      return before.type === "waiting";
+    case "reachable":
+      return (
+        before.type === "reachable" &&
+        before.headBranch === after.headBranch &&
+        before.branchCount === after.branchCount
+      );
+    case "unreachable":
+      return (
+        before.type === "unreachable" &&
+        before.message === after.message &&
+        before.failures === after.failures
+      );
+  }
+}
+
+const leastValues = {
+  concurrency: 1,
+  maxQueuedBuilds: 1,
+  keptWorkspaces: 0,
+  localPollMs: 10,
+  remotePollMs: 1000,
+  maxBackoffMs: 10,
+  maxLineBytes: 64,
+  maxLogBytes: 1024,
+  highWaterBytes: 1024,
+  tailBytes: 1024,
+} as const;
+
+function checkNumbers(settings: Record<keyof typeof leastValues, number>): void {
+  for (const [name, least] of Object.entries(leastValues)) {
+    const value: unknown = settings[name as keyof typeof leastValues];
+    if (typeof value === "number" && Number.isSafeInteger(value) && value >= least) continue;
+    throw new AutobuildError(
+      "AUTOBUILD_BAD_OPTION",
+      `Expected \`${name}\` to be an integer of at least ${least}, got ${show(value)}.`,
+    );
+  }
+}

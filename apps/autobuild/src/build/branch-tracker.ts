@@ -1,0 +1,77 @@
+import type { Clock } from "../clock.ts";
+import type { Commit, Heads } from "../git/mirror.ts";
+import type { NewBuild, Store } from "../store/store.ts";
+import type { Build } from "./build.ts";
+import type { HeadsListener, WantedBuild } from "./repository-watcher.ts";
+import type { RepositoryState } from "./repository.ts";
+
+/** What a tracker works with. */
+export interface TrackerParts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly repositoryId: number;
+  /** Undefined when the queue has no room. */
+  queue(build: NewBuild): Build | undefined;
+  handleState(state: RepositoryState): void;
+}
+
+/**
+ * Decides which branches of a repository are built.
+ *
+ * At the first look: the branch that HEAD is on. Later: every branch that is new or has moved since, also
+ * while AutoBuild was off. A commit of a branch is built once, however often the branch comes back to it.
+ */
+export class BranchTracker implements HeadsListener {
+  readonly #parts: TrackerParts;
+
+  constructor(parts: TrackerParts) {
+    this.#parts = parts;
+  }
+
+  chooseBuilds({ head, branches }: Heads): WantedBuild[] {
+    const { store, repositoryId } = this.#parts;
+    const known = store.heads(repositoryId);
+    if (known.size === 0) return this.#firstBuild(head, branches);
+
+    for (const branch of known.keys())
+      if (!branches.has(branch)) store.forgetHead(repositoryId, branch);
+    const wanted: WantedBuild[] = [];
+    for (const [branch, sha] of branches) {
+      if (known.get(branch) === sha) continue;
+      if (store.hasBuilt(repositoryId, branch, sha)) store.saveHead(repositoryId, branch, sha);
+      // What HEAD is on is what people look at: it goes first.
+      else if (branch === head?.branch) wanted.unshift({ branch, sha });
+      else wanted.push({ branch, sha });
+    }
+    return wanted;
+  }
+
+  queueCommit(branch: string, commit: Commit): boolean {
+    const { store, clock, repositoryId } = this.#parts;
+    const build = this.#parts.queue({
+      repositoryId,
+      branch,
+      ...commit,
+      cause: "commit",
+      causeBuildId: null,
+      queuedMs: clock.epochMs(),
+    });
+    // A branch counts as seen once its build is in the queue, so that a full queue or a crash loses none.
+    if (build !== undefined) store.saveHead(repositoryId, branch, commit.sha);
+    return build !== undefined;
+  }
+
+  handleState(state: RepositoryState): void {
+    this.#parts.handleState(state);
+  }
+
+  #firstBuild(head: Heads["head"], branches: ReadonlyMap<string, string>): WantedBuild[] {
+    const { store, repositoryId } = this.#parts;
+    if (head === undefined) return [];
+    store.transaction(() => {
+      for (const [branch, sha] of branches)
+        if (branch !== head.branch) store.saveHead(repositoryId, branch, sha);
+    });
+    return store.hasBuilt(repositoryId, head.branch, head.sha) ? [] : [head];
+  }
+}

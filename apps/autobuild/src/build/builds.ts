@@ -1,0 +1,47 @@
+import type { LogReader } from "../log/log-reader.ts";
+import type { BuildQuery } from "../store/store.ts";
+import type { Build } from "./build.ts";
+import type { Repository } from "./repository.ts";
+
+/**
+ * The builds, as services and pages use them. Reading is synchronous and cheap; snapshots are plain JSON.
+ *
+ * Each change is in the store before its event goes out, so that whoever reads upon an event sees it.
+ */
+export interface Builds {
+  /** Newest first; 50 unless the query says otherwise. */
+  list(query?: BuildQuery): readonly Build[];
+  get(id: number): Build | undefined;
+  /** In the order in which they will start. */
+  queued(): readonly Build[];
+  /** In the order in which they started. */
+  running(): readonly Build[];
+  repositories(): readonly Repository[];
+  /** A build's log, growing while it runs; undefined for a build that never started. */
+  log(id: number): LogReader | undefined;
+  /**
+   * Queues the same commit of the same branch once more, as a new build.
+   *
+   * Throws `AUTOBUILD_NO_SUCH_BUILD`, `AUTOBUILD_QUEUE_FULL` or `AUTOBUILD_STOPPED`.
+   */
+  rebuild(id: number): Build;
+  /**
+   * Cancels a queued or a running build. Resolves when no process of it is left.
+   *
+   * `by` ends the reason, as in "cancelled by Ann". Rejects with `AUTOBUILD_NO_SUCH_BUILD` or `AUTOBUILD_BUILD_ENDED`.
+   */
+  cancel(id: number, by?: string): Promise<Build>;
+}
+
+/** What AutoBuild tells while it runs. */
+export interface AutobuildEvents {
+  [name: string]: unknown;
+  /** A build was queued, started, ended, or a step of it began or ended. */
+  buildChanged: Build;
+  /** The outcome of a look at a repository was another than the time before. */
+  repositoryChanged: Repository;
+  /** A build's log, and so the console, has new lines. */
+  logAdvanced: { readonly buildId: number };
+  /** Something went wrong that belongs to no build; AutoBuild goes on. */
+  problem: { readonly message: string; readonly error: unknown };
+}

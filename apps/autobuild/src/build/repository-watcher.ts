@@ -1,0 +1,174 @@
+import type { Clock } from "../clock.ts";
+import { messageOf } from "../errors.ts";
+import type { Commit, Heads, Mirror } from "../git/mirror.ts";
+import { watchRefs } from "../git/ref-watch.ts";
+import type { RepositorySource } from "../git/source.ts";
+import type { RepositoryState } from "./repository.ts";
+
+/** A branch that should be built at a commit. */
+export interface WantedBuild {
+  readonly branch: string;
+  readonly sha: string;
+}
+
+/** Who decides what a look at a repository leads to. */
+export interface HeadsListener {
+  /** Chooses among the branches. Called after each fetch, when the commits are in the mirror. */
+  chooseBuilds(heads: Heads): readonly WantedBuild[];
+  /** Queues one of them. False when there is no room: the watcher then brings it again at the next look. */
+  queueCommit(branch: string, commit: Commit): boolean;
+  handleState(state: RepositoryState): void;
+}
+
+/** How often a watcher looks. */
+export interface WatchOptions {
+  /** @default 2_000 */
+  readonly localPollMs: number;
+  /** Varied by a fifth to either side, so that many servers do not ask at once. @default 30_000 */
+  readonly remotePollMs: number;
+  /** The longest wait after repeated failures; it doubles up to here. @default 300_000 */
+  readonly maxBackoffMs: number;
+}
+
+export const watchDefaults: WatchOptions = {
+  localPollMs: 2000,
+  remotePollMs: 30_000,
+  maxBackoffMs: 300_000,
+};
+
+const coalesceMs = 50;
+
+/**
+ * Looks at one repository again and again, and brings what is new.
+ *
+ * One look at a time. A look that fails changes the repository's state and is repeated later and later; it
+ * is never an exception for somebody else.
+ */
+export class RepositoryWatcher {
+  readonly #source: RepositorySource;
+  readonly #mirror: Mirror;
+  readonly #listener: HeadsListener;
+  readonly #options: WatchOptions;
+  readonly #clock: Clock;
+  readonly #stopping = new AbortController();
+  #look: Promise<void> | undefined;
+  #lookAgain = false;
+  #isOpen = false;
+  /** The heads of the last look whose every build was queued. */
+  #handled: string | undefined;
+  #failures = 0;
+  #cancelTimer = (): void => {};
+  #endWatch: (() => void) | undefined;
+
+  constructor(
+    source: RepositorySource,
+    mirror: Mirror,
+    listener: HeadsListener,
+    options: WatchOptions,
+    clock: Clock,
+  ) {
+    this.#source = source;
+    this.#mirror = mirror;
+    this.#listener = listener;
+    this.#options = options;
+    this.#clock = clock;
+  }
+
+  /** Looks at once, and then from time to time. */
+  start(): void {
+    this.#startLook();
+  }
+
+  /** Looks soon. Calls in quick succession make one look. */
+  wake(): void {
+    if (this.#look === undefined) this.#schedule(coalesceMs);
+    else this.#lookAgain = true;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#cancelTimer();
+    this.#endWatch?.();
+    await this.#look;
+    this.#endWatch?.();
+  }
+
+  #startLook(): void {
+    this.#look = this.#lookOnce().then((waitMs) => {
+      this.#look = undefined;
+      this.#schedule(this.#lookAgain ? coalesceMs : waitMs);
+      this.#lookAgain = false;
+    });
+  }
+
+  #schedule(waitMs: number): void {
+    this.#cancelTimer();
+    if (this.#stopping.signal.aborted) return;
+    this.#cancelTimer = this.#clock.after(waitMs, () => this.#startLook());
+  }
+
+  /** Returns how long to wait before the next look. */
+  async #lookOnce(): Promise<number> {
+    const { signal } = this.#stopping;
+    try {
+      const heads = await this.#bringNews(signal);
+      this.#failures = 0;
+      this.#listener.handleState({
+        type: "reachable",
+        checkedMs: this.#clock.epochMs(),
+        headBranch: heads.head?.branch ?? null,
+        branchCount: heads.branches.size,
+      });
+      return this.#pollMs();
+    } catch (error) {
+      if (signal.aborted) return 0;
+      this.#failures++;
+      const waitMs = Math.min(
+        this.#pollMs() * 2 ** Math.min(this.#failures, 16),
+        this.#options.maxBackoffMs,
+      );
+      this.#listener.handleState({
+        type: "unreachable",
+        message: messageOf(error),
+        failures: this.#failures,
+        nextTryMs: this.#clock.epochMs() + waitMs,
+      });
+      return waitMs;
+    }
+  }
+
+  async #bringNews(signal: AbortSignal): Promise<Heads> {
+    if (!this.#isOpen) {
+      await this.#mirror.open(signal);
+      this.#isOpen = true;
+    }
+    const remote = await this.#mirror.remoteHeads(signal);
+    await this.#watch(signal);
+    const seen = JSON.stringify([remote.head, ...remote.branches]);
+    if (seen === this.#handled || remote.head === undefined) return remote;
+
+    await this.#mirror.fetch(remote, signal);
+    // A branch may have moved between the two; what is in the mirror can be built.
+    const branches = await this.#mirror.heads(signal);
+    const { branch, sha } = remote.head;
+    const heads: Heads = { branches, head: { branch, sha: branches.get(branch) ?? sha } };
+    let hasRoom = true;
+    for (const wanted of this.#listener.chooseBuilds(heads)) {
+      const commit = await this.#mirror.commit(wanted.sha, signal);
+      hasRoom &&= this.#listener.queueCommit(wanted.branch, commit);
+    }
+    this.#handled = hasRoom ? seen : undefined;
+    return heads;
+  }
+
+  async #watch(signal: AbortSignal): Promise<void> {
+    if (this.#source.type !== "path" || this.#endWatch !== undefined) return;
+    this.#endWatch = await watchRefs(this.#source.location, () => this.wake());
+    if (signal.aborted) this.#endWatch();
+  }
+
+  #pollMs(): number {
+    if (this.#source.type === "path") return this.#options.localPollMs;
+    return this.#options.remotePollMs * (0.8 + 0.4 * Math.random());
+  }
+}

@@ -1,0 +1,458 @@
+import { randomBytes } from "node:crypto";
+import path from "node:path";
+import type { BuildConsole } from "../console/console.ts";
+import { AutobuildError, messageOf, systemCodeOf } from "../errors.ts";
+import type { Emitter } from "../events.ts";
+import { BuildLog, type LogOptions } from "../log/build-log.ts";
+import { LogFile, type LogReader, type LogSlice } from "../log/log-reader.ts";
+import type { BuildQuery, NewBuild, Store } from "../store/store.ts";
+import {
+  executeBuild,
+  resultLine,
+  type BuildOutcome,
+  type ExecutionTools,
+  type StepListener,
+} from "./build-execution.ts";
+import { hasEnded, type Build } from "./build.ts";
+import type { AutobuildEvents } from "./builds.ts";
+
+/** Bounds of the scheduler. */
+export interface SchedulerOptions {
+  /** Builds at the same time. The console shows them one after the other all the same. @default 1 */
+  readonly concurrency: number;
+  /** A commit that comes when so many wait takes the place of an older one of its branch, or waits outside. @default 200 */
+  readonly maxQueuedBuilds: number;
+  /** Workspaces of ended builds that are kept to look into. @default 3 */
+  readonly keptWorkspaces: number;
+  /** Whether a build that AutoBuild died under is queued again, once. @default true */
+  readonly requeueLost: boolean;
+}
+
+export const schedulerDefaults: SchedulerOptions = {
+  concurrency: 1,
+  maxQueuedBuilds: 200,
+  keptWorkspaces: 3,
+  requeueLost: true,
+};
+
+/** What the scheduler works with. */
+export interface SchedulerParts extends ExecutionTools {
+  readonly store: Store;
+  readonly console: BuildConsole;
+  readonly events: Emitter<AutobuildEvents>;
+  readonly logFolder: string;
+  readonly logOptions: LogOptions;
+}
+
+/** A build that runs. Its log reads as empty until the file is open. */
+class ActiveBuild implements LogReader {
+  readonly abort = new AbortController();
+  readonly #end = Promise.withResolvers<void>();
+  log: BuildLog | undefined;
+
+  /** Resolves when nothing of the build is left and its end is in the store. */
+  get ended(): Promise<void> {
+    return this.#end.promise;
+  }
+
+  end(): void {
+    this.#end.resolve();
+  }
+
+  get length(): number {
+    return this.log?.length ?? 0;
+  }
+
+  async read(from: number, maxBytes: number): Promise<LogSlice> {
+    return this.log?.read(from, maxBytes) ?? { text: "", next: 0 };
+  }
+}
+
+const storeRetryMs = 5000;
+
+const stoppedOutcome: BuildOutcome = {
+  state: "cancelled",
+  reason: "AutoBuild was stopped; it builds this commit again at its next start",
+};
+
+/**
+ * The rules by which builds move: queue -> assign -> start -> finished, and round again.
+ *
+ * Each of the four writes the store and then tells. Nothing that a build does, and no failure of the disk,
+ * escapes as an exception: it ends in the build's state or in a `problem` event.
+ */
+export class Scheduler {
+  readonly #parts: SchedulerParts;
+  readonly #options: SchedulerOptions;
+  readonly #active = new Map<number, ActiveBuild>();
+  #phase: "new" | "running" | "stopping" = "new";
+  #cleaning: Promise<void> = Promise.resolve();
+  #cancelRetry = (): void => {};
+
+  constructor(parts: SchedulerParts, options: SchedulerOptions) {
+    this.#parts = parts;
+    this.#options = options;
+  }
+
+  /** Settles what a killed server left: its builds are lost, their processes killed, their logs completed. Call it once, first. */
+  async recover(): Promise<void> {
+    const { store, console } = this.#parts;
+    await Promise.all(store.buildsIn("running").map((build) => this.#lose(build)));
+    for (const { buildId, bytes } of store.startedLogs()) {
+      console.add(buildId);
+      console.complete(buildId, this.#endedLog(buildId, bytes));
+    }
+    this.#cleanWorkspaces();
+  }
+
+  /** Lets builds start. */
+  start(): void {
+    this.#phase = "running";
+    this.#assign();
+  }
+
+  /** Ends what runs; it is queued again for the next start. What waits stays queued. */
+  async stop(): Promise<void> {
+    this.#phase = "stopping";
+    this.#cancelRetry();
+    for (const { abort } of this.#active.values()) abort.abort(stoppedOutcome);
+    await Promise.all([...this.#active.values()].map(({ ended }) => ended));
+    await this.#cleaning;
+  }
+
+  list(query?: BuildQuery): Build[] {
+    return this.#parts.store.builds(query);
+  }
+
+  get(id: number): Build | undefined {
+    return this.#parts.store.build(id);
+  }
+
+  queued(): Build[] {
+    return this.#parts.store.buildsIn("queued");
+  }
+
+  running(): Build[] {
+    return [...this.#active.keys()].flatMap((id) => this.get(id) ?? []);
+  }
+
+  log(id: number): LogReader | undefined {
+    const active = this.#active.get(id);
+    if (active !== undefined) return active;
+    const build = this.get(id);
+    if (build === undefined || build.startedMs === null) return undefined;
+    return this.#endedLog(id, build.logBytes);
+  }
+
+  rebuild(id: number): Build {
+    const { repositoryId, branch, sha, author, subject, committedMs } = this.#expect(id);
+    if (this.#phase === "stopping")
+      throw new AutobuildError(
+        "AUTOBUILD_STOPPED",
+        "AutoBuild is stopping and takes no more builds. Start it again.",
+      );
+    const queuedMs = this.#parts.clock.epochMs();
+    const build = this.queue({
+      repositoryId,
+      branch,
+      sha,
+      author,
+      subject,
+      committedMs,
+      cause: "rebuild",
+      causeBuildId: id,
+      queuedMs,
+    });
+    if (build !== undefined) return build;
+    throw new AutobuildError(
+      "AUTOBUILD_QUEUE_FULL",
+      `Expected fewer than ${this.#options.maxQueuedBuilds} builds in the queue, and it is full. Cancel some, or try again when some have run.`,
+    );
+  }
+
+  async cancel(id: number, by = "somebody"): Promise<Build> {
+    const build = this.#expect(id);
+    if (hasEnded(build)) {
+      throw new AutobuildError(
+        "AUTOBUILD_BUILD_ENDED",
+        `Expected build ${id} to be queued or running, got one that has ${build.state}. Nothing is left to cancel.`,
+      );
+    }
+    const active = this.#active.get(id);
+    if (active === undefined)
+      return this.#cancelQueued(build, `cancelled by ${by} before it started`);
+    active.abort.abort({ state: "cancelled", reason: `cancelled by ${by}` } satisfies BuildOutcome);
+    await active.ended;
+    return this.#expect(id);
+  }
+
+  /**
+   * Puts a build into the queue. Undefined when it is full and holds nothing that a newer commit has overtaken.
+   */
+  queue(newBuild: NewBuild): Build | undefined {
+    const { store, events } = this.#parts;
+    const overtaken =
+      store.countQueued() < this.#options.maxQueuedBuilds
+        ? undefined
+        : findOvertaken([...this.queued(), newBuild]);
+    if (overtaken === undefined && store.countQueued() >= this.#options.maxQueuedBuilds)
+      return undefined;
+    if (overtaken !== undefined)
+      this.#cancelQueued(overtaken, "the queue was full, and a newer commit of its branch waits");
+    const build = store.insertBuild(newBuild);
+    events.emit("buildChanged", build);
+    this.#assign();
+    return build;
+  }
+
+  /** Starts queued builds while there is room for them. */
+  #assign(): void {
+    if (this.#phase !== "running") return;
+    for (const build of this.queued()) {
+      if (this.#active.size >= this.#options.concurrency) return;
+      this.#start(build);
+    }
+  }
+
+  #start(queued: Build): void {
+    const { store, events, clock, console } = this.#parts;
+    const cookie = randomBytes(16).toString("hex");
+    let build: Build;
+    try {
+      build = store.startBuild(queued.id, cookie, clock.epochMs());
+    } catch (error) {
+      this.#report(`Build ${queued.id} could not be started: ${messageOf(error)}`, error);
+      this.#cancelRetry();
+      this.#cancelRetry = clock.after(storeRetryMs, () => this.#assign());
+      return;
+    }
+    const active = new ActiveBuild();
+    this.#active.set(build.id, active);
+    console.add(build.id, active);
+    events.emit("buildChanged", build);
+    this.#run(build, cookie, active)
+      .catch((error: unknown) =>
+        this.#report(`Build ${build.id} could not be ended: ${messageOf(error)}`, error),
+      )
+      .finally(() => active.end());
+  }
+
+  async #run(build: Build, cookie: string, active: ActiveBuild): Promise<void> {
+    const { clock, events, logOptions } = this.#parts;
+    const startedMs = clock.monotonicMs();
+    let log: BuildLog;
+    try {
+      log = await BuildLog.open(this.#logFile(build.id), logOptions, {
+        handleAdvance: () => events.emit("logAdvanced", { buildId: build.id }),
+        handleFailure: (error) =>
+          active.abort.abort({ state: "failed", reason: logFailure(error) } satisfies BuildOutcome),
+      });
+    } catch (error) {
+      return this.#finished(
+        build,
+        { state: "failed", reason: logFailure(error) },
+        clock.monotonicMs() - startedMs,
+        0,
+      );
+    }
+    active.log = log;
+
+    let outcome: BuildOutcome;
+    try {
+      outcome = await executeBuild(
+        build,
+        cookie,
+        log,
+        active.abort.signal,
+        this.#stepListener(build.id),
+        this.#parts,
+      );
+    } catch (error) {
+      outcome = { state: "failed", reason: `AutoBuild made a mistake: ${messageOf(error)}` };
+      this.#report(`Build ${build.id} ended by a fault of AutoBuild: ${messageOf(error)}`, error);
+    }
+    await log.flush();
+    // The disk may have refused the very last lines of a build that passed.
+    if (active.abort.signal.aborted) outcome = active.abort.signal.reason as BuildOutcome;
+    const durationMs = clock.monotonicMs() - startedMs;
+    log.line(resultLine(build, outcome, durationMs));
+    await log.close();
+    await this.#finished(build, outcome, durationMs, log.length);
+  }
+
+  async #finished(
+    build: Build,
+    outcome: BuildOutcome,
+    durationMs: number,
+    logBytes: number,
+  ): Promise<void> {
+    const { store, console, events, clock } = this.#parts;
+    const ended = await this.#untilStored(() =>
+      store.endBuild(build.id, {
+        ...outcome,
+        finishedMs: clock.epochMs(),
+        durationMs: Math.round(durationMs),
+        logBytes,
+      }),
+    );
+    if (ended !== undefined && outcome === stoppedOutcome) this.#requeue(build);
+    this.#active.delete(build.id);
+    console.complete(build.id, this.#endedLog(build.id, logBytes));
+    if (ended !== undefined) events.emit("buildChanged", ended);
+    this.#cleanWorkspaces();
+    this.#assign();
+  }
+
+  #cancelQueued(build: Build, reason: string): Build {
+    const { store, events, clock } = this.#parts;
+    const cancelled = store.endBuild(build.id, {
+      state: "cancelled",
+      reason,
+      finishedMs: clock.epochMs(),
+      durationMs: null,
+      logBytes: 0,
+    });
+    events.emit("buildChanged", cancelled);
+    return cancelled;
+  }
+
+  async #lose(build: Build): Promise<void> {
+    const { store, runner, clock, logOptions } = this.#parts;
+    const cookie = store.cookieOf(build.id);
+    const killed = cookie === null ? 0 : await runner.sweep(cookie);
+    const leftovers =
+      killed === 0
+        ? ""
+        : `; ${killed === 1 ? "1 process that it left was" : `${killed} processes that it left were`} killed`;
+    const reason = `AutoBuild ended while it ran${leftovers}`;
+    let logBytes = 0;
+    try {
+      const log = await BuildLog.open(this.#logFile(build.id), logOptions, {
+        handleAdvance() {},
+        handleFailure() {},
+      });
+      log.line(`=== build ${build.id} lost: ${reason}`);
+      await log.close();
+      logBytes = log.length;
+    } catch (error) {
+      this.#report(
+        `The log of build ${build.id} could not be completed: ${messageOf(error)}`,
+        error,
+      );
+    }
+    store.endBuild(build.id, {
+      state: "lost",
+      reason,
+      finishedMs: clock.epochMs(),
+      durationMs: null,
+      logBytes,
+    });
+    // A build that takes AutoBuild down with it must not do so for ever.
+    if (this.#options.requeueLost && build.cause !== "requeue") this.#requeue(build);
+  }
+
+  #requeue({ id, repositoryId, branch, sha, author, subject, committedMs }: Build): void {
+    const { store, clock } = this.#parts;
+    store.insertBuild({
+      repositoryId,
+      branch,
+      sha,
+      author,
+      subject,
+      committedMs,
+      cause: "requeue",
+      causeBuildId: id,
+      queuedMs: clock.epochMs(),
+    });
+  }
+
+  #stepListener(buildId: number): StepListener {
+    const { store, events, clock } = this.#parts;
+    const tell = (write: () => Build): void => {
+      try {
+        events.emit("buildChanged", write());
+      } catch (error) {
+        this.#report(
+          `A step of build ${buildId} could not be written down: ${messageOf(error)}`,
+          error,
+        );
+      }
+    };
+    return {
+      handlePlan: (plan) => tell(() => store.insertSteps(buildId, plan.steps)),
+      handleStepStart: (position) =>
+        tell(() => store.startStep(buildId, position, clock.epochMs())),
+      handleStepEnd: (position, end) =>
+        tell(() =>
+          store.endStep(buildId, position, { ...end, durationMs: Math.round(end.durationMs) }),
+        ),
+    };
+  }
+
+  /** Tries until the store takes it: a full disk may have room again. Gives up when stopping; the next start finds the build lost. */
+  async #untilStored(write: () => Build): Promise<Build | undefined> {
+    for (;;) {
+      try {
+        return write();
+      } catch (error) {
+        this.#report(`The end of a build could not be written down: ${messageOf(error)}`, error);
+        if (this.#phase === "stopping") return undefined;
+      }
+      await new Promise<void>((resolve) => this.#parts.clock.after(storeRetryMs, resolve));
+    }
+  }
+
+  // One after the other, beside the builds: removing a large workspace takes seconds.
+  #cleanWorkspaces(): void {
+    const { workspaces } = this.#parts;
+    this.#cleaning = this.#cleaning
+      .then(() => workspaces.clean(this.#options.keptWorkspaces, new Set(this.#active.keys())))
+      .catch((error: unknown) =>
+        this.#report(`Old workspaces could not be removed: ${messageOf(error)}`, error),
+      );
+  }
+
+  #endedLog(buildId: number, bytes: number): LogFile {
+    return new LogFile(this.#logFile(buildId), bytes, this.#parts.logOptions.maxLineBytes);
+  }
+
+  #logFile(buildId: number): string {
+    return path.join(this.#parts.logFolder, `${buildId}.log`);
+  }
+
+  #expect(id: number): Build {
+    const build = this.get(id);
+    if (build !== undefined) return build;
+    throw new AutobuildError(
+      "AUTOBUILD_NO_SUCH_BUILD",
+      `Expected the number of a build, got ${id}, which no build has.`,
+    );
+  }
+
+  #report(message: string, error: unknown): void {
+    this.#parts.events.emit("problem", { message, error });
+  }
+}
+
+/** The oldest queued commit behind which a newer commit of the same branch waits. What people asked for is never overtaken. */
+function findOvertaken(waiting: readonly (Build | NewBuild)[]): Build | undefined {
+  return waiting.find((older, index): older is Build => {
+    if (older.cause !== "commit" || !("id" in older)) return false;
+    return waiting
+      .slice(index + 1)
+      .some(
+        (newer) =>
+          newer.cause === "commit" &&
+          newer.repositoryId === older.repositoryId &&
+          newer.branch === older.branch,
+      );
+  });
+}
+
+function logFailure(error: unknown): string {
+  const advice =
+    systemCodeOf(error) === "ENOSPC"
+      ? "Make room on the disk that holds the data folder, then rebuild."
+      : "Look at the data folder, then rebuild.";
+  return `AutoBuild could not write the build's log: ${messageOf(error)}. ${advice}`;
+}
