@@ -1,0 +1,276 @@
+import type { Clock, Timer } from "./clock.ts";
+import { Mailbox, type MailboxLimits, type MailItem } from "./mailbox.ts";
+import { RestartBudget, type RestartLimits } from "./restart-budget.ts";
+
+/**
+ * What an actor does. The actor calls one of these at a time and awaits what it returns.
+ * `start` and `handle` may throw or reject: that is a crash. The others must not.
+ */
+export interface Behaviour<Item> {
+  /** Begins an incarnation: initial state, replay of members. Called before any `handle`. */
+  start(generation: number): void | Promise<void>;
+  /** One turn. */
+  handle(item: Item): void | Promise<void>;
+  /** A crash ended the incarnation: report it and clean up. `start` or `down` follows. */
+  crashed(error: unknown, item: Item | undefined): void | Promise<void>;
+  /** The restart budget is spent: refuse what comes, for `retryAfterMs`. `items` is what the mailbox held. */
+  down(retryAfterMs: number, items: readonly Item[]): void;
+  /** The actor ended in order, with what its mailbox still held. Nothing is called after it. */
+  stopped(items: readonly Item[]): void;
+  /** The mailbox, once full, is at most half full again. */
+  ready(): void;
+}
+
+/**
+ * ```
+ *   start()                                   stop()
+ *  ──────► starting ──────► running ─────────────────► stopped
+ *             ▲ │ crash       │ crash                    ▲
+ *             │ ▼             ▼                          │
+ *          restarting ◄───────┘                          │
+ *             │ budget spent         stop()              │
+ *             └──────► down ─────────────────────────────┘
+ *                        └─ after the back-off: starting
+ * ```
+ */
+export type ActorState = "new" | "starting" | "running" | "restarting" | "down" | "stopped";
+
+export interface ActorOptions extends MailboxLimits, RestartLimits {
+  readonly clock: Clock;
+}
+
+/** After so many turns without a pause the event loop gets one: sockets and other actors must not wait. */
+const turnsPerSlice = 200;
+
+/** A mailbox and the one who empties it: one item at a time, an async turn awaited before the next. */
+export class Actor<Item extends MailItem> {
+  readonly mailbox: Mailbox<Item>;
+  readonly #behaviour: Behaviour<Item>;
+  readonly #clock: Clock;
+  readonly #budget: RestartBudget;
+  readonly #restartWindowMs: number;
+  #state: ActorState = "new";
+  #generation = 0;
+  #busy = false;
+  #scheduled = false;
+  #wasFull = false;
+  #stopAsked = false;
+  #downTimer: Timer | undefined;
+  #startedAt = 0;
+  #retryAt = 0;
+  #idleWaiters: (() => void)[] = [];
+  #roomWaiters: (() => void)[] = [];
+
+  constructor(behaviour: Behaviour<Item>, options: ActorOptions) {
+    this.#behaviour = behaviour;
+    this.#clock = options.clock;
+    this.#budget = new RestartBudget(options);
+    this.#restartWindowMs = options.restartWindowMs;
+    this.mailbox = new Mailbox<Item>(options);
+  }
+
+  get state(): ActorState {
+    return this.#state;
+  }
+
+  /** Counts incarnations, from 1. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Time until a `down` actor is tried again, in ms. */
+  get retryAfterMs(): number {
+    return Math.max(0, this.#retryAt - this.#clock.now());
+  }
+
+  /** No turn is running and none is due. */
+  get isIdle(): boolean {
+    return !this.#busy && this.mailbox.size === 0;
+  }
+
+  start(): void {
+    if (this.#state !== "new") return;
+    this.#begin();
+  }
+
+  /** Puts an item into the mailbox. False: it is full, or the actor takes none. */
+  offer(item: Item): boolean {
+    if (!this.#takes() || !this.mailbox.offer(item)) return false;
+    this.#entered();
+    return true;
+  }
+
+  /** Puts an item in even if the mailbox is full. False: the actor takes none. */
+  force(item: Item): boolean {
+    if (!this.#takes()) return false;
+    this.mailbox.force(item);
+    this.#entered();
+    return true;
+  }
+
+  /** Ends the actor once the running turn is over; what is left in the mailbox goes to `stopped`. */
+  stop(): void {
+    if (this.#state === "stopped" || this.#stopAsked) return;
+    this.#stopAsked = true;
+    if (!this.#busy) this.#finish();
+  }
+
+  /** Resolves when the mailbox is empty and no turn runs; at once if that is so, or if the actor takes nothing. */
+  idle(): Promise<void> {
+    if (this.isIdle || !this.#takes()) return Promise.resolve();
+    return new Promise((resolve) => this.#idleWaiters.push(resolve));
+  }
+
+  /** Resolves when the mailbox has room, or when the actor takes nothing any more. */
+  room(): Promise<void> {
+    if (!this.mailbox.isFull || !this.#takes()) return Promise.resolve();
+    return new Promise((resolve) => this.#roomWaiters.push(resolve));
+  }
+
+  /** Whether the mailbox crossed its bound and has not yet called `ready`. */
+  get wasFull(): boolean {
+    return this.#wasFull;
+  }
+
+  #takes(): boolean {
+    return this.#state !== "down" && this.#state !== "stopped" && !this.#stopAsked;
+  }
+
+  #entered(): void {
+    if (this.mailbox.isFull) this.#wasFull = true;
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#busy || this.#state !== "running") return;
+    this.#scheduled = true;
+    queueMicrotask(this.#run);
+  }
+
+  readonly #run = (): void => {
+    this.#scheduled = false;
+    for (let turns = 0; this.#state === "running" && !this.#busy && !this.#stopAsked; turns++) {
+      if (turns === turnsPerSlice) {
+        this.#scheduled = true;
+        setImmediate(this.#run);
+        return;
+      }
+      const item = this.mailbox.shift();
+      if (item === undefined) break;
+      if (this.#wasFull && this.mailbox.hasRoom) {
+        this.#wasFull = false;
+        this.#behaviour.ready();
+        wake(this.#roomWaiters);
+      }
+      this.#turn(item);
+    }
+    this.#settled();
+  };
+
+  #turn(item: Item): void {
+    this.#busy = true;
+    let pending: void | Promise<void>;
+    try {
+      pending = this.#behaviour.handle(item);
+    } catch (error) {
+      this.#crash(error, item);
+      return;
+    }
+    if (pending === undefined) {
+      this.#busy = false;
+      return;
+    }
+    pending.then(
+      () => {
+        this.#busy = false;
+        this.#schedule();
+        this.#settled();
+      },
+      (error: unknown) => this.#crash(error, item),
+    );
+  }
+
+  #settled(): void {
+    if (this.#busy) return;
+    if (this.#stopAsked) this.#finish();
+    if (this.#idleWaiters.length > 0 && (this.mailbox.size === 0 || !this.#takes())) {
+      wake(this.#idleWaiters);
+    }
+  }
+
+  #begin(): void {
+    this.#state = "starting";
+    this.#generation += 1;
+    this.#busy = true;
+    let pending: void | Promise<void>;
+    try {
+      pending = this.#behaviour.start(this.#generation);
+    } catch (error) {
+      this.#crash(error, undefined);
+      return;
+    }
+    if (pending === undefined) this.#started();
+    else
+      pending.then(
+        () => this.#started(),
+        (error: unknown) => this.#crash(error, undefined),
+      );
+  }
+
+  #started(): void {
+    this.#busy = false;
+    this.#state = "running";
+    this.#startedAt = this.#clock.now();
+    this.#schedule();
+    this.#settled();
+  }
+
+  #crash(error: unknown, item: Item | undefined): void {
+    if (this.#state === "running" && this.#clock.now() - this.#startedAt > this.#restartWindowMs)
+      this.#budget.recovered();
+    this.#state = "restarting";
+    this.#busy = true;
+    const cleaned = this.#behaviour.crashed(error, item);
+    if (cleaned === undefined) this.#afterCrash();
+    else void cleaned.then(() => this.#afterCrash());
+  }
+
+  #afterCrash(): void {
+    this.#busy = false;
+    if (this.#stopAsked) {
+      this.#finish();
+      return;
+    }
+    const decision = this.#budget.spend(this.#clock.now());
+    if (decision.type === "restart") {
+      // Not from within the crash: a start that fails at once must not deepen the stack.
+      queueMicrotask(() => {
+        if (this.#state === "restarting" && !this.#stopAsked) this.#begin();
+        else this.#settled();
+      });
+      return;
+    }
+    this.#state = "down";
+    this.#wasFull = false;
+    this.#retryAt = this.#clock.now() + decision.retryAfterMs;
+    this.#behaviour.down(decision.retryAfterMs, this.mailbox.drain());
+    wake(this.#roomWaiters);
+    this.#settled();
+    this.#downTimer = this.#clock.setTimeout(() => {
+      if (this.#state === "down") this.#begin();
+    }, decision.retryAfterMs);
+  }
+
+  #finish(): void {
+    if (this.#state === "stopped") return;
+    this.#state = "stopped";
+    this.#downTimer?.cancel();
+    this.#behaviour.stopped(this.mailbox.drain());
+    wake(this.#idleWaiters);
+    wake(this.#roomWaiters);
+  }
+}
+
+function wake(waiters: (() => void)[]): void {
+  for (const resolve of waiters.splice(0)) resolve();
+}
