@@ -1,0 +1,70 @@
+import { randomBytes } from "node:crypto";
+import type { HistoryLimits } from "../protocol/limits.ts";
+import { Log } from "./log.ts";
+
+/** All logs of a process together, in bytes. Beyond: the oldest entries of the log that was used least recently go. */
+export const defaultLogBudgetBytes: number = 256 * 1024 * 1024;
+
+interface Kept {
+  readonly log: Log;
+  readonly ageMs: number;
+  /** When the actor let go of it; undefined while one writes to it. */
+  releasedAt: number | undefined;
+}
+
+/** The logs of all actors of a process: a log outlives its actor until age or budget ends it. */
+export class LogStore {
+  /** In the order of their last use. */
+  readonly #kept = new Map<string, Kept>();
+  readonly #budgetBytes: number;
+
+  constructor(budgetBytes: number = defaultLogBudgetBytes) {
+    this.#budgetBytes = budgetBytes;
+  }
+
+  /** The log of this address, as it was left, or a new one. */
+  open(address: string, limits: HistoryLimits): Log {
+    const kept = this.#kept.get(address) ?? {
+      log: new Log(randomBytes(8).toString("hex"), limits),
+      ageMs: limits.ageMs,
+      releasedAt: undefined,
+    };
+    kept.releasedAt = undefined;
+    this.#touch(address, kept);
+    return kept.log;
+  }
+
+  find(address: string): Log | undefined {
+    return this.#kept.get(address)?.log;
+  }
+
+  /** Its actor has ended. */
+  release(address: string, now: number): void {
+    const kept = this.#kept.get(address);
+    if (kept === undefined) return;
+    if (kept.log.seq === 0) this.#kept.delete(address);
+    else kept.releasedAt = now;
+  }
+
+  /** Ends what is too old and what is beyond the budget. Called every few seconds. */
+  sweep(now: number): void {
+    let bytes = 0;
+    for (const [address, kept] of this.#kept) {
+      if (kept.releasedAt !== undefined && kept.releasedAt < now - kept.ageMs)
+        this.#kept.delete(address);
+      else bytes += kept.log.bytes;
+    }
+    for (const { log } of this.#kept.values()) {
+      while (bytes > this.#budgetBytes) {
+        const before = log.bytes;
+        if (!log.evictOldest()) break;
+        bytes -= before - log.bytes;
+      }
+    }
+  }
+
+  #touch(address: string, kept: Kept): void {
+    this.#kept.delete(address);
+    this.#kept.set(address, kept);
+  }
+}

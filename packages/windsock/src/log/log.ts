@@ -1,0 +1,168 @@
+import type { HistoryLimits } from "../protocol/limits.ts";
+import type { Payload } from "../protocol/port.ts";
+
+export type LogEntry =
+  | {
+      readonly type: "message";
+      readonly seq: number;
+      readonly topic: string;
+      readonly payload: Payload;
+      readonly at: number;
+    }
+  /** The actor began anew here. */
+  | { readonly type: "restarted"; readonly seq: number; readonly at: number };
+
+export interface LogRange {
+  readonly entries: readonly Extract<LogEntry, { type: "message" }>[];
+  /** Where the next read continues. */
+  readonly next: number;
+  /** Entries of these topics in the range are no longer kept: what is left would have a hole. */
+  readonly gone: boolean;
+}
+
+/** What an entry costs beside its payload, in bytes: keeps many tiny entries within the bound too. */
+const entryOverheadBytes = 64;
+
+/**
+ * What one actor published, numbered by its `seq`, and bounded.
+ *
+ * It outlives the actor's incarnations. At each bound the oldest entries go; for each
+ * topic it remembers the last one that went, so that a gap is told only to readers who
+ * really miss something.
+ */
+export class Log {
+  /** Random, new only when a log is created anew: positions of another epoch mean nothing here. */
+  readonly epoch: string;
+  readonly #limits: HistoryLimits;
+  #entries: LogEntry[] = [];
+  #start = 0;
+  #bytes = 0;
+  #seq = 0;
+  readonly #evicted = new Map<string, number>();
+  #evictedOther = 0;
+
+  constructor(epoch: string, limits: HistoryLimits) {
+    this.epoch = epoch;
+    this.#limits = limits;
+  }
+
+  /** The number of the newest entry; 0 when there was none yet. */
+  get seq(): number {
+    return this.#seq;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get size(): number {
+    return this.#entries.length - this.#start;
+  }
+
+  append(topic: string, payload: Payload, now: number): number {
+    this.#seq += 1;
+    this.#push({ type: "message", seq: this.#seq, topic, payload, at: now }, now);
+    return this.#seq;
+  }
+
+  appendRestarted(now: number): number {
+    this.#seq += 1;
+    this.#push({ type: "restarted", seq: this.#seq, at: now }, now);
+    return this.#seq;
+  }
+
+  /** The oldest position from which a reader of this topic misses nothing. */
+  firstOf(topic: string): number {
+    return (this.#evicted.get(topic) ?? this.#evictedOther) + 1;
+  }
+
+  /** Messages of these topics in [from, until), at least one if there is any, else about `maxBytes`. */
+  read(
+    topics: readonly string[],
+    from: number,
+    until: number,
+    maxBytes: number,
+    now: number,
+  ): LogRange {
+    this.#expire(now);
+    const gone = topics.some((topic) => from < this.firstOf(topic) && until > from);
+    const entries: Extract<LogEntry, { type: "message" }>[] = [];
+    let bytes = 0;
+    let next = Math.max(from, 1);
+    for (let index = this.#indexOf(from); index < this.#entries.length; index++) {
+      const entry = this.#entries[index];
+      if (entry === undefined || entry.seq >= until) break;
+      if (entry.type === "message" && topics.includes(entry.topic)) {
+        if (entries.length > 0 && bytes + entry.payload.bytes.length > maxBytes)
+          return { entries, next: entry.seq, gone };
+        entries.push(entry);
+        bytes += entry.payload.bytes.length;
+      }
+      next = entry.seq + 1;
+    }
+    return { entries, next: Math.max(next, Math.min(until, this.#seq + 1)), gone };
+  }
+
+  /** Drops the oldest entry: the process is over its budget for logs. */
+  evictOldest(): boolean {
+    const entry = this.#entries[this.#start];
+    if (entry === undefined) return false;
+    this.#evict(entry);
+    return true;
+  }
+
+  #push(entry: LogEntry, now: number): void {
+    this.#entries.push(entry);
+    this.#bytes += costOf(entry);
+    this.#expire(now);
+    while (
+      this.size > this.#limits.messages ||
+      (this.#bytes > this.#limits.bytes && this.size > 1)
+    ) {
+      if (!this.evictOldest()) break;
+    }
+  }
+
+  #expire(now: number): void {
+    const oldest = now - this.#limits.ageMs;
+    for (
+      let entry = this.#entries[this.#start];
+      entry !== undefined && entry.at < oldest;
+      entry = this.#entries[this.#start]
+    )
+      this.#evict(entry);
+  }
+
+  #evict(entry: LogEntry): void {
+    this.#start += 1;
+    this.#bytes -= costOf(entry);
+    if (entry.type === "message") this.#remember(entry.topic, entry.seq);
+    if (this.#start > 256 && this.#start * 2 > this.#entries.length) {
+      this.#entries = this.#entries.slice(this.#start);
+      this.#start = 0;
+    }
+  }
+
+  /** Beyond 1,000 topics the oldest are remembered together: such a reader may be told of a gap that was none, never the reverse. */
+  #remember(topic: string, seq: number): void {
+    this.#evicted.delete(topic);
+    this.#evicted.set(topic, seq);
+    if (this.#evicted.size <= 1000) return;
+    for (const [oldest, last] of this.#evicted) {
+      this.#evicted.delete(oldest);
+      this.#evictedOther = Math.max(this.#evictedOther, last);
+      break;
+    }
+  }
+
+  /** Entries are consecutive numbers, so a position is found by subtraction. */
+  #indexOf(seq: number): number {
+    const first = this.#entries[this.#start];
+    if (first === undefined) return this.#entries.length;
+    return this.#start + Math.max(0, seq - first.seq);
+  }
+}
+
+function costOf(entry: LogEntry): number {
+  return entryOverheadBytes + (entry.type === "message" ? entry.payload.bytes.length : 0);
+}
