@@ -1,0 +1,243 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { OptionError } from "../errors.ts";
+import {
+  defaultHistoryLimits,
+  defaultServiceLimits,
+  type HistoryLimits,
+  type ServiceLimits,
+} from "../protocol/limits.ts";
+import type { CloseReason } from "../protocol/port.ts";
+import type { Primitive } from "./outcome.ts";
+import type { AnySchema, InputOf, OutputOf, Sendable, Unchecked } from "./schema.ts";
+import type {
+  AnyService,
+  CallDeclarations,
+  CallsOf,
+  NeedsInit,
+  ParamsOf,
+  Service,
+  ServiceDefinition,
+  TerminateReason,
+  UpgradeRequest,
+} from "./types.ts";
+
+/** A definition as the runtime calls it: the types were the author's business. */
+export interface ErasedDefinition {
+  readonly params: readonly string[];
+  readonly incoming: StandardSchemaV1 | undefined;
+  readonly calls: CallDeclarations;
+  readonly history: HistoryLimits;
+  readonly limits: ServiceLimits;
+  readonly protocols: readonly string[];
+  readonly key: StandardSchemaV1 | undefined;
+  readonly onCrash: "restart" | "keep";
+  readonly authorize: ((request: UpgradeRequest) => unknown) | undefined;
+  readonly init: ((service: unknown) => unknown) | undefined;
+  readonly handleJoin: ((client: unknown, state: unknown, service: unknown) => unknown) | undefined;
+  readonly handleClose:
+    | ((client: unknown, reason: CloseReason, state: unknown, service: unknown) => unknown)
+    | undefined;
+  readonly handleIncoming:
+    | ((client: unknown, message: unknown, state: unknown, service: unknown) => unknown)
+    | undefined;
+  readonly handleBroadcast:
+    | ((message: unknown, state: unknown, service: unknown) => unknown)
+    | undefined;
+  readonly handleInfo: ((info: unknown, state: unknown, service: unknown) => unknown) | undefined;
+  readonly handleCall: Readonly<
+    Record<string, (client: unknown, request: unknown, state: unknown, service: unknown) => unknown>
+  >;
+  readonly terminate:
+    | ((reason: TerminateReason, state: unknown, service: unknown) => unknown)
+    | undefined;
+}
+
+class DefinedService {
+  readonly kind = "service";
+  readonly definition: ErasedDefinition;
+  constructor(definition: ErasedDefinition) {
+    this.definition = definition;
+  }
+}
+
+/** Whether a value came from `defineService`, of this or another copy of the package. */
+export function isService(
+  value: unknown,
+): value is AnyService & { readonly definition: ErasedDefinition } {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "kind" in value &&
+    value.kind === "service" &&
+    "definition" in value
+  );
+}
+
+/** The definition behind a service. */
+export function definitionOf(service: AnyService): ErasedDefinition {
+  if (!isService(service)) {
+    throw new OptionError(
+      `Expected a service made with \`defineService({...})\`, got ${typeof service}.`,
+    );
+  }
+  return service.definition;
+}
+
+const callbackNames = [
+  "authorize",
+  "init",
+  "handleJoin",
+  "handleClose",
+  "handleIncoming",
+  "handleBroadcast",
+  "handleInfo",
+  "terminate",
+] as const;
+const optionNames = [
+  "incoming",
+  "outgoing",
+  "info",
+  "calls",
+  "history",
+  "limits",
+  "protocols",
+  "key",
+  "onCrash",
+  "params",
+  "handleCall",
+] as const;
+const knownNames: ReadonlySet<string> = new Set([...callbackNames, ...optionNames]);
+
+/** A service: an actor with a URL. The file's default export; `src/websocket/status.ts` is served at `/websocket/status`. */
+export function defineService<
+  State = undefined,
+  User = undefined,
+  const P extends readonly string[] = [],
+  In extends StandardSchemaV1 = never,
+  Out extends AnySchema = never,
+  Broadcast = InputOf<Out, Sendable>,
+  Info = never,
+  Calls extends CallDeclarations = {},
+  L extends Primitive = never,
+>(
+  definition: { readonly params?: P } & ServiceDefinition<
+    State,
+    User,
+    ParamsOf<P>,
+    In,
+    Out,
+    Broadcast,
+    Info,
+    Calls,
+    L
+  > &
+    NeedsInit<State>,
+): Service<{
+  incoming: InputOf<In, Unchecked>;
+  outgoing: OutputOf<Out, Sendable>;
+  broadcast: Broadcast;
+  info: Info;
+  calls: CallsOf<Calls>;
+  params: ParamsOf<P>;
+}> {
+  return new DefinedService(erase(definition as Readonly<Record<string, unknown>>));
+}
+
+function erase(given: Readonly<Record<string, unknown>>): ErasedDefinition {
+  for (const name of Object.keys(given)) {
+    if (!knownNames.has(name)) {
+      throw new OptionError(
+        `Expected the keys of a service to be among ${[...knownNames].join(", ")}, got \`${name}\`.`,
+      );
+    }
+  }
+  for (const name of callbackNames) {
+    if (given[name] !== undefined && typeof given[name] !== "function") {
+      throw new OptionError(`Expected \`${name}\` to be a function, got ${describe(given[name])}.`);
+    }
+  }
+  if (given["incoming"] !== undefined && !isSchema(given["incoming"])) {
+    throw new OptionError(
+      `Expected \`incoming\` to be a Standard Schema (of zod, valibot, arktype, ...), got ${describe(given["incoming"])}. A type alone checks nothing.`,
+    );
+  }
+  if (given["key"] !== undefined && !isSchema(given["key"])) {
+    throw new OptionError(
+      `Expected \`key\` to be a Standard Schema, got ${describe(given["key"])}.`,
+    );
+  }
+  const onCrash = given["onCrash"] ?? "restart";
+  if (onCrash !== "restart" && onCrash !== "keep")
+    throw new OptionError(
+      `Expected \`onCrash\` to be "restart" or "keep", got ${describe(onCrash)}.`,
+    );
+  const calls = (given["calls"] ?? {}) as CallDeclarations;
+  const handleCall = (given["handleCall"] ?? {}) as ErasedDefinition["handleCall"];
+  for (const name of Object.keys(calls)) {
+    if (typeof handleCall[name] !== "function") {
+      throw new OptionError(
+        `Expected a handler for each declared call, got none for \`${name}\`. Add \`handleCall: { ${name}(client, request, state, service) { return reply(...); } }\`.`,
+      );
+    }
+  }
+  for (const name of Object.keys(handleCall)) {
+    if (!Object.hasOwn(calls, name))
+      throw new OptionError(
+        `Expected every handler in \`handleCall\` to have a declaration in \`calls\`, got \`${name}\`. Add \`calls: { ${name}: {} }\`.`,
+      );
+  }
+  return Object.freeze({
+    ...(given as unknown as ErasedDefinition),
+    params: (given["params"] ?? []) as readonly string[],
+    protocols: (given["protocols"] ?? []) as readonly string[],
+    calls,
+    handleCall,
+    onCrash,
+    history: checkedLimits("history", defaultHistoryLimits, given["history"]),
+    limits: checkedLimits("limits", defaultServiceLimits, given["limits"]),
+  });
+}
+
+/** Defaults with the given values over them. Each must be a positive whole number. */
+export function checkedLimits<Limits extends object>(
+  option: string,
+  defaults: Limits,
+  given: unknown,
+): Limits {
+  const merged = { ...defaults } as Record<string, number>;
+  for (const [name, value] of Object.entries(given ?? {})) {
+    if (!Object.hasOwn(defaults, name)) {
+      throw new OptionError(
+        `Expected the keys of \`${option}\` to be among ${Object.keys(defaults).join(", ")}, got \`${name}\`.`,
+      );
+    }
+    if (value === undefined) continue;
+    if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 1) {
+      throw new OptionError(
+        `Expected \`${option}.${name}\` to be an integer of at least 1, got ${describe(value)}.`,
+      );
+    }
+    merged[name] = value;
+  }
+  return Object.freeze(merged) as unknown as Limits;
+}
+
+function isSchema(value: unknown): boolean {
+  return (
+    (typeof value === "object" || typeof value === "function") &&
+    value !== null &&
+    "~standard" in value
+  );
+}
+
+/** A value as an error message shows it: short, with its type. */
+export function describe(value: unknown): string {
+  if (value === null) return "null";
+  if (typeof value === "function") return "a function";
+  if (typeof value === "object")
+    return Array.isArray(value)
+      ? "an array"
+      : `an object with the keys ${Object.keys(value).slice(0, 5).join(", ") || "(none)"}`;
+  const text = typeof value === "string" ? JSON.stringify(value) : String(value);
+  return `${text.length > 60 ? `${text.slice(0, 60)}...` : text} (${typeof value})`;
+}

@@ -1,0 +1,106 @@
+import { EncodeError } from "../errors.ts";
+import { opcode } from "../protocol/frame.ts";
+import type { Payload, PublishedValue } from "../protocol/port.ts";
+import { describe } from "./define-service.ts";
+
+/**
+ * Turns what is sent into a payload, at the call: a later change of the value changes
+ * nothing. Equal text in a row gives the same payload object, so that a loop of
+ * `client.send(text)` shares one frame.
+ */
+export class Encoder {
+  #lastText: string | undefined;
+  #lastPayload: Payload | undefined;
+
+  encode(value: unknown): Payload {
+    if (typeof value === "string") return this.#text(value);
+    if (value instanceof Uint8Array) return { opcode: opcode.binary, bytes: Buffer.from(value) };
+    return this.#text(stringify(value));
+  }
+
+  #text(text: string): Payload {
+    if (text === this.#lastText && this.#lastPayload !== undefined) return this.#lastPayload;
+    const payload: Payload = { opcode: opcode.text, bytes: Buffer.from(text, "utf8") };
+    this.#lastText = text;
+    this.#lastPayload = payload;
+    return payload;
+  }
+}
+
+function stringify(value: unknown): string {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value);
+  } catch (error) {
+    throw new EncodeError(
+      `Expected a string, a Uint8Array or a value that JSON can hold, got ${describe(value)}: ${String(error)}.`,
+      { cause: error },
+    );
+  }
+  if (text === undefined) {
+    throw new EncodeError(
+      `Expected a string, a Uint8Array or a value that JSON can hold, got ${describe(value)}.`,
+    );
+  }
+  return text;
+}
+
+/** A value that leaves its sender: strings as they are, the rest as a structured clone. */
+export function detach(value: unknown, what: string): unknown {
+  if (typeof value !== "object" && typeof value !== "function") return value;
+  try {
+    return structuredClone(value);
+  } catch (error) {
+    throw new EncodeError(
+      `Expected ${what} to be structured-cloneable (data, no functions or class instances with behaviour), got ${describe(value)}: ${String(error)}.`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+/** The value of a broadcast that came as bytes. */
+export function decodePublished(value: PublishedValue): unknown {
+  switch (value.kind) {
+    case "binary":
+      return value.bytes;
+    case "text":
+      return decodeText(value.bytes);
+    case "json":
+      return JSON.parse(decodeText(value.bytes)) as unknown;
+  }
+}
+
+export function decodeText(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+}
+
+const secretName =
+  /pass(word|wd|phrase)?|secret|token|authorization|cookie|api[-_]?key|credential/i;
+const maxViewLength = 200;
+
+/** What a report shows of a message: bounded, and without what looks like a secret. */
+export function viewOf(value: unknown): string {
+  if (value instanceof Uint8Array) return `${value.length} bytes`;
+  let text: string;
+  if (typeof value === "string") {
+    text = value;
+  } else {
+    try {
+      text =
+        JSON.stringify(value, (name, inner: unknown) =>
+          name !== "" && secretName.test(name) ? "[redacted]" : inner,
+        ) ?? String(value);
+    } catch {
+      text = Object.prototype.toString.call(value);
+    }
+  }
+  const redacted = text.replace(
+    /("(?:[^"\\]|\\.)*"\s*:\s*)("(?:[^"\\]|\\.)*")/g,
+    (pair, name: string) => (secretName.test(name) ? `${name}"[redacted]"` : pair),
+  );
+  return redacted.length > maxViewLength
+    ? `${redacted.slice(0, maxViewLength)}... (${redacted.length} characters)`
+    : redacted;
+}

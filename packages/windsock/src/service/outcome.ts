@@ -1,0 +1,126 @@
+/** What a callback may return beside the next state itself. */
+
+declare const outcome: unique symbol;
+declare const state: unique symbol;
+declare const value: unique symbol;
+declare const kept: unique symbol;
+declare const unreachable: unique symbol;
+
+/** "The state stays." */
+export interface Kept {
+  readonly [kept]: true;
+}
+
+export interface Noreply<out State> {
+  readonly [outcome]: "noreply";
+  readonly [state]: State;
+}
+
+export interface Stop<out State> {
+  readonly [outcome]: "stop";
+  readonly [state]: State;
+}
+
+export interface Reply<out Value, out State> {
+  readonly [outcome]: "reply";
+  readonly [value]: Value;
+  readonly [state]: State;
+}
+
+/** Why a service stops itself. An `Error` counts as a crash: it is reported and the service restarts. */
+export type StopReason = "normal" | "shutdown" | Error | (string & {});
+
+type Primitive = string | number | boolean | bigint | null | undefined;
+
+/** Matches no value. It only makes literals in a returned state keep their literal types while the state's type is inferred. */
+export interface Hint<L> {
+  readonly [unreachable]: never;
+  readonly [key: string]: L | Hint<L> | readonly Hint<L>[];
+}
+
+export type Awaitable<T> = T | Promise<T>;
+
+/** What `handleJoin`, `handleClose`, `handleIncoming`, `handleBroadcast` and `handleInfo` may return. */
+export type Outcome<State, L = never> = Awaitable<
+  void | State | Noreply<State | Kept> | Stop<State | Kept> | Hint<L>
+>;
+
+/** What a handler of a call may return. */
+export type CallOutcome<Value, State> = Awaitable<Reply<Value, State | Kept> | Stop<State | Kept>>;
+
+export type { Primitive };
+
+/** The run-time form of `noreply`, `stop` and `reply`. */
+export class OutcomeValue {
+  readonly kind: "noreply" | "stop" | "reply";
+  readonly hasState: boolean;
+  readonly state: unknown;
+  readonly timeoutMs: number | undefined;
+  readonly reason: StopReason | undefined;
+  readonly value: unknown;
+  constructor(fields: {
+    kind: "noreply" | "stop" | "reply";
+    hasState: boolean;
+    state?: unknown;
+    timeoutMs?: number | undefined;
+    reason?: StopReason;
+    value?: unknown;
+  }) {
+    this.kind = fields.kind;
+    this.hasState = fields.hasState;
+    this.state = fields.state;
+    this.timeoutMs = fields.timeoutMs;
+    this.reason = fields.reason;
+    this.value = fields.value;
+  }
+}
+
+export interface OutcomeOptions {
+  /** If no message arrives within this time, `handleInfo` gets `{ type: "timeout" }`. In ms. */
+  readonly timeoutMs?: number;
+}
+
+/** Goes on with this state, or with the one there is. */
+export function noreply(): Noreply<Kept>;
+export function noreply<State>(state: State, options?: OutcomeOptions): Noreply<State>;
+export function noreply(...args: [state?: unknown, options?: OutcomeOptions]): Noreply<unknown> {
+  const [next, options] = args;
+  return new OutcomeValue({
+    kind: "noreply",
+    hasState: args.length > 0,
+    state: next,
+    timeoutMs: options?.timeoutMs,
+  }) as unknown as Noreply<unknown>;
+}
+
+/** Ends the service (or the actor of this key): `terminate` runs, its clients are closed. The next join starts it anew. */
+export function stop(reason: StopReason): Stop<Kept>;
+export function stop<State>(reason: StopReason, state: State): Stop<State>;
+export function stop(...args: [reason: StopReason, state?: unknown]): Stop<unknown> {
+  return new OutcomeValue({
+    kind: "stop",
+    hasState: args.length > 1,
+    state: args[1],
+    reason: args[0],
+  }) as unknown as Stop<unknown>;
+}
+
+/** Answers a call, and goes on with this state, or with the one there is. */
+export function reply<Value>(value: Value): Reply<Value, Kept>;
+export function reply<Value, State>(
+  value: Value,
+  state: State,
+  options?: OutcomeOptions,
+): Reply<Value, State>;
+export function reply(
+  ...args: [value: unknown, state?: unknown, options?: OutcomeOptions]
+): Reply<unknown, unknown> {
+  const [answer, next, options] = args;
+  return new OutcomeValue({
+    kind: "reply",
+    hasState: args.length > 1,
+    state: next,
+    timeoutMs: options?.timeoutMs,
+    value: answer,
+  }) as unknown as Reply<unknown, unknown>;
+}

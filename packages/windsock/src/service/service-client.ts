@@ -1,0 +1,125 @@
+import { OptionError, OverloadedError } from "../errors.ts";
+import { fitCloseReason, isSendableCloseCode } from "../protocol/close-code.ts";
+import type { RequestData } from "../protocol/port.ts";
+import { describe } from "./define-service.ts";
+import type { ServiceActor } from "./service-actor.ts";
+import type { Client, SubscribeOptions, UpgradeRequest } from "./types.ts";
+import { upgradeRequestOf } from "./upgrade-request.ts";
+
+export interface ClientData {
+  readonly mid: string;
+  readonly edge: string;
+  readonly sessionId: string;
+  readonly protocol: string;
+  readonly request: RequestData;
+  readonly user: unknown;
+  readonly params: Readonly<Record<string, string>>;
+}
+
+/**
+ * ```
+ *   joining ──► joined ──► gone
+ *      └────────────────────▲     left before its join was handled: no callback hears of it
+ * ```
+ */
+export type MembershipState = "joining" | "joined" | "gone";
+
+const crashWindowMs = 60_000;
+const maxCrashesPerWindow = 3;
+
+/** The actor's side of a membership, and what the callbacks get as `client`. */
+export class ServiceClient implements Client<unknown, unknown, Readonly<Record<string, string>>> {
+  readonly data: ClientData;
+  readonly #actor: ServiceActor;
+  #request: UpgradeRequest | undefined;
+  #crashes: number[] | undefined;
+  #topics: Set<string> | undefined;
+  membership: MembershipState = "joining";
+  joinReason: "new" | "restart" = "new";
+
+  constructor(actor: ServiceActor, data: ClientData) {
+    this.#actor = actor;
+    this.data = data;
+  }
+
+  get id(): string {
+    return this.data.mid;
+  }
+
+  get edge(): string {
+    return this.data.edge;
+  }
+
+  get sessionId(): string {
+    return this.data.sessionId;
+  }
+
+  get protocol(): string {
+    return this.data.protocol;
+  }
+
+  get user(): unknown {
+    return this.data.user;
+  }
+
+  get params(): Readonly<Record<string, string>> {
+    return this.data.params;
+  }
+
+  /** Built when it is asked for: most services never look. */
+  get request(): UpgradeRequest {
+    this.#request ??= upgradeRequestOf(this.data.request);
+    return this.#request;
+  }
+
+  send(message: unknown): void {
+    if (this.membership === "gone") return;
+    this.#actor.effect({
+      type: "send",
+      clients: [this],
+      payload: this.#actor.encoder.encode(message),
+    });
+  }
+
+  close(code: number = 1000, reason: string = ""): void {
+    if (!isSendableCloseCode(code)) {
+      throw new OptionError(
+        `Expected a close code of 1000 to 1014 (less 1004 to 1006) or 3000 to 4999, got ${describe(code)}. Use 4000 to 4999 for codes of your own.`,
+      );
+    }
+    if (this.membership === "gone") return;
+    this.#actor.effect({ type: "close", client: this, code, reason: fitCloseReason(reason) });
+  }
+
+  subscribe(topic: string, options: SubscribeOptions = {}): void {
+    const from = options.from;
+    if (from !== undefined && (!Number.isSafeInteger(from) || from < 0)) {
+      throw new OptionError(
+        `Expected \`from\` to be an integer of at least 0, got ${describe(from)}.`,
+      );
+    }
+    if (this.membership === "gone") return;
+    this.#topics ??= new Set();
+    if (!this.#topics.has(topic) && this.#topics.size >= this.#actor.limits.maxSubscriptions) {
+      throw new OverloadedError(
+        `Expected a client to follow at most ${this.#actor.limits.maxSubscriptions} topics, got one more: ${describe(topic)}. Unsubscribe first, or raise \`limits.maxSubscriptions\`.`,
+        0,
+      );
+    }
+    this.#topics.add(topic);
+    this.#actor.effect({ type: "subscribe", client: this, topic, from });
+  }
+
+  unsubscribe(topic: string): void {
+    if (this.membership === "gone") return;
+    this.#topics?.delete(topic);
+    this.#actor.effect({ type: "unsubscribe", client: this, topic });
+  }
+
+  /** Counts a crash that a message of this client caused. True: that was one too many. */
+  crashed(now: number): boolean {
+    this.#crashes = (this.#crashes ?? []).filter((at) => at > now - crashWindowMs);
+    this.#crashes.push(now);
+    return this.#crashes.length >= maxCrashesPerWindow;
+  }
+}

@@ -1,0 +1,139 @@
+import { OptionError, OverloadedError } from "../errors.ts";
+import { describe } from "./define-service.ts";
+import { detach } from "./encode.ts";
+import type { ServiceActor } from "./service-actor.ts";
+import type { ServiceClient } from "./service-client.ts";
+import { ServiceTimers } from "./service-timers.ts";
+import type { LogSource, ServiceContext } from "./types.ts";
+
+const maxTimerMs = 2 ** 31 - 1;
+
+/** What callbacks get as `service`: one for each incarnation, dead with it. */
+export class ServiceScope implements ServiceContext<
+  unknown,
+  unknown,
+  Readonly<Record<string, string>>,
+  ServiceClient
+> {
+  readonly #actor: ServiceActor;
+  readonly #abort = new AbortController();
+  readonly timers: ServiceTimers = new ServiceTimers();
+
+  constructor(actor: ServiceActor) {
+    this.#actor = actor;
+  }
+
+  get name(): string {
+    return this.#actor.name;
+  }
+
+  get key(): string {
+    return Object.values(this.#actor.params).join("/");
+  }
+
+  get address(): string {
+    return this.#actor.address;
+  }
+
+  get params(): Readonly<Record<string, string>> {
+    return this.#actor.params;
+  }
+
+  get epoch(): string {
+    return this.#actor.log.epoch;
+  }
+
+  get seq(): number {
+    return this.#actor.log.seq;
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  clients(): Iterable<ServiceClient> {
+    return this.#actor.clients();
+  }
+
+  publish(...args: [message: unknown] | [topic: string, message: unknown]): void {
+    if (this.#ended) return;
+    const [topic, message] = args.length === 1 ? ["", args[0]] : args;
+    if (typeof topic !== "string")
+      throw new OptionError(
+        `Expected \`publish(topic, message)\` to get its topic as a string, got ${describe(topic)}.`,
+      );
+    this.#actor.effect({ type: "publish", topic, payload: this.#actor.encoder.encode(message) });
+  }
+
+  sendAll(clients: Iterable<{ readonly id: string }>, message: unknown): void {
+    if (this.#ended) return;
+    const present: ServiceClient[] = [];
+    for (const { id } of clients) {
+      const client = this.#actor.member(id);
+      if (client !== undefined) present.push(client);
+    }
+    if (present.length > 0)
+      this.#actor.effect({
+        type: "send",
+        clients: present,
+        payload: this.#actor.encoder.encode(message),
+      });
+  }
+
+  info(info: unknown): void {
+    if (this.#ended) return;
+    this.#actor.effect({
+      type: "post",
+      post: this.#actor.postOf("an info", {
+        type: "info",
+        bytes: 0,
+        info: detach(info, "an info"),
+      }),
+    });
+  }
+
+  sendAfter(info: unknown, ms: number): { cancel(): void } {
+    if (!Number.isFinite(ms) || ms < 0 || ms > maxTimerMs) {
+      throw new OptionError(
+        `Expected \`sendAfter(info, ms)\` to get 0 to ${maxTimerMs} ms, got ${describe(ms)}. For later times, set another timer when this one has run.`,
+      );
+    }
+    if (this.timers.size >= this.#actor.limits.maxTimers) {
+      throw new OverloadedError(
+        `Expected at most ${this.#actor.limits.maxTimers} timers in ${this.address}, got one more. Cancel those that are no longer needed, or raise \`limits.maxTimers\`.`,
+        0,
+      );
+    }
+    const timer = this.timers.create(detach(info, "an info"), ms);
+    if (this.#ended) timer.cancel();
+    else this.#actor.effect({ type: "timer", timer });
+    return timer;
+  }
+
+  log(topic: string, source: LogSource): void {
+    this.#actor.setSource(topic, source);
+  }
+
+  advance(topic: string): void {
+    if (this.#ended) return;
+    if (!this.#actor.hasSource(topic))
+      throw new OptionError(
+        `Expected a topic that \`service.log\` has put a log under, got ${describe(topic)}.`,
+      );
+    this.#actor.effect({ type: "advance", topic });
+  }
+
+  flush(...state: [] | [state: unknown]): Promise<void> {
+    return this.#actor.flush(state);
+  }
+
+  /** The incarnation is over: what its leftovers do is dropped. */
+  end(): void {
+    this.timers.cancelAll();
+    this.#abort.abort();
+  }
+
+  get #ended(): boolean {
+    return this.#abort.signal.aborted;
+  }
+}

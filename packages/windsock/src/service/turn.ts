@@ -1,0 +1,100 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { Out, Payload } from "../protocol/port.ts";
+import type { ServiceActor } from "./service-actor.ts";
+import type { ServiceClient } from "./service-client.ts";
+import type { ServiceTimer } from "./service-timers.ts";
+
+/** What a callback does, collected until its turn commits. */
+export type Effect =
+  | { readonly type: "publish"; readonly topic: string; readonly payload: Payload }
+  | { readonly type: "send"; readonly clients: ServiceClient[]; readonly payload: Payload }
+  | {
+      readonly type: "subscribe";
+      readonly client: ServiceClient;
+      readonly topic: string;
+      readonly from: number | undefined;
+    }
+  | { readonly type: "unsubscribe"; readonly client: ServiceClient; readonly topic: string }
+  | { readonly type: "advance"; readonly topic: string }
+  | {
+      readonly type: "close";
+      readonly client: ServiceClient;
+      readonly code: number;
+      readonly reason: string;
+    }
+  | { readonly type: "timer"; readonly timer: ServiceTimer }
+  /** Something for a mailbox: of this actor, or of another. */
+  | { readonly type: "post"; readonly post: Post };
+
+/** An item on its way to a mailbox. */
+export interface Post {
+  readonly address: string;
+  readonly what: string;
+  /** False: the mailbox is full. Throws when there is nobody to take it. */
+  offer(): boolean;
+  /** Resolves when it is worth trying again. */
+  room(): Promise<void>;
+}
+
+/**
+ * One callback, from its call until it returned or its promise settled.
+ *
+ * ```
+ *            returned, settled
+ *   open ─────────────────────► committed    effects are out, the state is the next one
+ *     │
+ *     └────────────────────────► failed      effects are dropped, and so is whatever its leftovers do
+ *        threw, rejected, timed out
+ * ```
+ */
+export class Turn {
+  status: "open" | "committed" | "failed" = "open";
+  effects: Effect[] = [];
+  /** What leaves ahead of the effects: the join that the turn is about. */
+  before: readonly Out[] = [];
+  readonly actor: ServiceActor;
+  readonly generation: number;
+  /** The services that wait for this turn, first caller first. */
+  readonly via: readonly string[];
+  /** When the caller stops waiting, on the clock; undefined without one. */
+  readonly deadline: number | undefined;
+  #onFailed: Set<() => void> | undefined;
+
+  constructor(
+    actor: ServiceActor,
+    generation: number,
+    via: readonly string[],
+    deadline: number | undefined,
+  ) {
+    this.actor = actor;
+    this.generation = generation;
+    this.via = via;
+    this.deadline = deadline;
+  }
+
+  /** Hands over what has been collected so far. */
+  take(): { before: readonly Out[]; effects: Effect[] } {
+    const { before, effects } = this;
+    this.before = [];
+    this.effects = [];
+    return { before, effects };
+  }
+
+  fail(): void {
+    if (this.status !== "open") return;
+    this.status = "failed";
+    for (const effect of this.effects) if (effect.type === "timer") effect.timer.cancel();
+    this.effects = [];
+    if (this.#onFailed !== undefined) for (const run of this.#onFailed) run();
+  }
+
+  /** Runs if the turn fails; the returned function takes it back. */
+  onFailed(run: () => void): () => void {
+    this.#onFailed ??= new Set();
+    this.#onFailed.add(run);
+    return () => this.#onFailed?.delete(run);
+  }
+}
+
+/** The turn that the running code belongs to, also behind an `await`, and also long after it ended. */
+export const turnStorage: AsyncLocalStorage<Turn> = new AsyncLocalStorage<Turn>();

@@ -1,0 +1,252 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { HistoryLimits, ServiceLimits } from "../protocol/limits.ts";
+import type { CloseReason } from "../protocol/port.ts";
+import type { Awaitable, CallOutcome, Outcome, Primitive, StopReason } from "./outcome.ts";
+import type { AnySchema, InputOf, OutputOf, Sendable, TypeToken, Unchecked } from "./schema.ts";
+
+/** Why `terminate` runs. */
+export type TerminateReason =
+  /** The actor of a key was idle. */
+  | { readonly type: "normal" }
+  /** The server stops. */
+  | { readonly type: "shutdown" }
+  /** A callback threw, rejected or did not settle. A new incarnation follows. */
+  | { readonly type: "error"; readonly error: unknown }
+  /** A callback returned `stop(reason)`. */
+  | { readonly type: "stop"; readonly reason: StopReason };
+
+/** What `handleInfo` gets when `noreply(state, { timeoutMs })` ran out. */
+export interface Timeout {
+  readonly type: "timeout";
+}
+
+/** The HTTP request that opened a client's connection. */
+export interface UpgradeRequest {
+  readonly url: URL;
+  readonly headers: Headers;
+  readonly cookies: ReadonlyMap<string, string>;
+  readonly remoteAddress: string;
+}
+
+export interface SubscribeOptions {
+  /**
+   * Where to begin: a `seq` of this service's own log (0: the oldest entry kept),
+   * or an offset of a log that `service.log` put under the topic.
+   * @default the end: only what comes
+   */
+  readonly from?: number;
+}
+
+/** One membership: a client of one service. The same object in every callback, across restarts of the service. */
+export interface Client<in Out = Sendable, out User = unknown, out Params = {}> {
+  /** This membership, unique in the server. */
+  readonly id: string;
+  /** The browser, by its signed cookie: several tabs, several clients, one session. */
+  readonly sessionId: string;
+  readonly request: UpgradeRequest;
+  /** What `authorize` returned. */
+  readonly user: User;
+  /** The parts of the path in brackets: `room/[id].ts` gives `{ id }`. */
+  readonly params: Params;
+  /** The sub-protocol that was agreed on; empty without one. */
+  readonly protocol: string;
+  /** `"restart"` when `handleJoin` is replayed after a crash: a greeting was said already. */
+  readonly joinReason: "new" | "restart";
+  /** Sends text, bytes or a JSON value to this client alone, when the turn commits. */
+  readonly send: (message: Out) => void;
+  /** Closes after what was sent before. @default code 1000 */
+  readonly close: (code?: number, reason?: string) => void;
+  /** Follows a topic; with `from`, what it already holds comes first. */
+  readonly subscribe: (topic: string, options?: SubscribeOptions) => void;
+  readonly unsubscribe: (topic: string) => void;
+}
+
+/** A log that the app keeps, as bytes or messages at growing offsets: a file, a table. */
+export interface LogSource {
+  /** The offset after the last entry. */
+  readonly head: () => Awaitable<number>;
+  /**
+   * The entries at `from`, about `maxBytes` of them, and the offset behind them.
+   * Called whenever a client that follows the topic can take more, by one reader at a
+   * time for each offset. `next` equal to `from` means: nothing more yet.
+   */
+  readonly read: (from: number, maxBytes: number) => Awaitable<LogChunk>;
+}
+
+export interface LogChunk {
+  readonly messages: readonly (string | Uint8Array)[];
+  readonly next: number;
+}
+
+/** The service itself, as its callbacks see it. What they do with it happens when the turn commits. */
+export interface ServiceContext<
+  in Out = Sendable,
+  in Info = never,
+  out Params = {},
+  out C = Client<Out>,
+> {
+  /** The service's name: `status`, `room/[id]`. */
+  readonly name: string;
+  /** The key of a keyed service, its params joined by `/`; else empty. */
+  readonly key: string;
+  /** What `broadcast` and `call` find this actor by: `status`, `room/42`. */
+  readonly address: string;
+  readonly params: Params;
+  /** The clients that have joined, in the order of their joins. */
+  readonly clients: () => Iterable<C>;
+  /** Appends to the service's log: every client gets it, or every one that follows the topic. Encoded once. */
+  readonly publish: {
+    (message: Out): void;
+    (topic: string, message: Out): void;
+  };
+  /** Sends to these clients of this service, encoded once. */
+  readonly sendAll: (clients: Iterable<{ readonly id: string }>, message: Out) => void;
+  /** Posts to this actor's own `handleInfo`. */
+  readonly info: (info: Info) => void;
+  /** Posts to `handleInfo` after `ms`. Ends with the incarnation. */
+  readonly sendAfter: (info: Info, ms: number) => { cancel(): void };
+  /** Puts a log of the app's under a topic. Clients that subscribe to it are served from the source. */
+  readonly log: (topic: string, source: LogSource) => void;
+  /** Says that the log under this topic has grown. */
+  readonly advance: (topic: string) => void;
+  /** Commits what this turn has done so far, with this state if one is given. A later crash does not undo it. */
+  readonly flush: (...state: [] | [state: unknown]) => Promise<void>;
+  /** This log: positions of another epoch mean nothing. The fencing token for effects outside. */
+  readonly epoch: string;
+  /** The number of the newest published entry. */
+  readonly seq: number;
+  /** Aborted when this incarnation ends. */
+  readonly signal: AbortSignal;
+}
+
+export type ParamsOf<P extends readonly string[]> = { readonly [K in P[number]]: string };
+
+// ---------- calls: declared by name, handled by name ----------
+
+export interface CallDeclaration {
+  readonly request?: StandardSchemaV1;
+  readonly response?: AnySchema;
+}
+export type CallDeclarations = Readonly<Record<string, CallDeclaration>>;
+
+type RequestOf<D> = D extends { readonly request: infer X } ? OutputOf<X, undefined> : undefined;
+type ResponseOf<D> = D extends { readonly response: infer X } ? InputOf<X, undefined> : undefined;
+
+/** What callers see of the declared calls. */
+export type CallsOf<C> = {
+  readonly [K in keyof C]: {
+    request: C[K] extends { readonly request: infer X } ? InputOf<X, undefined> : undefined;
+    response: C[K] extends { readonly response: infer X } ? OutputOf<X, undefined> : undefined;
+  };
+};
+
+type CallHandlers<State, Cl, Ctx, C> = {
+  readonly [K in keyof C]: (
+    client: Cl | undefined,
+    request: RequestOf<C[K]>,
+    state: State,
+    service: Ctx,
+  ) => CallOutcome<ResponseOf<C[K]>, NoInfer<State>>;
+};
+
+// ---------- the definition ----------
+
+/**
+ * A service. Every callback is optional, may be async, and runs alone: the next one
+ * waits. What it sends, publishes and schedules is committed together with the state
+ * it returns; if it throws, none of it happened and the service restarts from `init`.
+ *
+ * `init` and `authorize` come before the handlers: types are inferred from top to bottom.
+ */
+export interface ServiceDefinition<
+  State,
+  User,
+  Params,
+  In,
+  Out,
+  Broadcast,
+  Info,
+  Calls,
+  L extends Primitive = never,
+  Cl = Client<InputOf<Out, Sendable>, User, Params>,
+  Ctx = ServiceContext<InputOf<Out, Sendable>, Info, Params, Cl>,
+> {
+  /** Checks every message before `handleIncoming` sees it, and types the client. What does not fit closes the client with 1007. */
+  readonly incoming?: In;
+  /** Types what may be sent: a schema or `type<T>()`. */
+  readonly outgoing?: Out;
+  /** Types `handleInfo`, `service.info` and `service.sendAfter`. */
+  readonly info?: TypeToken<Info>;
+  /** The calls that this service answers. Each needs a handler in `handleCall`. */
+  readonly calls?: Calls;
+  /** What the log keeps, in memory. */
+  readonly history?: Partial<HistoryLimits>;
+  /** Bounds of this service. */
+  readonly limits?: Partial<ServiceLimits>;
+  /** Sub-protocols that this service speaks, in order of preference. */
+  readonly protocols?: readonly string[];
+  /** Checks the params of a keyed service before an actor starts. What does not fit gets 404. */
+  readonly key?: StandardSchemaV1;
+  /** After a crash: start anew from `init`, or (`"keep"`, for a state that is never mutated) drop the turn and go on. @default "restart" */
+  readonly onCrash?: "restart" | "keep";
+  /** Runs at the upgrade, before the client joins. Its value is `client.user`; a `Response` refuses. A throw refuses with 500. */
+  readonly authorize?: (request: UpgradeRequest) => Awaitable<User | Response>;
+  /** Gives the first state of an incarnation. */
+  readonly init?: (service: Ctx) => Awaitable<State>;
+  /** A client has joined; again after a restart, with `client.joinReason` `"restart"`. A throw closes that client with 1011. */
+  readonly handleJoin?: (client: Cl, state: State, service: Ctx) => Outcome<NoInfer<State>, L>;
+  /** A client is gone. Once for each client; not when service or server end (then `terminate` runs). */
+  readonly handleClose?: (
+    client: Cl,
+    reason: CloseReason,
+    state: State,
+    service: Ctx,
+  ) => Outcome<NoInfer<State>, L>;
+  /** A client has sent a message. Absent: it is dropped. */
+  readonly handleIncoming?: (
+    client: Cl,
+    message: OutputOf<In, Unchecked>,
+    state: State,
+    service: Ctx,
+  ) => Outcome<NoInfer<State>, L>;
+  /** Somebody called `broadcast`. Absent: the message is published to every client. */
+  readonly handleBroadcast?: (
+    message: Broadcast,
+    state: State,
+    service: Ctx,
+  ) => Outcome<NoInfer<State>, L>;
+  /** A timer, an `info`, or the time-out of `noreply`. */
+  readonly handleInfo?: (
+    info: Info | Timeout,
+    state: State,
+    service: Ctx,
+  ) => Outcome<NoInfer<State>, L>;
+  /** One handler for each declared call. `client` is undefined when the server itself calls. */
+  readonly handleCall?: CallHandlers<State, Cl, Ctx, NoInfer<Calls>>;
+  /** This incarnation ends. What it sends still leaves. A throw is reported and changes nothing. */
+  readonly terminate?: (reason: TerminateReason, state: State, service: Ctx) => Awaitable<void>;
+}
+
+/** An annotated state without `init` would be undefined at first. */
+export type NeedsInit<State> = undefined extends State ? unknown : { readonly init: unknown };
+
+/** What others need to know of a service's types. */
+export interface ServiceTypes {
+  incoming: unknown;
+  outgoing: unknown;
+  broadcast: unknown;
+  info: unknown;
+  calls: {};
+  params: {};
+}
+
+declare const types: unique symbol;
+
+/** What `defineService` gives. */
+export interface Service<out T extends ServiceTypes = ServiceTypes> {
+  readonly kind: "service";
+  readonly [types]?: T;
+}
+
+export type AnyService = Service;
+export type TypesOf<S> = S extends Service<infer T> ? T : never;
