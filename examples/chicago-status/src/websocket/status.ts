@@ -1,0 +1,15 @@
+import { defineService, type Client } from "windsock";
+
+export default defineService({
+  init: () => [] as Client[],
+  handleJoin(client, clients) {
+    client.send("Hello WebSocket!");
+    return [client, ...clients];
+  },
+  handleClose(client, _reason, clients) {
+    return clients.filter((other) => other !== client);
+  },
+  handleBroadcast(message: string, clients) {
+    for (const client of clients) client.send(message);
+  },
+});

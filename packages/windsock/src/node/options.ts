@@ -1,0 +1,105 @@
+import { randomBytes } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { systemClock, type Clock } from "../actor/clock.ts";
+import { admissionOptions, type AdmissionOptions } from "../gateway/admission.ts";
+import { publishTokens } from "../gateway/publish.ts";
+import { normalizeBase } from "../gateway/routes.ts";
+import { defaultLimits, type Limits } from "../protocol/limits.ts";
+import { checkedLimits } from "../service/define-service.ts";
+import { formatReport, type Report } from "../service/report.ts";
+import type { AnyService } from "../service/types.ts";
+import { checkSessionSecret } from "./session-cookie.ts";
+
+/** Options of `createServer` and `attach`. None may change while the server runs. */
+export interface ServerOptions {
+  /** The services: a folder of files, or values by name (`{ status, "room/[id]": room }`). @default "src/websocket" */
+  readonly services?: string | Readonly<Record<string, AnyService>>;
+  /** @default 8001, or the variable `PORT`; 0: any free one */
+  readonly port?: number;
+  /** The address to listen on. Others than loopback make the server reachable from outside. @default "127.0.0.1" */
+  readonly host?: string;
+  /** The path that all URLs lie below: `/app` gives `/app/websocket/status`. @default "" */
+  readonly base?: string;
+  /** Origins of other sites whose pages may connect: `["https://example.com"]`, or `"*"`. @default [] (only the same origin) */
+  readonly origins?: readonly string[] | "*";
+  /** Names that the server may be called by in `Host`. @default [] (bound to loopback: loopback names; else any) */
+  readonly allowedHosts?: readonly string[] | "*";
+  /** Signs the session cookie: at least 32 characters; several while one is replaced. @default the variable `WINDSOCK_SECRET`, else a new one at each start */
+  readonly sessionSecret?: string | readonly string[];
+  /** Who may broadcast by `POST`: at least 16 characters; several while one is replaced. @default the variable `WINDSOCK_TOKEN`, else nobody */
+  readonly publishToken?: string | readonly string[];
+  /** Bounds, each with its answer. */
+  readonly limits?: Partial<Limits>;
+  /** Answers the requests that are not for a service: pages, an API. */
+  readonly request?: (request: IncomingMessage, response: ServerResponse) => void;
+  /** A folder of files to serve, looked at before `request`. @default none */
+  readonly publicFolder?: string;
+  /** Told of everything that went wrong and was survived. @default a line on stderr */
+  readonly onReport?: (report: Report) => void;
+  /** The time that the server lives in; tests give a virtual one. */
+  readonly clock?: Clock;
+}
+
+/** Options with their defaults, checked and frozen. */
+export interface ResolvedOptions {
+  readonly services: string | Readonly<Record<string, AnyService>>;
+  readonly port: number;
+  readonly host: string;
+  readonly base: string;
+  readonly admission: AdmissionOptions;
+  readonly sessionSecret: readonly string[];
+  readonly publishTokens: readonly string[];
+  readonly limits: Limits;
+  readonly request: ServerOptions["request"];
+  readonly publicFolder: string | undefined;
+  readonly onReport: (report: Report) => void;
+  readonly clock: Clock;
+}
+
+export const defaultPort = 8001;
+
+export function resolveOptions(given: ServerOptions): ResolvedOptions {
+  const limits = checkedLimits("limits", defaultLimits, given.limits);
+  const host = given.host ?? "127.0.0.1";
+  const onReport = given.onReport ?? ((report: Report) => console.error(formatReport(report)));
+  return Object.freeze({
+    services: given.services ?? "src/websocket",
+    port: given.port ?? portOf(process.env["PORT"]),
+    host,
+    base: normalizeBase(given.base),
+    admission: admissionOptions({
+      host,
+      ...(given.origins === undefined ? {} : { origins: given.origins }),
+      ...(given.allowedHosts === undefined ? {} : { allowedHosts: given.allowedHosts }),
+      maxConnections: limits.maxConnections,
+      maxConnectionsPerAddress: limits.maxConnectionsPerAddress,
+    }),
+    sessionSecret: checkSessionSecret(
+      given.sessionSecret ??
+        process.env["WINDSOCK_SECRET"] ??
+        randomBytes(32).toString("base64url"),
+    ),
+    publishTokens: publishTokens(given.publishToken ?? process.env["WINDSOCK_TOKEN"]),
+    limits,
+    request: given.request,
+    publicFolder: given.publicFolder,
+    onReport: guarded(onReport),
+    clock: given.clock ?? systemClock,
+  });
+}
+
+function portOf(text: string | undefined): number {
+  const port = Number(text);
+  return text !== undefined && text !== "" && Number.isInteger(port) ? port : defaultPort;
+}
+
+/** A reporter that fails must not take the server with it. */
+function guarded(report: (report: Report) => void): (report: Report) => void {
+  return (one) => {
+    try {
+      report(one);
+    } catch (error) {
+      console.error("windsock: onReport failed", error);
+    }
+  };
+}

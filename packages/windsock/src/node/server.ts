@@ -1,0 +1,394 @@
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server as HttpServer,
+  type ServerResponse,
+} from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import { settleWithin } from "../actor/clock.ts";
+import { LocalLink } from "../cluster/local-link.ts";
+import { Edge } from "../edge/edge.ts";
+import { ListenError, WindsockError } from "../errors.ts";
+import { refusalBytes, refuse } from "../gateway/refusal.ts";
+import { RouteTable } from "../gateway/route-table.ts";
+import { routeFromName, type Route } from "../gateway/routes.ts";
+import { closeCode } from "../protocol/close-code.ts";
+import type {
+  CallArgs,
+  NeedsKey,
+  RequestAt,
+  ResponseAt,
+  ServiceAt,
+  Target,
+} from "../service/registry.ts";
+import {
+  runningHosts,
+  ServiceHost,
+  type AddressBook,
+  type CallOptions,
+  type HostedService,
+  type ServiceInfo,
+} from "../service/service-host.ts";
+import type { Client, TypesOf } from "../service/types.ts";
+import { resolveOptions, type ResolvedOptions, type ServerOptions } from "./options.ts";
+import { answerRequest, sendRefusal } from "./requests.ts";
+import { loadServices } from "./service-files.ts";
+import { stopOnSignals } from "./signals.ts";
+import { staticFiles } from "./static-files.ts";
+import { Upgrades } from "./upgrade.ts";
+
+/** A server that runs. */
+export interface Server {
+  /** `http://127.0.0.1:8001`, with the port that it really has. */
+  readonly url: string;
+  readonly port: number;
+  /** As the function of the same name, for this server. */
+  readonly broadcast: <T extends Target>(
+    target: T & NeedsKey<T>,
+    message: TypesOf<ServiceAt<T>>["broadcast"],
+  ) => void;
+  readonly info: <T extends Target>(
+    target: T & NeedsKey<T>,
+    message: TypesOf<ServiceAt<T>>["info"],
+  ) => void;
+  readonly call: <T extends Target, N extends keyof TypesOf<ServiceAt<T>>["calls"] & string>(
+    target: T & NeedsKey<T>,
+    name: N,
+    ...args: CallArgs<RequestAt<T, N>>
+  ) => Promise<ResponseAt<T, N>>;
+  /** The actors that run. */
+  readonly services: () => readonly ServiceInfo[];
+  /** The clients of one service or key, in the order of their joins. */
+  readonly clients: (target: Target) => readonly Client<never>[];
+  /** The routes, specific ones first come first served. */
+  readonly routes: () => readonly Route[];
+  /**
+   * Drains and ends: no new clients, mailboxes run empty, `terminate`, clients closed with
+   * 1012. After `drainTimeoutMs` what is left is cut, and `timedOut` says so. Idempotent.
+   */
+  readonly stop: () => Promise<{ readonly timedOut: boolean }>;
+  /** Stops at SIGTERM or SIGINT and exits: 0, or 1 if the drain took too long. A second signal exits at once. Gives a function that takes it back. */
+  readonly stopOnSignals: () => () => void;
+}
+
+/**
+ * Starts a server of its own on `host` and `port`.
+ *
+ * @throws ServiceFileError, RouteError, OptionError when services or options are wrong; ListenError when the port cannot be had
+ */
+export async function createServer(options: ServerOptions = {}): Promise<Server> {
+  const resolved = resolveOptions(options);
+  const http = createHttpServer({
+    headersTimeout: resolved.limits.handshakeTimeoutMs,
+    requestTimeout: resolved.limits.handshakeTimeoutMs * 3,
+    connectionsCheckingInterval: 1000,
+    maxHeaderSize: 16 * 1024,
+    // Checked by admission, which also sees upgrades.
+    requireHostHeader: false,
+    // `Upgrade: h2c` and the like are requests as any other.
+    shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === "websocket",
+  });
+  const wired = await WiredServer.start(resolved, http, true);
+  try {
+    await listen(http, resolved);
+  } catch (error) {
+    await wired.stop();
+    throw error;
+  }
+  return wired;
+}
+
+/**
+ * Puts services on an HTTP server that exists. Requests and upgrades for paths of theirs
+ * are answered; all others go where they went before. Listening and closing stay with its owner.
+ */
+export async function attach(http: HttpServer, options: ServerOptions = {}): Promise<Server> {
+  return WiredServer.start(resolveOptions(options), http, false);
+}
+
+type Listener = (...args: unknown[]) => void;
+
+class WiredServer implements Server {
+  readonly #options: ResolvedOptions;
+  readonly #http: HttpServer;
+  readonly #ownsHttp: boolean;
+  readonly #table: RouteTable;
+  readonly #host: ServiceHost;
+  readonly #edge: Edge;
+  readonly #upgrades: Upgrades;
+  readonly #detach: () => void;
+  #stopping: Promise<{ timedOut: boolean }> | undefined;
+
+  static async start(
+    options: ResolvedOptions,
+    http: HttpServer,
+    ownsHttp: boolean,
+  ): Promise<WiredServer> {
+    const loaded = await servicesOf(options);
+    return new WiredServer(options, http, ownsHttp, loaded);
+  }
+
+  private constructor(
+    options: ResolvedOptions,
+    http: HttpServer,
+    ownsHttp: boolean,
+    loaded: readonly (HostedService & { readonly route: Route })[],
+  ) {
+    this.#options = options;
+    this.#http = http;
+    this.#ownsHttp = ownsHttp;
+    const { clock, limits, base, onReport: report } = options;
+    this.#table = new RouteTable(
+      loaded.map(({ route }) => route),
+      { base },
+    );
+    this.#host = new ServiceHost({
+      services: loaded,
+      addresses: addressBook(this.#table),
+      clock,
+      report,
+    });
+    const link = new LocalLink();
+    this.#edge = new Edge({ clock, limits, outlet: link.toActor });
+    const toActors = this.#host.connect("local", link.toEdge);
+    link.bind({
+      actor: (message) => toActors.post(message),
+      edge: (message) => this.#edge.receive(message),
+    });
+    this.#upgrades = new Upgrades({
+      routes: this.#table,
+      edge: this.#edge,
+      definitionOf: (name) => this.#host.definition(name),
+      admission: options.admission,
+      base,
+      sessionSecret: options.sessionSecret,
+      limits,
+      clock,
+      report,
+    });
+    this.#detach = this.#attach();
+    runningHosts.add(this.#host);
+    this.#host.start();
+  }
+
+  get port(): number {
+    const address = this.#http.address();
+    return typeof address === "object" && address !== null ? address.port : 0;
+  }
+
+  get url(): string {
+    const { host } = this.#options;
+    return `http://${host.includes(":") ? `[${host}]` : host}:${this.port}`;
+  }
+
+  broadcast(target: Target, message: unknown): void {
+    this.#host.broadcast(target, message);
+  }
+
+  info(target: Target, message: unknown): void {
+    this.#host.info(target, message);
+  }
+
+  call<Response>(target: Target, name: string, ...args: readonly unknown[]): Promise<Response> {
+    const [request, options] = args as [request?: unknown, options?: CallOptions];
+    return this.#host.call(target, name, request, options) as Promise<Response>;
+  }
+
+  services(): readonly ServiceInfo[] {
+    return this.#host.services();
+  }
+
+  clients(target: Target): readonly Client<never>[] {
+    return this.#host.clients(target);
+  }
+
+  routes(): readonly Route[] {
+    return this.#table.routes;
+  }
+
+  stopOnSignals(): () => void {
+    return stopOnSignals(() => this.stop());
+  }
+
+  stop(): Promise<{ timedOut: boolean }> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<{ timedOut: boolean }> {
+    const { limits, clock } = this.#options;
+    this.#upgrades.isDraining = true;
+    const closed = this.#ownsHttp ? closing(this.#http) : Promise.resolve();
+    let timedOut = false;
+    try {
+      await settleWithin(
+        this.#drain(),
+        limits.drainTimeoutMs,
+        clock,
+        () => new WindsockError("The drain took too long."),
+      );
+    } catch {
+      timedOut = true;
+    }
+    this.#host.close();
+    this.#edge.destroy({ type: "shutdown" });
+    runningHosts.delete(this.#host);
+    if (this.#ownsHttp) this.#http.closeAllConnections();
+    this.#detach();
+    await closed;
+    return { timedOut };
+  }
+
+  async #drain(): Promise<void> {
+    await this.#host.drain();
+    await this.#edge.close(closeCode.serviceRestart, "the server is restarting: come back");
+  }
+
+  // ---------- HTTP ----------
+
+  #attach(): () => void {
+    const http = this.#http;
+    // Listeners that were there before go on, for what is not ours.
+    const before = http.listeners("request") as Listener[];
+    http.removeAllListeners("request");
+    const onRequest = (request: IncomingMessage, response: ServerResponse): void =>
+      this.#onRequest(request, response, before);
+    const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void =>
+      this.#onUpgrade(request, socket, head);
+    http.on("request", onRequest);
+    http.on("upgrade", onUpgrade);
+    return () => {
+      http.off("request", onRequest);
+      http.off("upgrade", onUpgrade);
+      for (const listener of before) http.on("request", listener);
+    };
+  }
+
+  #onRequest(
+    request: IncomingMessage,
+    response: ServerResponse,
+    before: readonly Listener[],
+  ): void {
+    const options = this.#options;
+    const isOurs = answerRequest(request, response, {
+      routes: this.#table,
+      edge: this.#edge,
+      publish: {
+        ...options.admission,
+        publishTokens: options.publishTokens,
+        maxPayloadBytes: options.limits.maxPayloadBytes,
+      },
+      base: options.base,
+      isAlone: this.#ownsHttp,
+      services: () => this.services(),
+      isDraining: () => this.#upgrades.isDraining,
+    });
+    if (isOurs) return;
+    if (before.length > 0) {
+      for (const listener of before) listener.call(this.#http, request, response);
+      return;
+    }
+    this.#static(request, response, () => {
+      if (options.request === undefined) {
+        sendRefusal(
+          response,
+          refuse(404, "Expected the path of a page or a service, got one that nobody answers."),
+        );
+        return;
+      }
+      try {
+        options.request(request, response);
+      } catch (error) {
+        options.onReport({ type: "failure", where: "the request handler", error });
+        if (!response.headersSent)
+          sendRefusal(
+            response,
+            refuse(500, "Expected a page, got an error that the server has reported."),
+          );
+        else response.destroy();
+      }
+    });
+  }
+
+  readonly #static = (
+    request: IncomingMessage,
+    response: ServerResponse,
+    next: () => void,
+  ): void => {
+    this.#staticFiles ??=
+      this.#options.publicFolder === undefined
+        ? (_request, _response, otherwise) => otherwise()
+        : staticFiles(this.#options.publicFolder, { base: this.#options.base });
+    this.#staticFiles(request, response, next);
+  };
+  #staticFiles: ReturnType<typeof staticFiles> | undefined;
+
+  #onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const [pathname = "/"] = (request.url ?? "/").split(/[?#]/, 1);
+    const isOurs = pathname === this.#table.root || pathname.startsWith(`${this.#table.root}/`);
+    if (!isOurs && !this.#ownsHttp) {
+      // Another listener may know it (Vite's, a proxy's). Without one, nobody would ever answer.
+      if (this.#http.listenerCount("upgrade") === 1)
+        socket.end(
+          refusalBytes(refuse(404, "Expected the path of a service, got one that nobody answers.")),
+        );
+      return;
+    }
+    void this.#upgrades.handle(request, socket, head);
+  }
+}
+
+async function servicesOf(
+  options: ResolvedOptions,
+): Promise<(HostedService & { readonly route: Route })[]> {
+  const { services, base } = options;
+  if (typeof services === "string") {
+    const loaded = await loadServices(services, { base });
+    return loaded.map(({ route, service }) => ({ name: route.name, route, service }));
+  }
+  return Object.entries(services).map(([name, service]) => ({
+    name,
+    service,
+    route: routeFromName(name, { base }),
+  }));
+}
+
+function addressBook(table: RouteTable): AddressBook {
+  return {
+    parse(address) {
+      const match = table.parseAddress(address);
+      return match.type === "service"
+        ? { name: match.route.name, params: match.params }
+        : undefined;
+    },
+    format: (name, params) => table.addressOf(name, params),
+  };
+}
+
+function listen(http: HttpServer, { host, port }: ResolvedOptions): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    const failed = (error: NodeJS.ErrnoException): void => {
+      const why =
+        error.code === "EADDRINUSE"
+          ? `Expected port ${port} of ${host} to be free, got it taken by another program. Stop that one, or choose another port (\`--port\`, the variable PORT).`
+          : error.code === "EACCES"
+            ? `Expected leave to listen on port ${port} of ${host}, got none. Choose a port of at least 1024.`
+            : `Expected to listen on port ${port} of ${host}, got ${error.message}.`;
+      reject(new ListenError(why, { cause: error }));
+    };
+    http.once("error", failed);
+    http.listen(port, host, () => {
+      http.off("error", failed);
+      resolve(http.address() as AddressInfo);
+    });
+  });
+}
+
+function closing(http: HttpServer): Promise<void> {
+  if (!http.listening) return Promise.resolve();
+  return new Promise((resolve) => {
+    http.close(() => resolve());
+    http.closeIdleConnections();
+  });
+}

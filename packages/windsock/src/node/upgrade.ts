@@ -1,0 +1,279 @@
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { serialize } from "node:v8";
+import { WebSocketServer } from "ws";
+import { settleWithin, type Clock } from "../actor/clock.ts";
+import type { Edge } from "../edge/edge.ts";
+import { OptionError, WindsockError } from "../errors.ts";
+import { addressBlock } from "../gateway/address-block.ts";
+import { admit, type AdmissionOptions } from "../gateway/admission.ts";
+import { refusalBytes, refuse, type Refusal } from "../gateway/refusal.ts";
+import { requestHead } from "../gateway/request-head.ts";
+import type { ServiceMatch, RouteTable } from "../gateway/route-table.ts";
+import { fitCloseReason } from "../protocol/close-code.ts";
+import type { Limits } from "../protocol/limits.ts";
+import type { RequestData } from "../protocol/port.ts";
+import type { ErasedDefinition } from "../service/define-service.ts";
+import type { Report } from "../service/report.ts";
+import { check } from "../service/schema.ts";
+import { upgradeRequestOf } from "../service/upgrade-request.ts";
+import { newSessionId, readSession, sessionCookie } from "./session-cookie.ts";
+import { WsTransport } from "./ws-transport.ts";
+
+export interface UpgradeOptions {
+  readonly routes: RouteTable;
+  readonly edge: Edge;
+  readonly definitionOf: (name: string) => ErasedDefinition | undefined;
+  readonly admission: AdmissionOptions;
+  readonly base: string;
+  readonly sessionSecret: readonly string[];
+  readonly limits: Limits;
+  readonly clock: Clock;
+  readonly report: (report: Report) => void;
+}
+
+/** What the handshake needs to know of an upgrade that was let in. */
+interface Agreed {
+  readonly protocol: string | undefined;
+  readonly setCookie: string | undefined;
+}
+
+/**
+ * From an upgrade request to a membership: admission, key, `authorize`, a place in the
+ * mailbox, handshake. Each may refuse, with a sentence, before the next costs anything.
+ */
+export class Upgrades {
+  isDraining = false;
+  readonly #options: UpgradeOptions;
+  readonly #agreed = new WeakMap<IncomingMessage, Agreed>();
+  readonly #server: WebSocketServer;
+  readonly #connectionsOf = new Map<string, number>();
+  #connections = 0;
+  #pending = 0;
+
+  constructor(options: UpgradeOptions) {
+    this.#options = options;
+    const closing: object = { closeTimeout: options.limits.closeTimeoutMs };
+    this.#server = new WebSocketServer({
+      // Newer than the type declarations of `ws`.
+      ...closing,
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: options.limits.maxPayloadBytes,
+      handleProtocols: (_offered, request) => this.#agreed.get(request)?.protocol ?? false,
+    });
+    this.#server.on("headers", (headers, request) => {
+      const cookie = this.#agreed.get(request)?.setCookie;
+      if (cookie !== undefined) headers.push(`Set-Cookie: ${cookie}`);
+    });
+  }
+
+  /** Connections that are open or on their way. */
+  get connections(): number {
+    return this.#connections;
+  }
+
+  /** Takes over the socket. Never rejects. */
+  async handle(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    // Without a listener, a reset while we wait would end the process.
+    socket.on("error", ignore);
+    const address = addressBlock(request.socket.remoteAddress ?? "");
+    const refusal = await this.#admit(request, socket, head, address).catch((error: unknown) => {
+      this.#options.report({ type: "failure", where: "an upgrade", error });
+      return refuse(
+        500,
+        "Expected to open a connection, got an error that the server has reported. Try again later.",
+      );
+    });
+    if (refusal !== undefined && !socket.destroyed)
+      socket.end(refusalBytes(refusal), () => socket.destroy());
+  }
+
+  async #admit(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    address: string,
+  ): Promise<Refusal | undefined> {
+    const { routes, limits, admission, definitionOf, clock } = this.#options;
+    const decision = admit(requestHead(request), {
+      routes,
+      load: {
+        connections: this.#connections,
+        connectionsOfAddress: this.#connectionsOf.get(address) ?? 0,
+        isDraining: this.isDraining,
+      },
+      options: admission,
+      protocolsOf: (route) => definitionOf(route.name)?.protocols ?? [],
+    });
+    if (decision.type === "refuse") return decision;
+    const definition =
+      decision.endpoint === "service" ? definitionOf(decision.match.route.name) : undefined;
+    if (decision.endpoint !== "service" || definition === undefined) {
+      return refuse(
+        404,
+        `Expected a service's own URL below ${routes.root}/, got ${routes.root} itself.`,
+      );
+    }
+    if (this.#pending >= limits.maxPendingUpgrades) {
+      return refuse(
+        503,
+        `Expected at most ${limits.maxPendingUpgrades} upgrades at a time, got one more. Try again in a second.`,
+        { "Retry-After": "1" },
+      );
+    }
+    const release = this.#count(address, socket);
+    this.#pending += 1;
+    try {
+      const data: RequestData = {
+        url: decision.url.href,
+        rawHeaders: request.rawHeaders,
+        remoteAddress: request.socket.remoteAddress ?? "",
+      };
+      const admitted = await settleWithin(
+        this.#authorize(definition, decision.match, data),
+        limits.handshakeTimeoutMs,
+        clock,
+        () =>
+          new WindsockError(
+            `Expected \`authorize\` of ${decision.match.route.name} to settle within ${limits.handshakeTimeoutMs} ms (\`handshakeTimeoutMs\`), got nothing.`,
+          ),
+      );
+      if (admitted.type === "refuse") return admitted;
+      if (socket.destroyed) return undefined;
+      return await this.#join(request, socket, head, decision, data, admitted.user);
+    } finally {
+      this.#pending -= 1;
+      if (socket.destroyed) release();
+    }
+  }
+
+  /** Checks the key, then who it is. */
+  async #authorize(
+    definition: ErasedDefinition,
+    match: ServiceMatch,
+    data: RequestData,
+  ): Promise<{ type: "user"; user: unknown } | Refusal> {
+    if (definition.key !== undefined) {
+      const checked = await check(definition.key, match.params);
+      if (!checked.ok)
+        return refuse(404, `Expected a key that fits ${match.route.name}: ${checked.message}.`);
+    }
+    if (definition.authorize === undefined) return { type: "user", user: undefined };
+    const user: unknown = await definition.authorize(upgradeRequestOf(data));
+    if (user instanceof Response) return refusalOf(user);
+    const { maxUserBytes } = this.#options.limits;
+    let bytes: number;
+    try {
+      bytes = serialize(user).byteLength;
+    } catch (error) {
+      throw new OptionError(
+        `Expected what \`authorize\` of ${match.route.name} returns to be data that structured clone can copy, got ${String(error)}.`,
+        { cause: error },
+      );
+    }
+    if (bytes > maxUserBytes) {
+      throw new OptionError(
+        `Expected what \`authorize\` of ${match.route.name} returns to take at most ${maxUserBytes} bytes (\`maxUserBytes\`), got ${bytes}. Keep an id, and look the rest up.`,
+      );
+    }
+    return { type: "user", user: structuredClone(user) };
+  }
+
+  async #join(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    decision: { readonly match: ServiceMatch; readonly protocol: string | undefined },
+    data: RequestData,
+    user: unknown,
+  ): Promise<Refusal | undefined> {
+    const { edge, sessionSecret, base } = this.#options;
+    const known = readSession(request.headers.cookie, sessionSecret);
+    const sessionId = known ?? newSessionId();
+    const setCookie =
+      known === undefined
+        ? sessionCookie(sessionId, sessionSecret, { secure: isSecure(request), base })
+        : undefined;
+    const mid = randomUUID();
+    const answer = await edge.join({
+      mid,
+      address: decision.match.address,
+      sessionId,
+      protocol: decision.protocol ?? "",
+      request: data,
+      user,
+    });
+    if (answer.type === "refused") {
+      const headers =
+        answer.retryAfterMs > 0
+          ? { "Retry-After": String(Math.ceil(answer.retryAfterMs / 1000)) }
+          : {};
+      return refuse(
+        answer.status,
+        `Expected a service that takes clients: ${fitCloseReason(answer.reason)}.`,
+        headers,
+      );
+    }
+    if (socket.destroyed) {
+      edge.abandon(mid);
+      return undefined;
+    }
+    this.#agreed.set(request, { protocol: decision.protocol, setCookie });
+    let isUp = false;
+    this.#server.handleUpgrade(request, socket, head, (ws) => {
+      isUp = true;
+      const transport = new WsTransport(ws, socket);
+      const events = edge.attach(mid, transport);
+      if (events === undefined) ws.terminate();
+      else transport.bind(events);
+    });
+    // `ws` found a fault of its own and has answered it.
+    if (!isUp) edge.abandon(mid);
+    return undefined;
+  }
+
+  /** Counts a connection until its socket is closed. */
+  #count(address: string, socket: Duplex): () => void {
+    this.#connections += 1;
+    this.#connectionsOf.set(address, (this.#connectionsOf.get(address) ?? 0) + 1);
+    let isOver = false;
+    const release = (): void => {
+      if (isOver) return;
+      isOver = true;
+      this.#connections -= 1;
+      const left = (this.#connectionsOf.get(address) ?? 1) - 1;
+      if (left > 0) this.#connectionsOf.set(address, left);
+      else this.#connectionsOf.delete(address);
+    };
+    socket.once("close", release);
+    return release;
+  }
+}
+
+function ignore(): void {}
+
+export function isSecure(request: IncomingMessage): boolean {
+  return "encrypted" in request.socket && request.socket.encrypted === true;
+}
+
+/** The `Response` with which `authorize` refuses, as far as an upgrade can carry it. */
+async function refusalOf(response: Response): Promise<Refusal> {
+  if (response.status < 300) {
+    throw new OptionError(
+      `Expected the Response of \`authorize\` to refuse with a status of at least 300, got ${response.status}. To let a client in, return its user.`,
+    );
+  }
+  const body = Buffer.from(await response.arrayBuffer());
+  const headers: Record<string, string> = {};
+  for (const [name, value] of response.headers)
+    if (name !== "content-length" && name !== "connection") headers[name] = value;
+  return {
+    type: "refuse",
+    status: response.status,
+    headers: { ...headers, "content-length": String(body.length) },
+    body: body.toString("utf8"),
+  };
+}
