@@ -1,0 +1,3 @@
+/** The test kit: time that a test moves, and clients over real sockets. */
+export { PlainClient, RefusedError, type PlainClientOptions } from "./plain-client.ts";
+export { settle, VirtualClock } from "./virtual-clock.ts";
