@@ -3,8 +3,11 @@ export type EventMap = Record<string, unknown>;
 
 /** The reading side of an emitter. */
 export interface EventSource<Events extends EventMap> {
-  /** Calls `listener` at every later event of that name, until the returned function is called. */
-  on<Name extends keyof Events>(name: Name, listener: (value: Events[Name]) => void): () => void;
+  /** Calls `listener` at every later event of that name, until the returned function is called. Needs no `this`. */
+  readonly on: <Name extends keyof Events>(
+    name: Name,
+    listener: (value: Events[Name]) => void,
+  ) => () => void;
 }
 
 /**

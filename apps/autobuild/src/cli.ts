@@ -1,0 +1,68 @@
+import { createAutobuild, type Autobuild } from "./autobuild.ts";
+import { AutobuildError, messageOf } from "./errors.ts";
+import { help, readCommandLine } from "./options.ts";
+
+// Builds are told to a person in the terminal they started AutoBuild in; the pages show the same lines.
+const chunkBytes = 64 * 1024;
+
+try {
+  await main();
+} catch (error) {
+  console.error(error instanceof AutobuildError ? error.message : error);
+  process.exitCode = 1;
+}
+
+async function main(): Promise<void> {
+  const command = await readCommandLine(process.argv.slice(2), process.env, process.cwd());
+  if (command.type === "help") {
+    console.log(help);
+    return;
+  }
+  const autobuild = createAutobuild(command);
+  autobuild.on("problem", ({ message }) => console.error(`autobuild: ${message}`));
+  autobuild.on("repositoryChanged", ({ label, state }) => {
+    if (state.type === "unreachable") console.error(`autobuild: ${label}: ${state.message}`);
+  });
+  stopOnSignal(autobuild);
+  await autobuild.start();
+  follow(autobuild);
+  const labels = autobuild.builds.repositories().map(({ label }) => label);
+  console.log(`AutoBuild builds ${labels.join(", ")} and keeps its data in ${command.dataDir}`);
+}
+
+/** The first signal ends builds and then the process; a second one does not wait. */
+function stopOnSignal(autobuild: Autobuild): void {
+  let isStopping = false;
+  const handleSignal = (): void => {
+    if (isStopping) process.exit(1);
+    isStopping = true;
+    autobuild.stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        console.error(`autobuild: ${messageOf(error)}`);
+        process.exit(1);
+      },
+    );
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, handleSignal);
+}
+
+/** Prints the console's lines from now on. */
+function follow(autobuild: Autobuild): void {
+  const log = autobuild.console;
+  let next = log.head();
+  let isReading = false;
+  // Whoever read our output has gone; builds go on.
+  process.stdout.on("error", () => process.stdout.destroy());
+  const print = async (): Promise<void> => {
+    if (isReading || process.stdout.destroyed) return;
+    isReading = true;
+    while (next < log.head() && !process.stdout.destroyed) {
+      const slice = await log.read(next, chunkBytes);
+      next = slice.next;
+      await new Promise<void>((resolve) => process.stdout.write(slice.text, () => resolve()));
+    }
+    isReading = false;
+  };
+  autobuild.on("logAdvanced", () => void print());
+}

@@ -1,0 +1,132 @@
+import { createHash } from "node:crypto";
+import os from "node:os";
+import path from "node:path";
+import { parseArgs } from "node:util";
+import { AutobuildError, messageOf, show } from "./errors.ts";
+import { git } from "./git/git.ts";
+import { parseSource } from "./git/source.ts";
+
+/** What the command line and the environment ask for. */
+export type CommandLine =
+  | { readonly type: "help" }
+  | {
+      readonly type: "run";
+      readonly repositories: readonly string[];
+      readonly host: string;
+      readonly port: number;
+      readonly dataDir: string;
+      readonly passEnv: readonly string[];
+    };
+
+export const help = `Usage: autobuild [repository ...] [options]
+
+Builds each new commit of the repositories and shows every build live.
+A repository is a path or a URL; without one it is the repository you are in.
+
+  --port <n>         AUTOBUILD_PORT      port to listen on (8001; 0 takes a free one)
+  --host <address>   AUTOBUILD_HOST      address to listen on (127.0.0.1)
+  --data-dir <path>  AUTOBUILD_DATA_DIR  where logs, copies and workspaces are kept
+                                         (~/.local/share/autobuild/<repository>)
+  --pass-env <name>                      a variable that builds inherit; may be repeated
+  --help
+`;
+
+const defaults = { port: "8001", host: "127.0.0.1" } as const;
+
+/**
+ * Reads the command line; what it leaves open comes from the environment, then from the defaults.
+ *
+ * Each repository gets its own data folder unless one is named, under `$XDG_DATA_HOME/autobuild` or
+ * `~/.local/share/autobuild`: two servers for two repositories do not meet, and nothing is put into a
+ * work tree.
+ */
+export async function readCommandLine(
+  argv: readonly string[],
+  environment: NodeJS.ProcessEnv,
+  cwd: string,
+): Promise<CommandLine> {
+  const { values, positionals } = parse(argv);
+  if (values.help === true) return { type: "help" };
+
+  const given = positionals.length > 0 ? positionals : [await repositoryAround(cwd)];
+  const sources = given.map((text) => parseSource(text, cwd));
+  const dataDir = values["data-dir"] ?? environment["AUTOBUILD_DATA_DIR"];
+  return {
+    type: "run",
+    // A path is made absolute here; a URL stays as it was given.
+    repositories: sources.map(({ location }) => location),
+    host: values.host ?? environment["AUTOBUILD_HOST"] ?? defaults.host,
+    port: readPort(values.port ?? environment["AUTOBUILD_PORT"] ?? defaults.port),
+    dataDir:
+      dataDir === undefined || dataDir === ""
+        ? defaultDataDir(
+            sources.map(({ label }) => label),
+            sources[0]?.name ?? "",
+            environment,
+          )
+        : path.resolve(cwd, dataDir),
+    passEnv: values["pass-env"] ?? [],
+  };
+}
+
+function parse(argv: readonly string[]) {
+  // A package manager hands on the `--` that ends its own options.
+  const args = argv[0] === "--" ? argv.slice(1) : [...argv];
+  try {
+    return parseArgs({
+      args,
+      allowPositionals: true,
+      options: {
+        port: { type: "string" },
+        host: { type: "string" },
+        "data-dir": { type: "string" },
+        "pass-env": { type: "string", multiple: true },
+        help: { type: "boolean", short: "h" },
+      },
+    });
+  } catch (error) {
+    throw new AutobuildError("AUTOBUILD_BAD_OPTION", `${messageOf(error)}\n\n${help}`, {
+      cause: error,
+    });
+  }
+}
+
+function readPort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : -1;
+  if (port >= 0 && port <= 65_535) return port;
+  throw new AutobuildError(
+    "AUTOBUILD_BAD_OPTION",
+    `Expected a port from 0 to 65535, got ${show(text)}. Give one such as --port 8001.`,
+  );
+}
+
+async function repositoryAround(cwd: string): Promise<string> {
+  try {
+    return (await git(["-C", cwd, "rev-parse", "--show-toplevel"])).replace(/\n$/, "");
+  } catch (error) {
+    throw new AutobuildError(
+      "AUTOBUILD_BAD_SOURCE",
+      `Expected to be in a git repository, and ${cwd} is in none. Go into one, or name one: autobuild ../project.`,
+      { cause: error },
+    );
+  }
+}
+
+function defaultDataDir(
+  labels: readonly string[],
+  name: string,
+  environment: NodeJS.ProcessEnv,
+): string {
+  const base = environment["XDG_DATA_HOME"];
+  const share =
+    base !== undefined && path.isAbsolute(base) ? base : path.join(os.homedir(), ".local", "share");
+  const digest = createHash("sha256")
+    .update(labels.toSorted().join("\n"))
+    .digest("hex")
+    .slice(0, 8);
+  return path.join(
+    share,
+    "autobuild",
+    `${name.replace(/[^\w.-]+/g, "-").replace(/^[-.]+/, "")}-${digest}`,
+  );
+}
