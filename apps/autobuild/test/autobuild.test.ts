@@ -1,0 +1,579 @@
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import path from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { createAutobuild } from "../src/autobuild.ts";
+import { ManualClock } from "./support/manual-clock.ts";
+import { steps, TestRepository, writeFiles } from "./support/repository.ts";
+import { TestServer } from "./support/server.ts";
+import { temporaryFolder } from "./support/temporary.ts";
+import { isRunning, until } from "./support/until.ts";
+
+describe("a repository", () => {
+  test("is built at its current branch when first seen, and at each commit that comes", async () => {
+    const repository = new TestRepository(steps("echo one"));
+    repository.git("branch", "old");
+    const server = await TestServer.start({ repositories: [repository.folder] });
+    expect(await server.ended(1)).toMatchObject({
+      state: "passed",
+      branch: "main",
+      subject: "first",
+      author: "Ann",
+      cause: "commit",
+    });
+
+    const sha = repository.commitSteps("second", "echo two");
+    expect(await server.ended(2)).toMatchObject({ state: "passed", branch: "main", sha });
+    repository.git("checkout", "--quiet", "-b", "topic");
+    repository.commitSteps("third", "echo three");
+    expect(await server.ended(3)).toMatchObject({
+      state: "passed",
+      branch: "topic",
+      subject: "third",
+    });
+    expect(server.autobuild.builds.list()).toHaveLength(3);
+    expect(server.seen).toEqual([
+      "1 queued",
+      "1 running",
+      "1 passed",
+      "2 queued",
+      "2 running",
+      "2 passed",
+      "3 queued",
+      "3 running",
+      "3 passed",
+    ]);
+  });
+
+  test("is looked at as soon as a branch moves, without waiting for the next look", async () => {
+    const repository = new TestRepository(steps("true"));
+    const server = await TestServer.start({
+      repositories: [repository.folder],
+      localPollMs: 60_000,
+    });
+    await server.ended(1);
+    repository.commitSteps("second", "true");
+    expect(await server.ended(2)).toMatchObject({ subject: "second" });
+  });
+
+  test("has a commit of a branch built once, also when the branch comes back to it", async () => {
+    const repository = new TestRepository(steps("true"));
+    const server = await TestServer.start({ repositories: [repository.folder] });
+    await server.ended(1);
+    const second = repository.commitSteps("second", "true");
+    await server.ended(2);
+    repository.git("reset", "--quiet", "--hard", "HEAD~1");
+    repository.git("branch", "marker");
+    await server.ended(3); // The new branch: looks since the reset are over.
+    repository.git("reset", "--quiet", "--hard", second);
+    repository.git("branch", "marker-2");
+    await server.ended(4);
+    expect(server.autobuild.builds.list().map(({ branch }) => branch)).toEqual([
+      "marker-2",
+      "marker",
+      "main",
+      "main",
+    ]);
+  });
+
+  test("has its branches built whatever they are called, and nothing else happens", async () => {
+    const repository = new TestRepository(steps('echo "on $AUTOBUILD_BRANCH"'));
+    const server = await TestServer.start({ repositories: [repository.folder] });
+    await server.ended(1);
+    const names = [
+      "--upload-pack=x",
+      "-h",
+      "$(touch${IFS}x)",
+      "a;b",
+      "ünï😀",
+      "`id`",
+      "%0a",
+      "HEAD",
+    ];
+    for (const name of names) repository.git("update-ref", `refs/heads/${name}`, "HEAD");
+    await server.until(
+      "all are built",
+      () =>
+        server.autobuild.builds.list().filter(({ state }) => state === "passed").length ===
+        names.length + 1,
+    );
+    const built = server.autobuild.builds.list().slice(0, names.length);
+    expect(built.map(({ branch }) => branch).toSorted()).toEqual(names.toSorted());
+    for (const build of built)
+      expect(await server.logOf(build.id)).toContain(`\non ${build.branch}\n`);
+  });
+
+  test("that is not there says so, is tried again later and later, and is built once it is there", async () => {
+    const clock = new ManualClock();
+    const repository = new TestRepository(steps("true"));
+    const { folder } = repository;
+    const aside = `${folder}-aside`;
+    repository.git("clone", "--quiet", "--bare", folder, aside);
+    repository.remove();
+    const server = await TestServer.start({ repositories: [folder], clock, localPollMs: 1000 });
+    const waits: (number | undefined)[] = [];
+    for (let failures = 1; failures <= 3; failures++) {
+      const state = await server.until(`look ${failures} has failed`, () => {
+        const [found] = server.autobuild.builds.repositories();
+        return (
+          found?.state.type === "unreachable" && found.state.failures === failures && found.state
+        );
+      });
+      expect(state.message).toContain("does not appear to be a git repository");
+      await until("the next look is planned", () => clock.nextDelayMs !== undefined);
+      waits.push(clock.nextDelayMs);
+      if (failures < 3) clock.advance(clock.nextDelayMs ?? 0);
+    }
+    expect(waits).toEqual([2000, 4000, 8000]);
+    new TestRepository().git("clone", "--quiet", aside, folder);
+    clock.advance(8000);
+    expect(await server.ended(1)).toMatchObject({ state: "passed" });
+  });
+
+  test("without commits waits for the first one", async () => {
+    const repository = new TestRepository();
+    const server = await TestServer.start({ repositories: [repository.folder] });
+    await server.until("it was looked at", () => {
+      const [found] = server.autobuild.builds.repositories();
+      return found?.state.type === "reachable" && found.state.headBranch === null;
+    });
+    repository.commitSteps("first", "true");
+    expect(await server.ended(1)).toMatchObject({ state: "passed", subject: "first" });
+  });
+
+  test("on no branch has that commit built", async () => {
+    const repository = new TestRepository(steps("true"));
+    repository.git("checkout", "--quiet", "--detach");
+    const sha = repository.commitSteps("loose", "true");
+    const server = await TestServer.start({ repositories: [repository.folder] });
+    expect(await server.ended(1)).toMatchObject({ state: "passed", branch: "detached HEAD", sha });
+  });
+
+  test("has what moved while AutoBuild was off built at its next start", async () => {
+    const repository = new TestRepository(steps("true"));
+    const dataDir = temporaryFolder();
+    const first = await TestServer.start({ repositories: [repository.folder], dataDir });
+    await first.ended(1);
+    await first.autobuild.stop();
+    repository.commitSteps("second", "true");
+    const second = await TestServer.start({ repositories: [repository.folder], dataDir });
+    expect(await second.ended(2)).toMatchObject({ subject: "second" });
+    expect(second.autobuild.builds.list()).toHaveLength(2);
+  });
+});
+
+describe("a build", () => {
+  test("tells its course in the log, from a header to a result", async () => {
+    const repository = new TestRepository();
+    repository.commitSteps(
+      "say \u001b[31mred",
+      "printf '\\033[32mok\\033[0m\\r\\n'",
+      "exit 3",
+      "echo never",
+    );
+    const server = await TestServer.start({ repositories: [repository.folder] });
+    const build = await server.ended(1);
+    expect(build).toMatchObject({ state: "failed", reason: "step step-2 exited with 3" });
+    expect(build.steps.map(({ name, state, reason }) => [name, state, reason])).toEqual([
+      ["step-1", "passed", null],
+      ["step-2", "failed", "exited with 3"],
+      ["step-3", "skipped", null],
+    ]);
+    expect((await server.logOf(1)).replaceAll(/\d+\.\d s/g, "N s").split("\n")).toEqual([
+      `=== build 1 of project main ${build.sha.slice(0, 7)} say \ufffd[31mred`,
+      "=== plan: found .autobuild.json with 3 steps",
+      "=== step step-1: printf '\\033[32mok\\033[0m\\r\\n'",
+      "\u001b[32mok\u001b[0m",
+      "=== step step-2: exit 3",
+      "=== step step-2 exited with 3 after N s",
+      "=== build 1 failed in N s: step step-2 exited with 3",
+      "",
+    ]);
+    expect(build.logBytes).toBe(Buffer.byteLength(await server.logOf(1)));
+  });
+
+  test("that fails does not keep the next one from running", async () => {
+    const repository = new TestRepository(steps("false"));
+    const server = await TestServer.start({ repositories: [repository.folder] });
+    expect(await server.ended(1)).toMatchObject({ state: "failed" });
+    repository.commitSteps("better", "true");
+    expect(await server.ended(2)).toMatchObject({ state: "passed" });
+  });
+
+  test("that does not know how, or has a wrong configuration, fails with a sentence", async () => {
+    const repository = new TestRepository({ "README.md": "hello" });
+    const server = await TestServer.start({ repositories: [repository.folder] });
+    expect(await server.ended(1)).toMatchObject({
+      state: "failed",
+      reason: expect.stringContaining("found none of: .autobuild.json"),
+    });
+    expect(await server.logOf(1)).toMatch(
+      /Add a file \.autobuild\.json such as:\n\{ "steps": .*\}\n$/,
+    );
+    repository.commit("wrong", { ".autobuild.json": '{"steps":7}' });
+    expect(await server.ended(2)).toMatchObject({
+      state: "failed",
+      reason:
+        "Expected `steps` in .autobuild.json to be an array of 1 to 100 steps, got 7 (number).",
+    });
+  });
+
+  test("that takes too long is ended, and says so", async () => {
+    const repository = new TestRepository();
+    repository.commit("slow", {
+      ".autobuild.json": JSON.stringify({
+        steps: [{ name: "slow", run: ["sleep", "1000"], timeoutMs: 60_000 }],
+      }),
+    });
+    const clock = new ManualClock();
+    const server = await TestServer.start({ repositories: [repository.folder], clock });
+    await server.printed(1, "=== step slow: sleep 1000");
+    clock.advance(60_000);
+    expect(await server.ended(1)).toMatchObject({
+      state: "failed",
+      reason: "step slow ran out of its time of 1 min 0 s",
+      durationMs: 60_000,
+    });
+  });
+
+  test("can be repeated", async () => {
+    const repository = new TestRepository(steps("true"));
+    const server = await TestServer.start({ repositories: [repository.folder] });
+    const first = await server.ended(1);
+    expect(server.autobuild.builds.rebuild(1)).toMatchObject({
+      id: 2,
+      state: "queued",
+      cause: "rebuild",
+      causeBuildId: 1,
+    });
+    expect(await server.ended(2)).toMatchObject({
+      state: "passed",
+      sha: first.sha,
+      branch: "main",
+    });
+    expect(() => server.autobuild.builds.rebuild(99)).toThrow(
+      expect.objectContaining({ code: "AUTOBUILD_NO_SUCH_BUILD" }),
+    );
+  });
+
+  test("can be cancelled while it runs, and is so when nothing of it is left", async () => {
+    const repository = new TestRepository(
+      steps("echo $$ > ../pid; echo started; exec sleep 1000", "echo never"),
+    );
+    const dataDir = temporaryFolder();
+    const server = await TestServer.start({ repositories: [repository.folder], dataDir });
+    await server.printed(1, "started");
+    const pid = Number(readFileSync(path.join(dataDir, "workspaces/pid"), "utf8"));
+    expect(isRunning(pid)).toBe(true);
+    const build = await server.autobuild.builds.cancel(1, "Ann");
+    expect(isRunning(pid)).toBe(false);
+    expect(build).toMatchObject({ state: "cancelled", reason: "cancelled by Ann" });
+    expect(build.steps.map(({ state }) => state)).toEqual(["cancelled", "skipped"]);
+    expect(await server.logOf(1)).toMatch(
+      /\n=== build 1 cancelled after .* s: cancelled by Ann\n$/,
+    );
+    await expect(server.autobuild.builds.cancel(1)).rejects.toMatchObject({
+      code: "AUTOBUILD_BUILD_ENDED",
+    });
+  });
+
+  test("can be cancelled while it waits, and then has no log", async () => {
+    const repository = new TestRepository(steps("echo started; sleep 1000"));
+    const server = await TestServer.start({ repositories: [repository.folder] });
+    await server.printed(1, "started");
+    const { builds } = server.autobuild;
+    builds.rebuild(1);
+    expect(builds.queued().map(({ id }) => id)).toEqual([2]);
+    expect(builds.running().map(({ id }) => id)).toEqual([1]);
+    expect(await builds.cancel(2, "Ann")).toMatchObject({
+      state: "cancelled",
+      reason: "cancelled by Ann before it started",
+    });
+    expect(builds.log(2)).toBeUndefined();
+    expect(server.autobuild.console.startOf(2)).toBeUndefined();
+  });
+
+  test.runIf(existsSync("/dev/full"))(
+    "whose log the disk refuses fails and says why, and AutoBuild goes on",
+    async () => {
+      const repository = new TestRepository(steps("echo started; sleep 1000"));
+      const dataDir = temporaryFolder();
+      mkdirSync(path.join(dataDir, "logs"));
+      symlinkSync("/dev/full", path.join(dataDir, "logs/1.log"));
+      const server = await TestServer.start({ repositories: [repository.folder], dataDir });
+      expect(await server.ended(1)).toMatchObject({
+        state: "failed",
+        reason: expect.stringMatching(
+          /^AutoBuild could not write the build's log: ENOSPC.* Make room on the disk/,
+        ),
+        logBytes: 0,
+      });
+      repository.commitSteps("second", "true");
+      expect(await server.ended(2)).toMatchObject({ state: "passed" });
+      expect(await server.consoleText()).toMatch(/^=== build 2 of /);
+    },
+  );
+
+  test("keeps the newest workspaces only", async () => {
+    const repository = new TestRepository(steps("true"));
+    const dataDir = temporaryFolder();
+    const server = await TestServer.start({
+      repositories: [repository.folder],
+      dataDir,
+      keptWorkspaces: 2,
+    });
+    await server.ended(1);
+    for (const id of [2, 3, 4]) {
+      server.autobuild.builds.rebuild(1);
+      await server.ended(id);
+    }
+    await server.autobuild.stop();
+    expect(
+      [1, 2, 3, 4].filter((id) => existsSync(path.join(dataDir, "workspaces", String(id)))),
+    ).toEqual([3, 4]);
+  });
+});
+
+describe("the queue", () => {
+  test("when full gives up the oldest commit that a newer one of its branch has overtaken", async () => {
+    const repository = new TestRepository(steps("echo started; sleep 1000"));
+    const server = await TestServer.start({
+      repositories: [repository.folder],
+      maxQueuedBuilds: 1,
+    });
+    const { builds } = server.autobuild;
+    await server.printed(1, "started");
+    repository.commitSteps("second", "true");
+    await server.until("the second waits", () => builds.get(2)?.state === "queued");
+    repository.commitSteps("third", "true");
+    expect(await server.ended(2)).toMatchObject({
+      state: "cancelled",
+      reason: expect.stringContaining("a newer commit of its branch"),
+    });
+    expect(builds.queued().map(({ subject }) => subject)).toEqual(["third"]);
+    expect(() => builds.rebuild(1)).toThrow(
+      expect.objectContaining({ code: "AUTOBUILD_QUEUE_FULL" }),
+    );
+  });
+
+  test("when full of what nothing has overtaken lets a commit wait outside, and takes it later", async () => {
+    const repository = new TestRepository(steps("echo started; sleep 1000"));
+    const server = await TestServer.start({
+      repositories: [repository.folder],
+      maxQueuedBuilds: 1,
+    });
+    const { builds } = server.autobuild;
+    await server.printed(1, "started");
+    repository.git("branch", "one");
+    await server.until("the first branch waits", () => builds.get(2)?.branch === "one");
+    repository.git("checkout", "--quiet", "-b", "two");
+    repository.commitSteps("second", "true");
+    await server.until("the other branch was seen", () => {
+      const [found] = builds.repositories();
+      return found?.state.type === "reachable" && found.state.branchCount === 3;
+    });
+    expect(builds.list()).toHaveLength(2);
+    await builds.cancel(1);
+    await builds.cancel(2).catch(() => {});
+    expect(await server.ended(3)).toMatchObject({ state: "passed", branch: "two" });
+  });
+
+  test("runs as many at a time as it may, and the console still shows one after the other", async () => {
+    const repository = new TestRepository(
+      steps("echo started; while [ ! -e ../go-$AUTOBUILD_BUILD ]; do sleep 0.01; done; echo going"),
+    );
+    const dataDir = temporaryFolder();
+    const server = await TestServer.start({
+      repositories: [repository.folder],
+      concurrency: 2,
+      dataDir,
+    });
+    await server.printed(1, "started");
+    server.autobuild.builds.rebuild(1);
+    await server.printed(2, "started");
+    expect(server.autobuild.console.startOf(2)).toBeUndefined();
+    writeFiles(dataDir, { "workspaces/go-2": "" });
+    await server.ended(2);
+    expect(await server.consoleText()).toBe(await server.logOf(1));
+    writeFiles(dataDir, { "workspaces/go-1": "" });
+    await server.ended(1);
+    expect(await server.consoleText()).toBe((await server.logOf(1)) + (await server.logOf(2)));
+  });
+});
+
+describe("the console", () => {
+  test("is all logs in the order of starts, at offsets that a restart keeps", async () => {
+    const repository = new TestRepository(steps("echo ünï; seq 1 50"));
+    const dataDir = temporaryFolder();
+    const first = await TestServer.start({ repositories: [repository.folder], dataDir });
+    await first.ended(1);
+    repository.commitSteps("second", "echo two; false");
+    await first.ended(2);
+    const text = await first.consoleText();
+    expect(text).toBe((await first.logOf(1)) + (await first.logOf(2)));
+    expect(first.autobuild.console.head()).toBe(Buffer.byteLength(text));
+    const start = first.autobuild.console.startOf(2);
+    expect(start).toBe(Buffer.byteLength(await first.logOf(1)));
+    await first.autobuild.stop();
+
+    const second = await TestServer.start({ repositories: [repository.folder], dataDir });
+    repository.commitSteps("third", "echo three");
+    await second.ended(3);
+    const { console } = second.autobuild;
+    expect(console.startOf(2)).toBe(start);
+    const whole = await second.consoleText();
+    expect(whole.startsWith(text)).toBe(true);
+    for (const maxBytes of [1, 40, 300, 1e6]) {
+      let read = "";
+      let next = 0;
+      for (let turns = 0; next < console.head(); turns++) {
+        expect(turns).toBeLessThan(1000);
+        const slice = await console.read(next, maxBytes);
+        expect(slice.text.endsWith("\n")).toBe(true);
+        expect(slice.next).toBe(next + Buffer.byteLength(slice.text));
+        read += slice.text;
+        next = slice.next;
+      }
+      expect(read).toBe(whole);
+      expect(await console.read(next, maxBytes)).toEqual({ text: "", next });
+    }
+  });
+
+  test("passes over a log that somebody removed", async () => {
+    const repository = new TestRepository(steps("echo one"));
+    const dataDir = temporaryFolder();
+    const server = await TestServer.start({ repositories: [repository.folder], dataDir });
+    await server.ended(1);
+    repository.commitSteps("second", "echo two");
+    await server.ended(2);
+    rmSync(path.join(dataDir, "logs/1.log"));
+    const slice = await server.autobuild.console.read(0, 1e6);
+    expect(slice).toEqual({ text: await server.logOf(2), next: server.autobuild.console.head() });
+  });
+
+  test("grows while a build runs, and tells", async () => {
+    const repository = new TestRepository(steps("echo started; sleep 1000"));
+    const server = await TestServer.start({ repositories: [repository.folder] });
+    let told = 0;
+    server.autobuild.on("logAdvanced", () => told++);
+    await server.printed(1, "started");
+    expect(await server.consoleText()).toMatch(/^=== build 1 of project main .*\nstarted\n$/s);
+    expect(told).toBeGreaterThan(0);
+  });
+});
+
+describe("stopping and starting", () => {
+  test("stop ends what runs, queues it again, and the next start builds it", async () => {
+    const repository = new TestRepository(
+      steps("if [ -e ../again ]; then exit 0; fi; touch ../again; echo started; sleep 1000"),
+    );
+    const dataDir = temporaryFolder();
+    const first = await TestServer.start({ repositories: [repository.folder], dataDir });
+    await first.printed(1, "started");
+    await first.autobuild.stop();
+    expect(first.seen.at(-1)).toBe("1 cancelled");
+
+    const second = await TestServer.start({ repositories: [repository.folder], dataDir });
+    expect(second.autobuild.builds.get(1)).toMatchObject({
+      state: "cancelled",
+      reason: expect.stringContaining("AutoBuild was stopped"),
+    });
+    expect(await second.ended(2)).toMatchObject({
+      state: "passed",
+      cause: "requeue",
+      causeBuildId: 1,
+    });
+  });
+
+  test.runIf(process.platform === "linux")(
+    "a killed server's build is lost at the next start, its processes are killed, no shown line is gone and the queue goes on",
+    async () => {
+      const repository = new TestRepository(
+        steps(
+          "if [ -e ../again ]; then exit 0; fi; touch ../again; setsid sh -c 'echo $$ > ../pid; exec sleep 1000' & seq 1 100; echo started; sleep 1000",
+        ),
+      );
+      const dataDir = temporaryFolder();
+      const server = spawn(
+        process.execPath,
+        [path.join(import.meta.dirname, "support/crashing-server.ts"), dataDir, repository.folder],
+        { stdio: ["ignore", "pipe", "inherit"] },
+      );
+      onTestFinished(() => void server.kill("SIGKILL"));
+      let said = "";
+      server.stdout.on("data", (bytes: Buffer) => (said += bytes.toString()));
+      const logFile = path.join(dataDir, "logs/1.log");
+      await until(
+        "the build has printed",
+        () => existsSync(logFile) && readFileSync(logFile, "utf8").endsWith("started\n"),
+      );
+      const shown = readFileSync(logFile, "utf8");
+      repository.commitSteps("second", "echo two");
+      await until("the second build waits", () => said.includes("2 queued"));
+      const pid = Number(readFileSync(path.join(dataDir, "workspaces/pid"), "utf8"));
+      server.kill("SIGKILL");
+      await until("the server is gone", () => server.signalCode !== null);
+      expect(isRunning(pid)).toBe(true);
+
+      const next = await TestServer.start({ repositories: [repository.folder], dataDir });
+      expect(isRunning(pid)).toBe(false);
+      expect(next.autobuild.builds.get(1)).toMatchObject({
+        state: "lost",
+        reason: expect.stringMatching(
+          /^AutoBuild ended while it ran; \d+ processes that it left were killed$/,
+        ),
+      });
+      expect(await next.logOf(1)).toMatch(/\nstarted\n=== build 1 lost: AutoBuild ended .*\n$/);
+      expect(await next.ended(2)).toMatchObject({ state: "passed", subject: "second" });
+      expect(await next.ended(3)).toMatchObject({
+        state: "passed",
+        cause: "requeue",
+        causeBuildId: 1,
+      });
+      const text = await next.consoleText();
+      expect(text.startsWith(shown)).toBe(true);
+      expect(text).toBe((await next.logOf(1)) + (await next.logOf(2)) + (await next.logOf(3)));
+    },
+  );
+
+  test("a data folder serves one AutoBuild at a time", async () => {
+    const dataDir = temporaryFolder();
+    const first = createAutobuild({ dataDir, repositories: [] });
+    expect(() => createAutobuild({ dataDir, repositories: [] })).toThrow(
+      expect.objectContaining({ code: "AUTOBUILD_DATA_DIR_IN_USE" }),
+    );
+    await first.stop();
+    await createAutobuild({ dataDir, repositories: [] }).stop();
+  });
+
+  test("options that are wrong are refused with a sentence", () => {
+    const make = (options: object) => () =>
+      createAutobuild({ dataDir: temporaryFolder(), repositories: [], ...options });
+    expect(make({ concurrency: 0 })).toThrow(
+      "Expected `concurrency` to be an integer of at least 1, got 0 (number).",
+    );
+    expect(make({ maxQueuedBuilds: "200" })).toThrow(
+      'Expected `maxQueuedBuilds` to be an integer of at least 1, got "200" (string).',
+    );
+    expect(make({ repositories: ["ext::sh"] })).toThrow(
+      expect.objectContaining({ code: "AUTOBUILD_BAD_SOURCE" }),
+    );
+  });
+
+  test("a listener that throws hurts nobody", async () => {
+    const repository = new TestRepository(steps("true"));
+    const server = new TestServer({ repositories: [repository.folder] });
+    const warnings: string[] = [];
+    const handleWarning = (warning: Error): void => void warnings.push(warning.message);
+    process.on("warning", handleWarning);
+    onTestFinished(() => void process.off("warning", handleWarning));
+    server.autobuild.on("buildChanged", () => {
+      throw new Error("page is broken");
+    });
+    await server.autobuild.start();
+    expect(await server.ended(1)).toMatchObject({ state: "passed" });
+    await until("it is reported", () =>
+      warnings.some((message) => message.includes("page is broken")),
+    );
+  });
+});

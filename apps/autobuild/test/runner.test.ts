@@ -1,0 +1,268 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { describe, expect, test } from "vitest";
+import { defaultStepTimeoutMs, type PlannedStep } from "../src/plan/plan.ts";
+import { buildEnvironment } from "../src/run/environment.ts";
+import { ProcessRunner } from "../src/run/process-runner.ts";
+import type { RunEnd, RunOrder, StepEnd } from "../src/run/runner.ts";
+import { ManualClock } from "./support/manual-clock.ts";
+import { writeFiles } from "./support/repository.ts";
+import { temporaryFolder } from "./support/temporary.ts";
+import { isRunning, until } from "./support/until.ts";
+
+/** A run in a temporary folder, whose output is kept as text. */
+class TestRun {
+  readonly folder = temporaryFolder();
+  readonly abort = new AbortController();
+  readonly steps: string[] = [];
+  output = "";
+  readonly order: RunOrder;
+
+  constructor(commands: readonly (string | PlannedStep)[], cookie: string = crypto.randomUUID()) {
+    this.order = {
+      cookie,
+      workspace: this.folder,
+      environment: buildEnvironment({
+        buildId: 12,
+        sha: "abc",
+        branch: "main",
+        cookie,
+        configured: {},
+        passEnv: [],
+      }),
+      steps: commands.map((command) => (typeof command === "string" ? shell(command) : command)),
+      openOutput: () => ({
+        write: (bytes) => {
+          this.output += Buffer.from(bytes).toString("utf8");
+          return undefined;
+        },
+        end() {},
+      }),
+      handleStepStart: (position) => this.steps.push(`${position} starts`),
+      handleStepEnd: (position, end) => this.steps.push(`${position} ${end.type}`),
+      signal: this.abort.signal,
+    };
+  }
+
+  run(runner = new ProcessRunner()): Promise<RunEnd> {
+    return runner.run(this.order);
+  }
+
+  /** The process number that a step wrote into a file. */
+  async pidIn(name: string): Promise<number> {
+    const file = path.join(this.folder, name);
+    await until(
+      `${name} is written`,
+      () => existsSync(file) && readFileSync(file, "utf8").endsWith("\n"),
+    );
+    return Number(readFileSync(file, "utf8"));
+  }
+}
+
+function shell(line: string, timeoutMs = defaultStepTimeoutMs): PlannedStep {
+  return { name: "step", argv: ["/bin/sh", "-c", line], command: line, timeoutMs };
+}
+
+async function endOf(...commands: (string | PlannedStep)[]): Promise<StepEnd | undefined> {
+  const end = await new TestRun(commands).run();
+  return end.type === "failed" ? end.end : undefined;
+}
+
+describe("steps", () => {
+  test("run in order, in the workspace, without input; the first that fails ends the build", async () => {
+    const run = new TestRun(["pwd; cat; echo one > file", "cat file; exit 3", "echo never"]);
+    expect(await run.run()).toEqual({
+      type: "failed",
+      position: 1,
+      end: { type: "exited", code: 3 },
+    });
+    expect(run.steps).toEqual(["0 starts", "0 passed", "1 starts", "1 exited"]);
+    expect(run.output).toBe(`${run.folder}\none\n`);
+  });
+
+  test("have their two outputs merged in the order they were written", async () => {
+    const lines = Array.from(
+      { length: 50 },
+      (_, index) => `echo ${index} >&${1 + (index % 2)}`,
+    ).join("; ");
+    const run = new TestRun([lines]);
+    await run.run();
+    expect(run.output).toBe(Array.from({ length: 50 }, (_, index) => `${index}\n`).join(""));
+  });
+
+  test("get arguments as they are, with no shell between", async () => {
+    const run = new TestRun([
+      { ...shell(""), argv: ["printf", "%s|", "$HOME", "a b", "'", "-x", "*"] },
+    ]);
+    await run.run();
+    expect(run.output).toBe("$HOME|a b|'|-x|*|");
+  });
+
+  test("that cannot run fail with what the system says", async () => {
+    expect(await endOf({ ...shell(""), argv: ["no-such-program"] })).toEqual({
+      type: "exited",
+      code: 127,
+    });
+    expect(await endOf({ ...shell(""), argv: ["/bin/echo", "x".repeat(3_000_000)] })).toMatchObject(
+      { type: "notStarted", message: expect.stringContaining("E2BIG") },
+    );
+    expect(await endOf("kill -SEGV $$")).toEqual({ type: "killed", signal: "SIGSEGV" });
+  });
+
+  test("leave nothing behind, and do not wait for what they put into the background", async () => {
+    const run = new TestRun([
+      "sleep 1000 & echo $! > pid; echo done",
+      "kill -0 $(cat pid) && echo still there",
+    ]);
+    expect(await run.run()).toEqual({ type: "passed" });
+    expect(run.output).toBe("done\nstill there\n");
+    expect(isRunning(await run.pidIn("pid"))).toBe(false);
+  });
+
+  test("have all their output taken, however much it is", async () => {
+    const run = new TestRun(["seq 1 200000"]);
+    await run.run();
+    expect(run.output.length).toBe(1_288_895);
+    expect(run.output.endsWith("\n200000\n")).toBe(true);
+  });
+});
+
+describe("the environment of a step", () => {
+  const facts = {
+    buildId: 12,
+    sha: "abc",
+    branch: "main",
+    cookie: "c",
+    configured: {},
+    passEnv: [],
+  };
+
+  test("has what tools need and what AutoBuild says, and no secret of the server", () => {
+    const own = {
+      PATH: "/bin",
+      HOME: "/home/ann",
+      AWS_SECRET_ACCESS_KEY: "x",
+      AUTOBUILD_PORT: "8001",
+      NODE_OPTIONS: "--inspect",
+      GIT_DIR: "/x",
+    };
+    expect(buildEnvironment(facts, own)).toEqual({
+      PATH: "/bin",
+      HOME: "/home/ann",
+      CI: "1",
+      TERM: "dumb",
+      FORCE_COLOR: "0",
+      PAGER: "cat",
+      GIT_TERMINAL_PROMPT: "0",
+      AUTOBUILD: "1",
+      AUTOBUILD_BUILD: "12",
+      AUTOBUILD_COMMIT: "abc",
+      AUTOBUILD_BRANCH: "main",
+      AUTOBUILD_COOKIE: "c",
+    });
+  });
+
+  test("takes more variables by name, and the configuration's over ours, but never the cookie", () => {
+    const configured = { FORCE_COLOR: "1", AUTOBUILD_COOKIE: "mine" };
+    const environment = buildEnvironment(
+      { ...facts, configured, passEnv: ["TOKEN"] },
+      { TOKEN: "t" },
+    );
+    expect(environment).toMatchObject({ TOKEN: "t", FORCE_COLOR: "1", AUTOBUILD_COOKIE: "c" });
+  });
+
+  test("of a build within a build carries the outer cookie too", () => {
+    expect(buildEnvironment(facts, { AUTOBUILD_COOKIE: "outer" })["AUTOBUILD_COOKIE"]).toBe(
+      "outer,c",
+    );
+  });
+});
+
+describe("ending a build", () => {
+  test("ends a step that takes too long, and says how long it may take", async () => {
+    expect(await endOf(shell("echo x; sleep 1000", 100))).toEqual({
+      type: "timedOut",
+      timeoutMs: 100,
+    });
+  });
+
+  test("waits for a step that complies with TERM, and takes its last words", async () => {
+    const run = new TestRun([
+      "trap 'echo bye; exit 0' TERM; echo $$ > pid; while :; do sleep 0.01; done",
+    ]);
+    const ended = run.run();
+    await run.pidIn("pid");
+    run.abort.abort();
+    expect(await ended).toEqual({ type: "aborted" });
+    expect(run.output).toContain("bye\n");
+  });
+
+  test("kills a step that ignores TERM once its grace is over, and not before", async () => {
+    const clock = new ManualClock();
+    const run = new TestRun([
+      "trap 'echo TERM' TERM; echo $$ > pid; while :; do echo tick; sleep 0.02; done",
+    ]);
+    const ended = run.run(new ProcessRunner({ clock, graceMs: 5000 }));
+    const pid = await run.pidIn("pid");
+    run.abort.abort();
+    clock.advance(4999);
+    await until("it has gone on after TERM", () => /TERM\n(tick\n){5}/.test(run.output));
+    expect(isRunning(pid)).toBe(true);
+    clock.advance(1);
+    expect(await ended).toEqual({ type: "aborted" });
+    expect(isRunning(pid)).toBe(false);
+  });
+
+  test("before it starts runs nothing", async () => {
+    const run = new TestRun(["echo x"]);
+    run.abort.abort();
+    expect(await run.run()).toEqual({ type: "aborted" });
+    expect(run.steps).toEqual([]);
+  });
+
+  test.runIf(process.platform === "linux")(
+    "reaches children in other sessions, double forks and those that ignore TERM",
+    async () => {
+      const run = new TestRun([
+        "sh hide child & setsid sh hide session & (setsid sh -c '(sh hide forked &) &' &); wait",
+      ]);
+      writeFiles(run.folder, {
+        hide: "trap '' TERM HUP; echo $$ > $1; while :; do sleep 0.01; done",
+      });
+      const ended = run.run(new ProcessRunner({ graceMs: 100 }));
+      const pids = [
+        await run.pidIn("child"),
+        await run.pidIn("session"),
+        await run.pidIn("forked"),
+      ];
+      expect(pids.every(isRunning)).toBe(true);
+      run.abort.abort();
+      expect(await ended).toEqual({ type: "aborted" });
+      expect(pids.filter(isRunning)).toEqual([]);
+    },
+  );
+
+  test.runIf(process.platform === "linux")(
+    "ends the builds within it, and an inner build does not end the outer one",
+    async () => {
+      const outer = new TestRun(
+        [
+          "AUTOBUILD_COOKIE=outer-1,inner-1 setsid sh -c 'echo $$ > inner; exec sleep 1000' & echo $$ > outer; read x < fifo",
+        ],
+        "outer-1",
+      );
+      execFileSync("mkfifo", [path.join(outer.folder, "fifo")]);
+      const ended = outer.run(new ProcessRunner({ graceMs: 100 }));
+      const pid = await outer.pidIn("inner");
+      const outerPid = await outer.pidIn("outer");
+      expect(await new ProcessRunner().sweep("outer")).toBe(0);
+      expect(await new ProcessRunner().sweep("nner-1")).toBe(0);
+      expect(await new ProcessRunner().sweep("inner-1")).toBe(1);
+      await until("the inner process is gone", () => !isRunning(pid));
+      expect(isRunning(outerPid)).toBe(true);
+      outer.abort.abort();
+      await ended;
+    },
+  );
+});
