@@ -246,19 +246,21 @@ describe("ending a build", () => {
   test.runIf(process.platform === "linux")(
     "ends the builds within it, and an inner build does not end the outer one",
     async () => {
+      const outerCookie = crypto.randomUUID();
+      const innerCookie = crypto.randomUUID();
       const outer = new TestRun(
         [
-          "AUTOBUILD_COOKIE=outer-1,inner-1 setsid sh -c 'echo $$ > inner; exec sleep 1000' & echo $$ > outer; read x < fifo",
+          `AUTOBUILD_COOKIE=${outerCookie},${innerCookie} setsid sh -c 'echo $$ > inner; exec sleep 1000' & echo $$ > outer; read x < fifo`,
         ],
-        "outer-1",
+        outerCookie,
       );
       execFileSync("mkfifo", [path.join(outer.folder, "fifo")]);
       const ended = outer.run(new ProcessRunner({ graceMs: 100 }));
       const pid = await outer.pidIn("inner");
       const outerPid = await outer.pidIn("outer");
-      expect(await new ProcessRunner().sweep("outer")).toBe(0);
-      expect(await new ProcessRunner().sweep("nner-1")).toBe(0);
-      expect(await new ProcessRunner().sweep("inner-1")).toBe(1);
+      expect(await new ProcessRunner().sweep(outerCookie.slice(0, -1))).toBe(0);
+      expect(await new ProcessRunner().sweep(innerCookie.slice(1))).toBe(0);
+      expect(await new ProcessRunner().sweep(innerCookie)).toBe(1);
       await until("the inner process is gone", () => !isRunning(pid));
       expect(isRunning(outerPid)).toBe(true);
       outer.abort.abort();

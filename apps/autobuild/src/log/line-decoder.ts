@@ -31,10 +31,10 @@ export class LineDecoder {
   /** The unfinished line with a line feed added; empty when there is none. */
   end(): Buffer {
     const lines = this.#split(this.#decoder.decode());
+    const rest = this.#rest.at(-1) === carriageReturn ? this.#rest.subarray(0, -1) : this.#rest;
     if (this.#rest.length === 0) return lines;
-    const last = Buffer.concat([lines, this.#rest, Buffer.from([newline])]);
     this.#rest = Buffer.alloc(0);
-    return last;
+    return Buffer.concat([lines, rest, lineFeed]);
   }
 
   #split(text: string): Buffer {
