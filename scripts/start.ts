@@ -1,4 +1,5 @@
-// Starts AutoBuild: `pnpm start [-- [repository] [options]]`; without a repository it builds this one.
+// Starts AutoBuild: `pnpm start [-- [repository] [options]]`; without a repository it builds the one
+// that the command was typed in, this one.
 import { delimiter, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
