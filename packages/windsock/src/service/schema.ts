@@ -18,8 +18,8 @@ export type Unchecked = JsonValue | Uint8Array;
 declare const token: unique symbol;
 
 /** A type that is not checked when the program runs. */
-export interface TypeToken<T> {
-  readonly [token]: (value: T) => T;
+export interface TypeToken<out T> {
+  readonly [token]: () => T;
   readonly "~standard"?: never;
 }
 
@@ -34,7 +34,7 @@ export function type<T>(): TypeToken<T> {
 }
 
 /** A Standard Schema (zod, valibot, arktype, ...) or a `type<T>()`. */
-export type AnySchema = StandardSchemaV1 | TypeToken<never>;
+export type AnySchema = StandardSchemaV1 | TypeToken<unknown>;
 
 /** What a writer gives: a schema's input, a token's type, else the default. */
 export type InputOf<D, Default> = [D] extends [never]

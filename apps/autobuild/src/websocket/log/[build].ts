@@ -1,0 +1,37 @@
+import { defineService } from "windsock";
+import { chunkOf, whenever } from "../../log/log-chunk.ts";
+import { currentAutobuild } from "../../running.ts";
+
+const topic = "log";
+
+/**
+ * The log of one build, as `/websocket/status` sends it. `?from=<byte offset>` goes on
+ * where an earlier connection ended: an offset is the bytes of all lines so far, newlines included.
+ */
+export default defineService({
+  params: ["build"],
+  authorize({ url }) {
+    const id = Number(url.pathname.split("/").at(-1));
+    const build = Number.isSafeInteger(id) ? currentAutobuild().builds.get(id) : undefined;
+    if (build === undefined)
+      return new Response("Expected the number of a build, got one that there is not.\n", {
+        status: 404,
+      });
+    return undefined;
+  },
+  init(service) {
+    const id = Number(service.params.build);
+    const { builds, on } = currentAutobuild();
+    service.log(topic, {
+      head: () => builds.log(id)?.length ?? 0,
+      // A queued build has no log yet; it is looked for again when one grows.
+      read: async (from, maxBytes) =>
+        chunkOf((await builds.log(id)?.read(from, maxBytes)) ?? { text: "", next: from }),
+    });
+    whenever(on, "logAdvanced", service.signal, () => service.advance(topic));
+  },
+  handleJoin(client) {
+    const from = Number(client.request.url.searchParams.get("from") ?? 0);
+    client.subscribe(topic, { from: Number.isSafeInteger(from) && from > 0 ? from : 0 });
+  },
+});
