@@ -1,6 +1,8 @@
+import { WindsockError, type Server } from "windsock";
 import { createAutobuild, type Autobuild } from "./autobuild.ts";
 import { AutobuildError, messageOf } from "./errors.ts";
 import { help, readCommandLine } from "./options.ts";
+import { startServer } from "./server.ts";
 
 // Builds are told to a person in the terminal they started AutoBuild in; the pages show the same lines.
 const chunkBytes = 64 * 1024;
@@ -8,7 +10,9 @@ const chunkBytes = 64 * 1024;
 try {
   await main();
 } catch (error) {
-  console.error(error instanceof AutobuildError ? error.message : error);
+  console.error(
+    error instanceof AutobuildError || error instanceof WindsockError ? error.message : error,
+  );
   process.exitCode = 1;
 }
 
@@ -23,26 +27,39 @@ async function main(): Promise<void> {
   autobuild.on("repositoryChanged", ({ label, state }) => {
     if (state.type === "unreachable") console.error(`autobuild: ${label}: ${state.message}`);
   });
-  stopOnSignal(autobuild);
+  // A taken port is found out before anything is built.
+  const server = await startServer(autobuild, command).catch(async (error: unknown) => {
+    await autobuild.stop();
+    throw error;
+  });
+  stopOnSignal(autobuild, server);
   await autobuild.start();
   follow(autobuild);
   const labels = autobuild.builds.repositories().map(({ label }) => label);
   console.log(`AutoBuild builds ${labels.join(", ")} and keeps its data in ${command.dataDir}`);
+  console.log(`AutoBuild is at ${server.url.replace("127.0.0.1", "localhost")}`);
 }
 
 /** The first signal ends builds and then the process; a second one does not wait. */
-function stopOnSignal(autobuild: Autobuild): void {
+function stopOnSignal(autobuild: Autobuild, server: Server): void {
   let isStopping = false;
   const handleSignal = (): void => {
     if (isStopping) process.exit(1);
     isStopping = true;
-    autobuild.stop().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        console.error(`autobuild: ${messageOf(error)}`);
-        process.exit(1);
-      },
-    );
+    // Pages first: what they ask for needs the store, and they come back by themselves.
+    server
+      .stop()
+      .then(async ({ timedOut }) => {
+        await autobuild.stop();
+        return timedOut;
+      })
+      .then(
+        (timedOut) => process.exit(timedOut ? 1 : 0),
+        (error: unknown) => {
+          console.error(`autobuild: ${messageOf(error)}`);
+          process.exit(1);
+        },
+      );
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, handleSignal);
 }
