@@ -153,6 +153,7 @@ describe("the environment of a step", () => {
       CI: "1",
       TERM: "dumb",
       FORCE_COLOR: "0",
+      NO_COLOR: "1",
       PAGER: "cat",
       GIT_TERMINAL_PROMPT: "0",
       AUTOBUILD: "1",
@@ -170,6 +171,7 @@ describe("the environment of a step", () => {
       { TOKEN: "t" },
     );
     expect(environment).toMatchObject({ TOKEN: "t", FORCE_COLOR: "1", AUTOBUILD_COOKIE: "c" });
+    expect(environment).not.toHaveProperty("NO_COLOR");
   });
 
   test("of a build within a build carries the outer cookie too", () => {

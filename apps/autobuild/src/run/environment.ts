@@ -50,11 +50,14 @@ export interface EnvironmentOptions {
 /** The name of the variable that marks every process of a build. */
 export const cookieVariable = "AUTOBUILD_COOKIE";
 
+// Some tools know only the one, and some take the other for a yes whatever its value is.
+const noColour = { FORCE_COLOR: "0", NO_COLOR: "1" };
+
 /**
  * Makes the whole environment of a build's steps.
  *
- * Colour is off, since the original page shows text as it is: `FORCE_COLOR=0` and `TERM=dumb`. A
- * configuration that wants escape sequences in its log sets them otherwise.
+ * Colour is off, since the plainest page shows text as it is. A configuration that sets `FORCE_COLOR`
+ * gets what it asks for; the log keeps escape sequences.
  */
 export function buildEnvironment(
   options: EnvironmentOptions,
@@ -69,7 +72,7 @@ export function buildEnvironment(
     ...inherited,
     CI: "1",
     TERM: "dumb",
-    FORCE_COLOR: "0",
+    ...(options.configured["FORCE_COLOR"] === undefined ? noColour : {}),
     PAGER: "cat",
     GIT_TERMINAL_PROMPT: "0",
     ...options.configured,
