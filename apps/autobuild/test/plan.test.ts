@@ -205,7 +205,14 @@ describe(".autobuild.json", () => {
       'Expected `steps[0].run` in .autobuild.json to be a shell line such as "make test", or an array of a program and its arguments, got 7 (number).',
     ],
     ['{"steps":[{"name":"a","run":[]}]}', "got an array of 0."],
-    ['{"steps":[{"name":"a","run":" "}]}', 'got " " (string).'],
+    [
+      '{"steps":[{"name":"a","run":["-c","x"]}]}',
+      'Expected `steps[0].run[0]` in .autobuild.json to be a program whose name does not begin with a hyphen (write ./ before it), got "-c" (string).',
+    ],
+    [
+      '{"steps":[{"name":"a","run":" "}]}',
+      'to be a shell line such as "make test", or an array of a program and its arguments, got " " (string).',
+    ],
     [
       '{"steps":[{"name":"a\\u001b","run":"x"}]}',
       "Expected `steps[0].name` in .autobuild.json to be a text of 1 to 100 characters on one line",

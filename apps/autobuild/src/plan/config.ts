@@ -8,11 +8,14 @@ export const configFile = ".autobuild.json";
 
 const maxTimeoutMs = 24 * 60 * 60_000;
 const noNul = /^[^\0]*$/;
+// The shell that starts it would take a hyphen for an option of its own.
+const programName = /^[^\0-][^\0]*$/;
 
 // Each `error` is the second half of "Expected `field` to be ...".
 const oneOrMoreSteps = "an array of 1 to 100 steps";
 const stepName = "a text of 1 to 100 characters on one line";
 const command = 'a shell line such as "make test", or an array of a program and its arguments';
+const program = "a program whose name does not begin with a hyphen (write ./ before it)";
 const timeout = `a whole number of milliseconds from 1 to ${maxTimeoutMs}`;
 const variableName = "a name of letters, digits and underscores that does not begin with AUTOBUILD";
 
@@ -25,8 +28,11 @@ const stepSchema = z.strictObject(
       .refine((name) => !hasControlCharacter(name), { error: stepName }),
     run: z.union(
       [
-        z.string().trim().min(1).regex(noNul),
-        z.tuple([z.string().min(1).regex(noNul)], z.string().regex(noNul)),
+        z.string().trim().min(1, { error: command }).regex(noNul, { error: command }),
+        z.tuple(
+          [z.string().regex(programName, { error: program })],
+          z.string().regex(noNul, { error: "an argument without NUL" }),
+        ),
       ],
       { error: command },
     ),
