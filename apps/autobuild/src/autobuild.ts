@@ -12,6 +12,7 @@ import { Mirror } from "./git/mirror.ts";
 import { parseSource, type RepositorySource } from "./git/source.ts";
 import { Workspaces } from "./git/workspaces.ts";
 import { logDefaults, type LogOptions } from "./log/build-log.ts";
+import { LogFolder } from "./log/log-folder.ts";
 import { systemTools, type Tools } from "./plan/tools.ts";
 import { ProcessRunner } from "./run/process-runner.ts";
 import type { Runner } from "./run/runner.ts";
@@ -91,8 +92,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
       workspaces: new Workspaces(path.join(dataDir, "workspaces")),
       passEnv: options.passEnv ?? [],
       mirrorFolderOf,
-      logFolder: path.join(dataDir, "logs"),
-      logOptions: settings,
+      logs: new LogFolder(path.join(dataDir, "logs"), settings),
     },
     settings,
   );

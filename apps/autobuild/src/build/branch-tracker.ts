@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { Commit, Heads } from "../git/mirror.ts";
-import type { NewBuild, Store } from "../store/store.ts";
-import type { Build } from "./build.ts";
+import type { Store } from "../store/store.ts";
+import type { Build, NewBuild } from "./build.ts";
 import type { HeadsListener, WantedBuild } from "./repository-watcher.ts";
 import type { RepositoryState } from "./repository.ts";
 

@@ -64,3 +64,32 @@ export interface Step {
 export function hasEnded(build: Build): boolean {
   return build.state !== "queued" && build.state !== "running";
 }
+
+/** What a new build is made of. */
+export interface NewBuild {
+  readonly repositoryId: number;
+  readonly branch: string;
+  readonly sha: string;
+  readonly author: string;
+  readonly subject: string;
+  readonly committedMs: number;
+  readonly cause: BuildCause;
+  readonly causeBuildId: number | null;
+  readonly queuedMs: number;
+}
+
+/** The same commit of the same branch once more. */
+export function repeatOf(build: Build, cause: BuildCause, queuedMs: number): NewBuild {
+  const { id, repositoryId, branch, sha, author, subject, committedMs } = build;
+  return {
+    repositoryId,
+    branch,
+    sha,
+    author,
+    subject,
+    committedMs,
+    cause,
+    causeBuildId: id,
+    queuedMs,
+  };
+}

@@ -33,9 +33,8 @@ export interface Builds {
   cancel(id: number, by?: string): Promise<Build>;
 }
 
-/** What AutoBuild tells while it runs. */
-export interface AutobuildEvents {
-  [name: string]: unknown;
+/** What AutoBuild tells while it runs: each event's name, and the value that listeners get. */
+export type AutobuildEvents = {
   /** A build was queued, started, ended, or a step of it began or ended. */
   buildChanged: Build;
   /** The outcome of a look at a repository was another than the time before. */
@@ -44,4 +43,4 @@ export interface AutobuildEvents {
   logAdvanced: { readonly buildId: number };
   /** Something went wrong that belongs to no build; AutoBuild goes on. */
   problem: { readonly message: string; readonly error: unknown };
-}
+};

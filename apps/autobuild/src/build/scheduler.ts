@@ -1,11 +1,12 @@
 import { randomBytes } from "node:crypto";
-import path from "node:path";
 import type { BuildConsole } from "../console/console.ts";
 import { AutobuildError, messageOf, systemCodeOf } from "../errors.ts";
 import type { Emitter } from "../events.ts";
-import { BuildLog, type LogOptions } from "../log/build-log.ts";
-import { LogFile, type LogReader, type LogSlice } from "../log/log-reader.ts";
-import type { BuildQuery, NewBuild, Store } from "../store/store.ts";
+import type { BuildLog } from "../log/build-log.ts";
+import type { LogFolder } from "../log/log-folder.ts";
+import type { LogReader } from "../log/log-reader.ts";
+import type { BuildQuery, Store } from "../store/store.ts";
+import { ActiveBuild } from "./active-build.ts";
 import {
   executeBuild,
   resultLine,
@@ -13,8 +14,9 @@ import {
   type ExecutionTools,
   type StepListener,
 } from "./build-execution.ts";
-import { hasEnded, type Build } from "./build.ts";
+import { hasEnded, repeatOf, type Build, type NewBuild } from "./build.ts";
 import type { AutobuildEvents } from "./builds.ts";
+import { recoverBuilds } from "./recovery.ts";
 
 /** Bounds of the scheduler. */
 export interface SchedulerOptions {
@@ -40,32 +42,7 @@ export interface SchedulerParts extends ExecutionTools {
   readonly store: Store;
   readonly console: BuildConsole;
   readonly events: Emitter<AutobuildEvents>;
-  readonly logFolder: string;
-  readonly logOptions: LogOptions;
-}
-
-/** A build that runs. Its log reads as empty until the file is open. */
-class ActiveBuild implements LogReader {
-  readonly abort = new AbortController();
-  readonly #end = Promise.withResolvers<void>();
-  log: BuildLog | undefined;
-
-  /** Resolves when nothing of the build is left and its end is in the store. */
-  get ended(): Promise<void> {
-    return this.#end.promise;
-  }
-
-  end(): void {
-    this.#end.resolve();
-  }
-
-  get length(): number {
-    return this.log?.length ?? 0;
-  }
-
-  async read(from: number, maxBytes: number): Promise<LogSlice> {
-    return this.log?.read(from, maxBytes) ?? { text: "", next: 0 };
-  }
+  readonly logs: LogFolder;
 }
 
 const storeRetryMs = 5000;
@@ -96,11 +73,11 @@ export class Scheduler {
 
   /** Settles what a killed server left: its builds are lost, their processes killed, their logs completed. Call it once, first. */
   async recover(): Promise<void> {
-    const { store, console } = this.#parts;
-    await Promise.all(store.buildsIn("running").map((build) => this.#lose(build)));
+    const { store, console, logs } = this.#parts;
+    await recoverBuilds(this.#parts, this.#options.requeueLost);
     for (const { buildId, bytes } of store.startedLogs()) {
       console.add(buildId);
-      console.complete(buildId, this.#endedLog(buildId, bytes));
+      console.complete(buildId, logs.ended(buildId, bytes));
     }
     this.#cleanWorkspaces();
   }
@@ -141,28 +118,18 @@ export class Scheduler {
     if (active !== undefined) return active;
     const build = this.get(id);
     if (build === undefined || build.startedMs === null) return undefined;
-    return this.#endedLog(id, build.logBytes);
+    return this.#parts.logs.ended(id, build.logBytes);
   }
 
   rebuild(id: number): Build {
-    const { repositoryId, branch, sha, author, subject, committedMs } = this.#expect(id);
-    if (this.#phase === "stopping")
+    const repeated = this.#expect(id);
+    if (this.#phase === "stopping") {
       throw new AutobuildError(
         "AUTOBUILD_STOPPED",
         "AutoBuild is stopping and takes no more builds. Start it again.",
       );
-    const queuedMs = this.#parts.clock.epochMs();
-    const build = this.queue({
-      repositoryId,
-      branch,
-      sha,
-      author,
-      subject,
-      committedMs,
-      cause: "rebuild",
-      causeBuildId: id,
-      queuedMs,
-    });
+    }
+    const build = this.queue(repeatOf(repeated, "rebuild", this.#parts.clock.epochMs()));
     if (build !== undefined) return build;
     throw new AutobuildError(
       "AUTOBUILD_QUEUE_FULL",
@@ -238,11 +205,11 @@ export class Scheduler {
   }
 
   async #run(build: Build, cookie: string, active: ActiveBuild): Promise<void> {
-    const { clock, events, logOptions } = this.#parts;
+    const { clock, events, logs } = this.#parts;
     const startedMs = clock.monotonicMs();
     let log: BuildLog;
     try {
-      log = await BuildLog.open(this.#logFile(build.id), logOptions, {
+      log = await logs.open(build.id, {
         handleAdvance: () => events.emit("logAdvanced", { buildId: build.id }),
         handleFailure: (error) =>
           active.abort.abort({ state: "failed", reason: logFailure(error) } satisfies BuildOutcome),
@@ -288,16 +255,19 @@ export class Scheduler {
   ): Promise<void> {
     const { store, console, events, clock } = this.#parts;
     const ended = await this.#untilStored(() =>
-      store.endBuild(build.id, {
-        ...outcome,
-        finishedMs: clock.epochMs(),
-        durationMs: Math.round(durationMs),
-        logBytes,
+      store.transaction(() => {
+        if (outcome === stoppedOutcome)
+          store.insertBuild(repeatOf(build, "requeue", clock.epochMs()));
+        return store.endBuild(build.id, {
+          ...outcome,
+          finishedMs: clock.epochMs(),
+          durationMs: Math.round(durationMs),
+          logBytes,
+        });
       }),
     );
-    if (ended !== undefined && outcome === stoppedOutcome) this.#requeue(build);
     this.#active.delete(build.id);
-    console.complete(build.id, this.#endedLog(build.id, logBytes));
+    console.complete(build.id, this.#parts.logs.ended(build.id, logBytes));
     if (ended !== undefined) events.emit("buildChanged", ended);
     this.#cleanWorkspaces();
     this.#assign();
@@ -314,56 +284,6 @@ export class Scheduler {
     });
     events.emit("buildChanged", cancelled);
     return cancelled;
-  }
-
-  async #lose(build: Build): Promise<void> {
-    const { store, runner, clock, logOptions } = this.#parts;
-    const cookie = store.cookieOf(build.id);
-    const killed = cookie === null ? 0 : await runner.sweep(cookie);
-    const leftovers =
-      killed === 0
-        ? ""
-        : `; ${killed === 1 ? "1 process that it left was" : `${killed} processes that it left were`} killed`;
-    const reason = `AutoBuild ended while it ran${leftovers}`;
-    let logBytes = 0;
-    try {
-      const log = await BuildLog.open(this.#logFile(build.id), logOptions, {
-        handleAdvance() {},
-        handleFailure() {},
-      });
-      log.line(`=== build ${build.id} lost: ${reason}`);
-      await log.close();
-      logBytes = log.length;
-    } catch (error) {
-      this.#report(
-        `The log of build ${build.id} could not be completed: ${messageOf(error)}`,
-        error,
-      );
-    }
-    store.endBuild(build.id, {
-      state: "lost",
-      reason,
-      finishedMs: clock.epochMs(),
-      durationMs: null,
-      logBytes,
-    });
-    // A build that takes AutoBuild down with it must not do so for ever.
-    if (this.#options.requeueLost && build.cause !== "requeue") this.#requeue(build);
-  }
-
-  #requeue({ id, repositoryId, branch, sha, author, subject, committedMs }: Build): void {
-    const { store, clock } = this.#parts;
-    store.insertBuild({
-      repositoryId,
-      branch,
-      sha,
-      author,
-      subject,
-      committedMs,
-      cause: "requeue",
-      causeBuildId: id,
-      queuedMs: clock.epochMs(),
-    });
   }
 
   #stepListener(buildId: number): StepListener {
@@ -410,14 +330,6 @@ export class Scheduler {
       .catch((error: unknown) =>
         this.#report(`Old workspaces could not be removed: ${messageOf(error)}`, error),
       );
-  }
-
-  #endedLog(buildId: number, bytes: number): LogFile {
-    return new LogFile(this.#logFile(buildId), bytes, this.#parts.logOptions.maxLineBytes);
-  }
-
-  #logFile(buildId: number): string {
-    return path.join(this.#parts.logFolder, `${buildId}.log`);
   }
 
   #expect(id: number): Build {

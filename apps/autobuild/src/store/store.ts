@@ -1,6 +1,14 @@
 import path from "node:path";
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from "node:sqlite";
-import type { Build, BuildCause, BuildState, EndState, Step, StepState } from "../build/build.ts";
+import type {
+  Build,
+  BuildCause,
+  BuildState,
+  EndState,
+  NewBuild,
+  Step,
+  StepState,
+} from "../build/build.ts";
 import { migrate } from "./migrations.ts";
 
 /** A repository as the store knows it. */
@@ -8,19 +16,6 @@ export interface RepositoryRow {
   readonly id: number;
   readonly label: string;
   readonly name: string;
-}
-
-/** What a new build is made of. */
-export interface NewBuild {
-  readonly repositoryId: number;
-  readonly branch: string;
-  readonly sha: string;
-  readonly author: string;
-  readonly subject: string;
-  readonly committedMs: number;
-  readonly cause: BuildCause;
-  readonly causeBuildId: number | null;
-  readonly queuedMs: number;
 }
 
 /** Which builds to list; newest first. */
@@ -58,8 +53,9 @@ export class Store {
     this.#database.close();
   }
 
-  /** Runs `change` whole or not at all. */
+  /** Runs `change` whole or not at all. Within another one it is a part of that. */
   transaction<Result>(change: () => Result): Result {
+    if (this.#database.isTransaction) return change();
     this.#database.exec("BEGIN IMMEDIATE");
     try {
       const result = change();
