@@ -81,6 +81,11 @@ export class InvalidMessageError extends WindsockError {
   override readonly code = "WINDSOCK_INVALID";
 }
 
+/** A durable history cannot be opened, read or written. What it was to hold was not acknowledged. */
+export class HistoryError extends WindsockError {
+  override readonly code = "WINDSOCK_HISTORY";
+}
+
 /** A call was not answered before its deadline, or was aborted by its signal. */
 export class CallTimeoutError extends WindsockError {
   override readonly code = "WINDSOCK_CALL_TIMEOUT";
