@@ -14,14 +14,7 @@ import { refusalBytes, refuse } from "../gateway/refusal.ts";
 import { RouteTable } from "../gateway/route-table.ts";
 import { routeFromName, type Route } from "../gateway/routes.ts";
 import { closeCode } from "../protocol/close-code.ts";
-import type {
-  CallArgs,
-  NeedsKey,
-  RequestAt,
-  ResponseAt,
-  ServiceAt,
-  Target,
-} from "../service/registry.ts";
+import type { broadcast, call, info, Target } from "../service/registry.ts";
 import {
   runningHosts,
   ServiceHost,
@@ -30,7 +23,7 @@ import {
   type HostedService,
   type ServiceInfo,
 } from "../service/service-host.ts";
-import type { Client, TypesOf } from "../service/types.ts";
+import type { Client } from "../service/types.ts";
 import { resolveOptions, type ResolvedOptions, type ServerOptions } from "./options.ts";
 import { answerRequest, sendRefusal } from "./requests.ts";
 import { loadServices } from "./service-files.ts";
@@ -44,19 +37,9 @@ export interface Server {
   readonly url: string;
   readonly port: number;
   /** As the function of the same name, for this server. */
-  readonly broadcast: <T extends Target>(
-    target: T & NeedsKey<T>,
-    message: TypesOf<ServiceAt<T>>["broadcast"],
-  ) => void;
-  readonly info: <T extends Target>(
-    target: T & NeedsKey<T>,
-    message: TypesOf<ServiceAt<T>>["info"],
-  ) => void;
-  readonly call: <T extends Target, N extends keyof TypesOf<ServiceAt<T>>["calls"] & string>(
-    target: T & NeedsKey<T>,
-    name: N,
-    ...args: CallArgs<RequestAt<T, N>>
-  ) => Promise<ResponseAt<T, N>>;
+  readonly broadcast: typeof broadcast;
+  readonly info: typeof info;
+  readonly call: typeof call;
   /** The actors that run. */
   readonly services: () => readonly ServiceInfo[];
   /** The clients of one service or key, in the order of their joins. */

@@ -13,6 +13,7 @@ import type {
   AnyService,
   CallDeclarations,
   CallsOf,
+  NeedsHandlers,
   NeedsInit,
   ParamsOf,
   Service,
@@ -119,6 +120,7 @@ export function defineService<
   Info = never,
   Calls extends CallDeclarations = {},
   L extends Primitive = never,
+  M extends Primitive = never,
 >(
   definition: { readonly params?: P } & ServiceDefinition<
     State,
@@ -129,9 +131,11 @@ export function defineService<
     Broadcast,
     Info,
     Calls,
-    L
+    L,
+    M
   > &
-    NeedsInit<State>,
+    NeedsInit<State> &
+    NeedsHandlers<Calls>,
 ): Service<{
   incoming: InputOf<In, Unchecked>;
   outgoing: OutputOf<Out, Sendable>;

@@ -1,4 +1,4 @@
-/** What a callback may return beside the next state itself. */
+// What a callback may return beside the next state itself.
 
 declare const outcome: unique symbol;
 declare const state: unique symbol;
@@ -30,25 +30,31 @@ export interface Reply<out Value, out State> {
 /** Why a service stops itself. An `Error` counts as a crash: it is reported and the service restarts. */
 export type StopReason = "normal" | "shutdown" | Error | (string & {});
 
-type Primitive = string | number | boolean | bigint | null | undefined;
+/** A type whose literals are worth keeping. */
+export type Primitive = string | number | boolean | bigint | null | undefined;
+
+/** Any value. Named so that a literal keeps its literal type where it is inferred: `reply("ok")`. */
+export type AnyValue = Primitive | {};
 
 /** Matches no value. It only makes literals in a returned state keep their literal types while the state's type is inferred. */
 export interface Hint<L> {
   readonly [unreachable]: never;
-  readonly [key: string]: L | Hint<L> | readonly Hint<L>[];
+  // The empty tuple makes a tuple of an array literal.
+  readonly [key: string]: L | Hint<L> | readonly [] | readonly (L | Hint<L>)[];
 }
 
 export type Awaitable<T> = T | Promise<T>;
 
-/** What `handleJoin`, `handleClose`, `handleIncoming`, `handleBroadcast` and `handleInfo` may return. */
-export type Outcome<State, L = never> = Awaitable<
-  void | State | Noreply<State | Kept> | Stop<State | Kept> | Hint<L>
+/**
+ * What `handleJoin`, `handleClose`, `handleIncoming`, `handleBroadcast` and `handleInfo` may return.
+ * `M` is never inferred: it keeps the literal of a state that is one itself.
+ */
+export type Outcome<State, L = never, M = never> = Awaitable<
+  void | State | Noreply<State | Kept> | Stop<State | Kept> | Hint<L> | NoInfer<M>
 >;
 
 /** What a handler of a call may return. */
 export type CallOutcome<Value, State> = Awaitable<Reply<Value, State | Kept> | Stop<State | Kept>>;
-
-export type { Primitive };
 
 /** The run-time form of `noreply`, `stop` and `reply`. */
 export class OutcomeValue {
@@ -82,7 +88,10 @@ export interface OutcomeOptions {
 
 /** Goes on with this state, or with the one there is. */
 export function noreply(): Noreply<Kept>;
-export function noreply<State>(state: State, options?: OutcomeOptions): Noreply<State>;
+export function noreply<State extends AnyValue, L extends Primitive = never>(
+  state: State | Hint<L>,
+  options?: OutcomeOptions,
+): Noreply<State>;
 export function noreply(...args: [state?: unknown, options?: OutcomeOptions]): Noreply<unknown> {
   const [next, options] = args;
   return new OutcomeValue({
@@ -95,7 +104,10 @@ export function noreply(...args: [state?: unknown, options?: OutcomeOptions]): N
 
 /** Ends the service (or the actor of this key): `terminate` runs, its clients are closed. The next join starts it anew. */
 export function stop(reason: StopReason): Stop<Kept>;
-export function stop<State>(reason: StopReason, state: State): Stop<State>;
+export function stop<State extends AnyValue, L extends Primitive = never>(
+  reason: StopReason,
+  state: State | Hint<L>,
+): Stop<State>;
 export function stop(...args: [reason: StopReason, state?: unknown]): Stop<unknown> {
   return new OutcomeValue({
     kind: "stop",
@@ -105,15 +117,19 @@ export function stop(...args: [reason: StopReason, state?: unknown]): Stop<unkno
   }) as unknown as Stop<unknown>;
 }
 
-/** Answers a call, and goes on with this state, or with the one there is. */
-export function reply<Value>(value: Value): Reply<Value, Kept>;
-export function reply<Value, State>(
-  value: Value,
-  state: State,
-  options?: OutcomeOptions,
-): Reply<Value, State>;
+/** Answers a call, and goes on with this state, or with the one there is. `reply()` answers a call without a response. */
+export function reply(): Reply<undefined, Kept>;
+export function reply<Value extends AnyValue, L extends Primitive = never>(
+  value: Value | Hint<L>,
+): Reply<Value, Kept>;
+export function reply<
+  Value extends AnyValue,
+  State extends AnyValue,
+  L extends Primitive = never,
+  M extends Primitive = never,
+>(value: Value | Hint<L>, state: State | Hint<M>, options?: OutcomeOptions): Reply<Value, State>;
 export function reply(
-  ...args: [value: unknown, state?: unknown, options?: OutcomeOptions]
+  ...args: [value?: unknown, state?: unknown, options?: OutcomeOptions]
 ): Reply<unknown, unknown> {
   const [answer, next, options] = args;
   return new OutcomeValue({

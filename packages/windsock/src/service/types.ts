@@ -84,6 +84,7 @@ export interface ServiceContext<
   in Info = never,
   out Params = {},
   out C = Client<Out>,
+  in State = never,
 > {
   /** The service's name: `status`, `room/[id]`. */
   readonly name: string;
@@ -110,7 +111,7 @@ export interface ServiceContext<
   /** Says that the log under this topic has grown. */
   readonly advance: (topic: string) => void;
   /** Commits what this turn has done so far, with this state if one is given. A later crash does not undo it. */
-  readonly flush: (...state: [] | [state: unknown]) => Promise<void>;
+  readonly flush: (...state: [] | [state: State]) => Promise<void>;
   /** This log: positions of another epoch mean nothing. The fencing token for effects outside. */
   readonly epoch: string;
   /** The number of the newest published entry. */
@@ -119,7 +120,22 @@ export interface ServiceContext<
   readonly signal: AbortSignal;
 }
 
-export type ParamsOf<P extends readonly string[]> = { readonly [K in P[number]]: string };
+/** Says that nothing may be posted to `handleInfo`: the service has no `info: type<Tick>()`. */
+export interface NoInfoDeclared {
+  readonly [undeclared]: never;
+}
+declare const undeclared: unique symbol;
+
+/** What may be posted, and what a reader of an error sees when the service has not declared it. */
+export type Postable<Info> = [Info] extends [never] ? NoInfoDeclared : Info;
+
+// The two conditionals below are always true. They give their results no name of their own: a
+// service's type is emitted into the declarations of apps, which could not import that name.
+
+/** What the names of a service's keys make of `client.params`. */
+export type ParamsOf<P extends readonly string[]> = [P] extends [unknown]
+  ? { readonly [K in P[number]]: string }
+  : never;
 
 // ---------- calls: declared by name, handled by name ----------
 
@@ -133,12 +149,14 @@ type RequestOf<D> = D extends { readonly request: infer X } ? OutputOf<X, undefi
 type ResponseOf<D> = D extends { readonly response: infer X } ? InputOf<X, undefined> : undefined;
 
 /** What callers see of the declared calls. */
-export type CallsOf<C> = {
-  readonly [K in keyof C]: {
-    request: C[K] extends { readonly request: infer X } ? InputOf<X, undefined> : undefined;
-    response: C[K] extends { readonly response: infer X } ? OutputOf<X, undefined> : undefined;
-  };
-};
+export type CallsOf<C> = [C] extends [unknown]
+  ? {
+      readonly [K in keyof C]: {
+        request: C[K] extends { readonly request: infer X } ? InputOf<X, undefined> : undefined;
+        response: C[K] extends { readonly response: infer X } ? OutputOf<X, undefined> : undefined;
+      };
+    }
+  : never;
 
 type CallHandlers<State, Cl, Ctx, C> = {
   readonly [K in keyof C]: (
@@ -168,8 +186,16 @@ export interface ServiceDefinition<
   Info,
   Calls,
   L extends Primitive = never,
+  M extends Primitive = never,
   Cl = Client<InputOf<Out, Sendable>, User, Params>,
-  Ctx = ServiceContext<InputOf<Out, Sendable>, Info, Params, Cl>,
+  Ctx = ServiceContext<InputOf<Out, Sendable>, Postable<Info>, Params, Cl, State>,
+  // Without what `init` and `authorize` give: to type its parameter would end their inference.
+  InitCtx = ServiceContext<
+    InputOf<Out, Sendable>,
+    Postable<Info>,
+    Params,
+    Client<InputOf<Out, Sendable>, unknown, Params>
+  >,
 > {
   /** Checks every message before `handleIncoming` sees it, and types the client. What does not fit closes the client with 1007. */
   readonly incoming?: In;
@@ -192,35 +218,35 @@ export interface ServiceDefinition<
   /** Runs at the upgrade, before the client joins. Its value is `client.user`; a `Response` refuses. A throw refuses with 500. */
   readonly authorize?: (request: UpgradeRequest) => Awaitable<User | Response>;
   /** Gives the first state of an incarnation. */
-  readonly init?: (service: Ctx) => Awaitable<State>;
+  readonly init?: (service: InitCtx) => Awaitable<State>;
   /** A client has joined; again after a restart, with `client.joinReason` `"restart"`. A throw closes that client with 1011. */
-  readonly handleJoin?: (client: Cl, state: State, service: Ctx) => Outcome<NoInfer<State>, L>;
+  readonly handleJoin?: (client: Cl, state: State, service: Ctx) => Outcome<NoInfer<State>, L, M>;
   /** A client is gone. Once for each client; not when service or server end (then `terminate` runs). */
   readonly handleClose?: (
     client: Cl,
     reason: CloseReason,
     state: State,
     service: Ctx,
-  ) => Outcome<NoInfer<State>, L>;
+  ) => Outcome<NoInfer<State>, L, M>;
   /** A client has sent a message. Absent: it is dropped. */
   readonly handleIncoming?: (
     client: Cl,
     message: OutputOf<In, Unchecked>,
     state: State,
     service: Ctx,
-  ) => Outcome<NoInfer<State>, L>;
+  ) => Outcome<NoInfer<State>, L, M>;
   /** Somebody called `broadcast`. Absent: the message is published to every client. */
   readonly handleBroadcast?: (
     message: Broadcast,
     state: State,
     service: Ctx,
-  ) => Outcome<NoInfer<State>, L>;
+  ) => Outcome<NoInfer<State>, L, M>;
   /** A timer, an `info`, or the time-out of `noreply`. */
   readonly handleInfo?: (
     info: Info | Timeout,
     state: State,
     service: Ctx,
-  ) => Outcome<NoInfer<State>, L>;
+  ) => Outcome<NoInfer<State>, L, M>;
   /** One handler for each declared call. `client` is undefined when the server itself calls. */
   readonly handleCall?: CallHandlers<State, Cl, Ctx, NoInfer<Calls>>;
   /** This incarnation ends. What it sends still leaves. A throw is reported and changes nothing. */
@@ -229,6 +255,11 @@ export interface ServiceDefinition<
 
 /** An annotated state without `init` would be undefined at first. */
 export type NeedsInit<State> = undefined extends State ? unknown : { readonly init: unknown };
+
+/** Calls that are declared need their handlers. */
+export type NeedsHandlers<Calls> = [keyof Calls] extends [never]
+  ? unknown
+  : { readonly handleCall: unknown };
 
 /** What others need to know of a service's types. */
 export interface ServiceTypes {
