@@ -1,7 +1,7 @@
 import { EncodeError } from "../errors.ts";
 import { opcode } from "../protocol/frame.ts";
 import type { Payload, PublishedValue } from "../protocol/port.ts";
-import { describe } from "./define-service.ts";
+import { describe } from "./value.ts";
 
 /**
  * Turns what is sent into a payload, at the call: a later change of the value changes

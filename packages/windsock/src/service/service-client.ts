@@ -1,10 +1,10 @@
 import { OptionError, OverloadedError } from "../errors.ts";
 import { fitCloseReason, isSendableCloseCode } from "../protocol/close-code.ts";
 import type { RequestData } from "../protocol/port.ts";
-import { describe } from "./define-service.ts";
 import type { ServiceActor } from "./service-actor.ts";
 import type { Client, SubscribeOptions, UpgradeRequest } from "./types.ts";
 import { upgradeRequestOf } from "./upgrade-request.ts";
+import { describe } from "./value.ts";
 
 export interface ClientData {
   readonly mid: string;

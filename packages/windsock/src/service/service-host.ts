@@ -1,33 +1,25 @@
 import type { Clock, Timer } from "../actor/clock.ts";
-import {
-  CallCycleError,
-  CallFailedError,
-  CallTimeoutError,
-  NoServerError,
-  OptionError,
-  UnknownServiceError,
-  type WindsockError,
-} from "../errors.ts";
+import { CallFailedError } from "../errors.ts";
 import { LogStore } from "../log/log-store.ts";
 import { defaultServiceLimits } from "../protocol/limits.ts";
 import type { ActorToEdge, EdgeToActor, Outlet } from "../protocol/port.ts";
-import { describe, definitionOf, isService, type ErasedDefinition } from "./define-service.ts";
+import { Addresses, type AddressBook, type AnyTarget } from "./addresses.ts";
+import { Calls, type CallOptions } from "./calls.ts";
+import { definitionOf, type ErasedDefinition } from "./define-service.ts";
 import { decodePublished, detach } from "./encode.ts";
+import type { Mail } from "./mail.ts";
+import { deliver, type Post } from "./post.ts";
+import { PublishedKeys } from "./published.ts";
 import type { Report } from "./report.ts";
-import { ServiceActor, deliver, type Answer, type Mail } from "./service-actor.ts";
+import { ServiceActor } from "./service-actor.ts";
 import { ServiceClient } from "./service-client.ts";
-import { turnStorage, type Post } from "./turn.ts";
+import { turnStorage } from "./turn.ts";
 import type { AnyService } from "./types.ts";
+import { sizeOf } from "./value.ts";
 
-/** How names and addresses belong together; the routes know. */
-export interface AddressBook {
-  /** `room/42` -> `room/[id]` and `{ id: "42" }`; undefined: no service has it. */
-  parse(
-    address: string,
-  ): { readonly name: string; readonly params: Readonly<Record<string, string>> } | undefined;
-  /** `room/[id]` and `{ id: "42" }` -> `room/42`. Throws when params are missing or too long. */
-  format(name: string, params: Readonly<Record<string, string>>): string;
-}
+export type { AddressBook, AnyTarget } from "./addresses.ts";
+export type { CallOptions } from "./calls.ts";
+export { currentHost, runningHosts } from "./running-hosts.ts";
 
 export interface HostedService {
   readonly name: string;
@@ -53,43 +45,45 @@ export interface ServiceInfo {
   readonly seq: number;
 }
 
-export interface CallOptions {
-  /** @default 5000, and never longer than the rest of the caller's own deadline */
-  readonly timeoutMs?: number;
-  readonly signal?: AbortSignal;
-}
+type JoinMessage = Extract<EdgeToActor, { type: "join" }>;
+type PublishMessage = Extract<EdgeToActor, { type: "publish" }>;
+type PullMessage = Extract<EdgeToActor, { type: "pull" }>;
+type ReadMessage = Extract<EdgeToActor, { type: "read" }>;
 
-/** A service, its name or address, or one made with `at`. */
-export type AnyTarget = string | AnyService;
-
-const defaultCallTimeoutMs = 5000;
 const sweepIntervalMs = 5000;
-const maxRememberedPublishes = 1000;
 
 /** The actor's side of a process: it starts actors, and takes what edges and code send them. */
 export class ServiceHost {
-  readonly #services = new Map<string, ErasedDefinition>();
-  readonly #names = new Map<ErasedDefinition, string>();
+  readonly #services: ReadonlyMap<string, ErasedDefinition>;
   readonly #actors = new Map<string, ServiceActor>();
   readonly #keyCounts = new Map<string, number>();
   readonly #edges = new Map<string, Outlet<ActorToEdge>>();
   readonly #logs: LogStore = new LogStore();
-  readonly #published = new Map<string, Promise<number>>();
-  readonly #addresses: AddressBook;
+  readonly #published: PublishedKeys = new PublishedKeys();
+  readonly #addresses: Addresses;
+  readonly #calls: Calls;
   readonly #clock: Clock;
   readonly #report: (report: Report) => void;
   #sweep: Timer | undefined;
   #draining = false;
 
   constructor(options: ServiceHostOptions) {
-    this.#addresses = options.addresses;
     this.#clock = options.clock;
     this.#report = options.report;
-    for (const { name, service } of options.services) {
-      const definition = definitionOf(service);
-      this.#services.set(name, definition);
-      this.#names.set(definition, name);
-    }
+    this.#services = new Map(
+      options.services.map(({ name, service }) => [name, definitionOf(service)]),
+    );
+    this.#addresses = new Addresses(options.addresses, this.#services);
+    this.#calls = new Calls({
+      clock: options.clock,
+      running: (address) => this.#actors.get(address),
+      started: (address) => {
+        const found = this.#addresses.parse(address);
+        return found === undefined || this.#draining
+          ? this.#actors.get(address)
+          : this.#actor(found.name, found.params, address);
+      },
+    });
   }
 
   /** Starts the services without a key; a key starts at its first join. */
@@ -130,7 +124,7 @@ export class ServiceHost {
       address: one.address,
       state: one.actor.state,
       generation: one.actor.generation,
-      clients: one.memberCount,
+      clients: one.members.size,
       mailboxMessages: one.actor.mailbox.size,
       mailboxBytes: one.actor.mailbox.bytes,
       seq: one.log.seq,
@@ -138,11 +132,10 @@ export class ServiceHost {
   }
 
   clients(target: AnyTarget): ServiceClient[] {
-    const actor = this.#actors.get(this.addressOf(target));
-    return actor === undefined ? [] : [...actor.clients()];
+    return [...(this.#actors.get(this.#addresses.of(target))?.members.joined() ?? [])];
   }
 
-  // ---------- edges ----------
+  // ---------- from edges ----------
 
   /** Registers an edge; the outlet returned takes what it sends. */
   connect(edge: string, outlet: Outlet<ActorToEdge>): Outlet<EdgeToActor> {
@@ -164,49 +157,16 @@ export class ServiceHost {
       case "publish":
         this.#publish(outlet, message);
         return;
-      case "pull": {
-        const log = this.#logs.find(message.address);
-        const range = log?.read(
-          message.topics,
-          message.from,
-          message.until,
-          message.maxBytes,
-          this.#clock.now(),
-        );
-        const entries = (range?.entries ?? []).map(({ seq, payload }) => ({ seq, payload }));
-        outlet.post({
-          type: "pulled",
-          id: message.id,
-          entries,
-          next: range?.next ?? message.until,
-          gone: range?.gone ?? true,
-        });
+      case "pull":
+        this.#pull(outlet, message);
         return;
-      }
-      case "read": {
-        const actor = this.#actors.get(message.address);
-        if (actor === undefined)
-          outlet.post({
-            type: "read",
-            id: message.id,
-            payloads: [],
-            next: message.from ?? 0,
-            failed: true,
-          });
-        else
-          void actor
-            .readSource(message.topic, message.from, message.maxBytes)
-            .then((chunk) => outlet.post({ type: "read", id: message.id, ...chunk }));
+      case "read":
+        void this.#read(outlet, message);
         return;
-      }
     }
   }
 
-  #join(
-    edge: string,
-    outlet: Outlet<ActorToEdge>,
-    message: Extract<EdgeToActor, { type: "join" }>,
-  ): void {
+  #join(edge: string, outlet: Outlet<ActorToEdge>, message: JoinMessage): void {
     const { address, mid } = message;
     const refuse = (status: number, reason: string, retryAfterMs: number) =>
       outlet.post({ type: "refused", mid, status, reason, retryAfterMs });
@@ -234,98 +194,69 @@ export class ServiceHost {
     outlet.post({ type: "admitted", mid });
   }
 
-  #publish(outlet: Outlet<ActorToEdge>, message: Extract<EdgeToActor, { type: "publish" }>): void {
+  #publish(outlet: Outlet<ActorToEdge>, message: PublishMessage): void {
     const { id, address, idempotencyKey } = message;
-    const answer = (seq: Promise<number>) =>
-      seq.then(
-        (done) => outlet.post({ type: "published", id, seq: done, delivered: true }),
+    const unavailable = (reason: string, retryAfterMs: number) =>
+      outlet.post({ type: "unavailable", id, reason, retryAfterMs });
+    const answer = (published: Promise<number>) =>
+      void published.then(
+        (seq) => outlet.post({ type: "published", id, seq, delivered: true }),
         (error: unknown) =>
-          outlet.post({
-            type: "unavailable",
-            id,
-            reason: error instanceof Error ? error.message : String(error),
-            retryAfterMs: retryAfterOf(error),
-          }),
+          unavailable(error instanceof Error ? error.message : String(error), retryAfterOf(error)),
       );
     const key = idempotencyKey === undefined ? undefined : `${address} ${idempotencyKey}`;
     const before = key === undefined ? undefined : this.#published.get(key);
-    if (before !== undefined) {
-      void answer(before);
-      return;
-    }
+    if (before !== undefined) return answer(before);
     const actor = this.#actors.get(address);
     if (actor === undefined) {
       if (this.#addresses.parse(address) === undefined)
-        outlet.post({
-          type: "unavailable",
-          id,
-          reason: `no service has the address ${address}`,
-          retryAfterMs: 0,
-        });
-      else outlet.post({ type: "published", id, seq: 0, delivered: false });
-      return;
+        return unavailable(`no service has the address ${address}`, 0);
+      outlet.post({ type: "published", id, seq: 0, delivered: false });
+      return undefined;
     }
-    if (this.#draining || actor.actor.state === "down") {
-      outlet.post({
-        type: "unavailable",
-        id,
-        reason: `${address} takes no messages now`,
-        retryAfterMs: Math.max(1000, actor.actor.retryAfterMs),
-      });
-      return;
-    }
+    if (this.#draining || actor.actor.state === "down")
+      return unavailable(
+        `${address} takes no messages now`,
+        Math.max(1000, actor.actor.retryAfterMs),
+      );
     const { promise, resolve, reject } = Promise.withResolvers<number>();
-    const mail: Mail = {
+    const isTaken = actor.actor.offer({
       type: "broadcast",
       bytes: message.value.bytes.length,
       message: decodePublished(message.value),
       answer: { resolve, reject },
-    };
-    if (!actor.actor.offer(mail)) {
+    });
+    if (!isTaken) {
       outlet.post({ type: "busy", id, retryAfterMs: 1000 });
-      return;
+      return undefined;
     }
-    if (key !== undefined) this.#remember(key, promise);
-    void answer(promise);
+    if (key !== undefined) this.#published.remember(key, promise);
+    return answer(promise);
   }
 
-  /** So that a repeat of the same `Idempotency-Key` is answered, not published. Failures are forgotten: they may be tried again. */
-  #remember(key: string, seq: Promise<number>): void {
-    this.#published.set(key, seq);
-    seq.catch(() => this.#published.delete(key));
-    if (this.#published.size <= maxRememberedPublishes) return;
-    for (const oldest of this.#published.keys()) {
-      this.#published.delete(oldest);
-      break;
-    }
+  #pull(outlet: Outlet<ActorToEdge>, message: PullMessage): void {
+    const { id, address, topics, from, until, maxBytes } = message;
+    const range = this.#logs.find(address)?.read(topics, from, until, maxBytes, this.#clock.now());
+    outlet.post({
+      type: "pulled",
+      id,
+      entries: (range?.entries ?? []).map(({ seq, payload }) => ({ seq, payload })),
+      next: range?.next ?? until,
+      gone: range?.gone ?? true,
+    });
+  }
+
+  async #read(outlet: Outlet<ActorToEdge>, message: ReadMessage): Promise<void> {
+    const { id, address, topic, from, maxBytes } = message;
+    const chunk = await this.#actors.get(address)?.sources.read(topic, from, maxBytes);
+    outlet.post({
+      type: "read",
+      id,
+      ...(chunk ?? { payloads: [], next: from ?? 0, failed: true }),
+    });
   }
 
   // ---------- from code ----------
-
-  /** The address of a service, a name, an address, or one made with `at`. */
-  addressOf(target: AnyTarget): string {
-    if (typeof target === "string") {
-      const found = this.#addresses.parse(target);
-      if (found === undefined) {
-        throw new UnknownServiceError(
-          `Expected the name of a service (${[...this.#services.keys()].join(", ") || "there is none"}), got ${describe(target)}.`,
-        );
-      }
-      return this.#addresses.format(found.name, found.params);
-    }
-    const name = isService(target) ? this.#names.get(target.definition) : undefined;
-    if (name === undefined)
-      throw new UnknownServiceError(
-        "Expected a service that this server runs, got another one. Is its file in the services folder, or in `services`?",
-      );
-    const params = "params" in target ? (target.params as Readonly<Record<string, string>>) : {};
-    if ((this.#services.get(name)?.params.length ?? 0) > 0 && Object.keys(params).length === 0) {
-      throw new UnknownServiceError(
-        `Expected a key for ${name}, got none. Address one actor with \`at(service, { ${this.#services.get(name)?.params.join(", ")} })\` or by name.`,
-      );
-    }
-    return this.#addresses.format(name, params);
-  }
 
   broadcast(target: AnyTarget, message: unknown): void {
     const detached = detach(message, "a broadcast");
@@ -342,8 +273,7 @@ export class ServiceHost {
   }
 
   #post(target: AnyTarget, what: string, mail: Mail): void {
-    const address = this.addressOf(target);
-    const post = this.#postTo(address, what, mail);
+    const post = this.#postTo(this.#addresses.of(target), what, mail);
     const turn = turnStorage.getStore();
     if (turn === undefined || turn.status === "committed") {
       deliver(post);
@@ -376,105 +306,10 @@ export class ServiceHost {
     options: CallOptions = {},
   ): Promise<unknown> {
     try {
-      return this.#call(target, name, request, options);
+      return this.#calls.call(this.#addresses.of(target), name, request, options);
     } catch (error) {
       return Promise.reject(error);
     }
-  }
-
-  #call(target: AnyTarget, name: string, request: unknown, options: CallOptions): Promise<unknown> {
-    const address = this.addressOf(target);
-    const timeoutMs = options.timeoutMs ?? defaultCallTimeoutMs;
-    if (!Number.isFinite(timeoutMs) || timeoutMs < 1)
-      throw new OptionError(
-        `Expected \`timeoutMs\` to be at least 1 ms, got ${describe(timeoutMs)}.`,
-      );
-    const stored = turnStorage.getStore();
-    if (stored?.status === "failed")
-      throw new CallFailedError(
-        `The turn of ${stored.actor.address} that makes this call has crashed.`,
-      );
-    const turn = stored?.status === "open" ? stored : undefined;
-    const via = turn === undefined ? [] : [...turn.via, turn.actor.address];
-    if (via.includes(address)) throw new CallCycleError([...via, address]);
-    if (turn !== undefined && this.#waits(address, turn.actor.address, new Set()))
-      throw new CallCycleError([...via, address, turn.actor.address]);
-    const found = this.#addresses.parse(address);
-    const actor =
-      found === undefined || this.#draining
-        ? this.#actors.get(address)
-        : this.#actor(found.name, found.params, address);
-    if (actor === undefined)
-      throw new UnknownServiceError(`Expected a service that runs, got ${address}.`);
-    const detached = detach(request, "a request");
-    const deadline = Math.min(this.#clock.now() + timeoutMs, turn?.deadline ?? Infinity);
-
-    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    const waits = turn?.actor.waitingFor;
-    waits?.add(address);
-    const settle = (): void => {
-      timer.cancel();
-      waits?.delete(address);
-      forget?.();
-      options.signal?.removeEventListener("abort", onAbort);
-    };
-    const fail = (error: WindsockError): void => {
-      settle();
-      reject(error);
-    };
-    const timer = this.#clock.setTimeout(
-      () =>
-        fail(
-          new CallTimeoutError(
-            `Expected ${address} to answer \`${name}\` within ${Math.round(timeoutMs)} ms, got nothing.`,
-          ),
-        ),
-      Math.max(0, deadline - this.#clock.now()),
-    );
-    const onAbort = (): void =>
-      fail(new CallTimeoutError(`The call \`${name}\` of ${address} was aborted.`));
-    const forget = turn?.onFailed(() =>
-      fail(
-        new CallFailedError(`The turn of ${turn.actor.address} that made this call has crashed.`),
-      ),
-    );
-    const answer: Answer<unknown> = {
-      resolve: (value) => {
-        settle();
-        resolve(value);
-      },
-      reject: fail,
-    };
-    if (options.signal?.aborted === true) onAbort();
-    else {
-      options.signal?.addEventListener("abort", onAbort, { once: true });
-      try {
-        deliver(
-          actor.postOf(`the call \`${name}\``, {
-            type: "call",
-            bytes: sizeOf(detached),
-            name,
-            request: detached,
-            via,
-            deadline,
-            answer,
-          }),
-        );
-      } catch (error) {
-        fail(error as WindsockError);
-      }
-    }
-    return promise;
-  }
-
-  /** Whether `from` waits, over any number of calls, for `to`. */
-  #waits(from: string, to: string, seen: Set<string>): boolean {
-    if (from === to) return true;
-    if (seen.has(from)) return false;
-    seen.add(from);
-    for (const next of this.#actors.get(from)?.waitingFor ?? [])
-      if (this.#waits(next, to, seen)) return true;
-    return false;
   }
 
   // ---------- actors ----------
@@ -539,28 +374,4 @@ function retryAfterOf(error: unknown): number {
     typeof error.retryAfterMs === "number"
     ? error.retryAfterMs
     : 1000;
-}
-
-/** About what a value takes in a mailbox. */
-function sizeOf(value: unknown): number {
-  if (typeof value === "string") return value.length * 2;
-  if (value instanceof Uint8Array) return value.byteLength;
-  return typeof value === "object" && value !== null ? 256 : 8;
-}
-
-/** Which server `broadcast`, `info` and `call` mean, outside of any callback. */
-export const runningHosts: Set<ServiceHost> = new Set();
-
-/** The host of the running callback, else the only one there is. */
-export function currentHost(what: string): ServiceHost {
-  const turn = turnStorage.getStore();
-  if (turn !== undefined) {
-    for (const host of runningHosts) if (host.runs(turn.actor)) return host;
-  }
-  if (runningHosts.size === 1) for (const host of runningHosts) return host;
-  throw new NoServerError(
-    runningHosts.size === 0
-      ? `Expected a running server for \`${what}\`, got none. Start one with \`windsock start\` or \`createServer().listen()\` first.`
-      : `Expected one running server for \`${what}\`, got ${runningHosts.size}. Use \`server.${what}\` of the one you mean.`,
-  );
 }

@@ -1,10 +1,10 @@
 import { OptionError, OverloadedError } from "../errors.ts";
-import { describe } from "./define-service.ts";
 import { detach } from "./encode.ts";
 import type { ServiceActor } from "./service-actor.ts";
 import type { ServiceClient } from "./service-client.ts";
 import { ServiceTimers } from "./service-timers.ts";
 import type { LogSource, ServiceContext } from "./types.ts";
+import { describe } from "./value.ts";
 
 const maxTimerMs = 2 ** 31 - 1;
 
@@ -52,7 +52,7 @@ export class ServiceScope implements ServiceContext<
   }
 
   clients(): Iterable<ServiceClient> {
-    return this.#actor.clients();
+    return this.#actor.members.joined();
   }
 
   publish(...args: [message: unknown] | [topic: string, message: unknown]): void {
@@ -69,7 +69,7 @@ export class ServiceScope implements ServiceContext<
     if (this.#ended) return;
     const present: ServiceClient[] = [];
     for (const { id } of clients) {
-      const client = this.#actor.member(id);
+      const client = this.#actor.members.get(id);
       if (client !== undefined) present.push(client);
     }
     if (present.length > 0)
@@ -111,12 +111,12 @@ export class ServiceScope implements ServiceContext<
   }
 
   log(topic: string, source: LogSource): void {
-    this.#actor.setSource(topic, source);
+    this.#actor.sources.set(topic, source);
   }
 
   advance(topic: string): void {
     if (this.#ended) return;
-    if (!this.#actor.hasSource(topic))
+    if (!this.#actor.sources.has(topic))
       throw new OptionError(
         `Expected a topic that \`service.log\` has put a log under, got ${describe(topic)}.`,
       );

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Out, Payload } from "../protocol/port.ts";
+import type { Post } from "./post.ts";
 import type { ServiceActor } from "./service-actor.ts";
 import type { ServiceClient } from "./service-client.ts";
 import type { ServiceTimer } from "./service-timers.ts";
@@ -25,16 +26,6 @@ export type Effect =
   | { readonly type: "timer"; readonly timer: ServiceTimer }
   /** Something for a mailbox: of this actor, or of another. */
   | { readonly type: "post"; readonly post: Post };
-
-/** An item on its way to a mailbox. */
-export interface Post {
-  readonly address: string;
-  readonly what: string;
-  /** False: the mailbox is full. Throws when there is nobody to take it. */
-  offer(): boolean;
-  /** Resolves when it is worth trying again. */
-  room(): Promise<void>;
-}
 
 /**
  * One callback, from its call until it returned or its promise settled.

@@ -1,0 +1,60 @@
+import { UnknownServiceError } from "../errors.ts";
+import { isService, type ErasedDefinition } from "./define-service.ts";
+import type { AnyService } from "./types.ts";
+import { describe } from "./value.ts";
+
+/** How names and addresses belong together; the routes know. */
+export interface AddressBook {
+  /** `room/42` -> `room/[id]` and `{ id: "42" }`; undefined: no service has it. */
+  parse(
+    address: string,
+  ): { readonly name: string; readonly params: Readonly<Record<string, string>> } | undefined;
+  /** `room/[id]` and `{ id: "42" }` -> `room/42`. Throws when params are missing or too long. */
+  format(name: string, params: Readonly<Record<string, string>>): string;
+}
+
+/** A service, its name or address, or one made with `at`. */
+export type AnyTarget = string | AnyService;
+
+/** The services of a host by name, and what their actors are addressed by. */
+export class Addresses {
+  readonly #book: AddressBook;
+  readonly #definitions: ReadonlyMap<string, ErasedDefinition>;
+  readonly #names: ReadonlyMap<ErasedDefinition, string>;
+
+  constructor(book: AddressBook, definitions: ReadonlyMap<string, ErasedDefinition>) {
+    this.#book = book;
+    this.#definitions = definitions;
+    this.#names = new Map([...definitions].map(([name, definition]) => [definition, name]));
+  }
+
+  parse(address: string): ReturnType<AddressBook["parse"]> {
+    return this.#book.parse(address);
+  }
+
+  /** @throws UnknownServiceError for what this host does not run, and for a keyed service without a key */
+  of(target: AnyTarget): string {
+    if (typeof target === "string") {
+      const found = this.#book.parse(target);
+      if (found === undefined) {
+        throw new UnknownServiceError(
+          `Expected the name of a service (${[...this.#definitions.keys()].join(", ") || "there is none"}), got ${describe(target)}.`,
+        );
+      }
+      return this.#book.format(found.name, found.params);
+    }
+    const name = isService(target) ? this.#names.get(target.definition) : undefined;
+    if (name === undefined)
+      throw new UnknownServiceError(
+        "Expected a service that this server runs, got another one. Is its file in the services folder, or in `services`?",
+      );
+    const params = "params" in target ? (target.params as Readonly<Record<string, string>>) : {};
+    const keys = this.#definitions.get(name)?.params ?? [];
+    if (keys.length > 0 && Object.keys(params).length === 0) {
+      throw new UnknownServiceError(
+        `Expected a key for ${name}, got none. Address one actor with \`at(service, { ${keys.join(", ")} })\` or by name.`,
+      );
+    }
+    return this.#book.format(name, params);
+  }
+}

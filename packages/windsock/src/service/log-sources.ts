@@ -1,0 +1,69 @@
+import { settleWithin, type Clock } from "../actor/clock.ts";
+import { CallbackTimeoutError, OptionError } from "../errors.ts";
+import type { LogPosition, Payload } from "../protocol/port.ts";
+import { Encoder } from "./encode.ts";
+import type { Report } from "./report.ts";
+import type { LogSource } from "./types.ts";
+import { describe } from "./value.ts";
+
+export interface LogSourcesOptions {
+  readonly address: string;
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+  readonly report: (report: Report) => void;
+}
+
+export interface SourceChunk {
+  readonly payloads: Payload[];
+  readonly next: LogPosition;
+  readonly failed: boolean;
+}
+
+/** The logs that the app keeps itself, by topic: `service.log(topic, source)`. */
+export class LogSources {
+  readonly #options: LogSourcesOptions;
+  readonly #sources = new Map<string, LogSource>();
+  readonly #encoder = new Encoder();
+
+  constructor(options: LogSourcesOptions) {
+    this.#options = options;
+  }
+
+  set(topic: string, source: LogSource): void {
+    if (topic === "")
+      throw new OptionError(
+        "Expected `service.log` to get a topic with a name, got an empty one: that is the service's own log.",
+      );
+    this.#sources.set(topic, source);
+  }
+
+  has(topic: string): boolean {
+    return this.#sources.has(topic);
+  }
+
+  /** A part of a log; its end when `from` is undefined. Not a turn: it runs beside the callbacks. Never rejects. */
+  async read(topic: string, from: LogPosition | undefined, maxBytes: number): Promise<SourceChunk> {
+    const { address, timeoutMs, clock, report } = this.#options;
+    const source = this.#sources.get(topic);
+    if (source === undefined) return { payloads: [], next: from ?? 0, failed: true };
+    const timedOut = () =>
+      new CallbackTimeoutError(
+        `Expected the log ${describe(topic)} of ${address} to answer within ${timeoutMs} ms.`,
+      );
+    try {
+      const work =
+        from === undefined
+          ? Promise.resolve(source.head()).then((next) => ({ messages: [], next }))
+          : Promise.resolve(source.read(from, maxBytes));
+      const chunk = await settleWithin(work, timeoutMs, clock, timedOut);
+      return {
+        payloads: chunk.messages.map((message) => this.#encoder.encode(message)),
+        next: chunk.next,
+        failed: false,
+      };
+    } catch (error) {
+      report({ type: "failure", where: `the log ${JSON.stringify(topic)} of ${address}`, error });
+      return { payloads: [], next: from ?? 0, failed: true };
+    }
+  }
+}

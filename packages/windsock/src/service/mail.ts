@@ -1,0 +1,72 @@
+import type { MailItem } from "../actor/mailbox.ts";
+import type { WindsockError } from "../errors.ts";
+import { opcode } from "../protocol/frame.ts";
+import type { CloseReason, Payload } from "../protocol/port.ts";
+import { decodeText, viewOf } from "./encode.ts";
+import type { ServiceClient } from "./service-client.ts";
+import type { Effect } from "./turn.ts";
+import type { TerminateReason } from "./types.ts";
+
+/** The answer to something posted: exactly one of the two is called, at most once. */
+export interface Answer<Value> {
+  resolve(value: Value): void;
+  reject(error: WindsockError): void;
+}
+
+/** Everything that can stand in the mailbox of a service. */
+export type Mail = MailItem &
+  (
+    | { readonly type: "join"; readonly client: ServiceClient }
+    | { readonly type: "leave"; readonly client: ServiceClient; readonly reason: CloseReason }
+    | { readonly type: "incoming"; readonly client: ServiceClient; readonly payload: Payload }
+    | { readonly type: "broadcast"; readonly message: unknown; readonly answer?: Answer<number> }
+    | { readonly type: "info"; readonly info: unknown }
+    | {
+        readonly type: "call";
+        readonly name: string;
+        readonly request: unknown;
+        readonly via: readonly string[];
+        readonly deadline: number;
+        readonly answer: Answer<unknown>;
+      }
+    /** Done by code that is in no turn of this actor. */
+    | { readonly type: "effects"; readonly effects: readonly Effect[] }
+    /** The time-out of `noreply`, stale unless the token is the newest. */
+    | { readonly type: "timeout"; readonly token: number }
+    | { readonly type: "end"; readonly reason: TerminateReason }
+  );
+
+export type CallMail = Extract<Mail, { type: "call" }>;
+
+/** Tells whoever waits for this item that nothing comes of it. */
+export function refuse(mail: Mail, error: WindsockError): void {
+  if (mail.type === "call" || mail.type === "broadcast") mail.answer?.reject(error);
+}
+
+/** The client that an item came from. */
+export function clientOf(mail: Mail | undefined): ServiceClient | undefined {
+  return mail !== undefined && "client" in mail ? mail.client : undefined;
+}
+
+/** What a report shows of an item. */
+export function viewOfMail(mail: Mail): string | undefined {
+  switch (mail.type) {
+    case "incoming":
+      return viewOf(
+        mail.payload.opcode === opcode.text ? decodeText(mail.payload.bytes) : mail.payload.bytes,
+      );
+    case "broadcast":
+      return viewOf(mail.message);
+    case "info":
+      return viewOf(mail.info);
+    case "call":
+      return `${mail.name}(${viewOf(mail.request)})`;
+    case "leave":
+      return viewOf(mail.reason);
+    case "join":
+    case "effects":
+    case "timeout":
+    case "end":
+      return undefined;
+  }
+}

@@ -1,0 +1,80 @@
+import type { ActorToEdge, Out, Outlet } from "../protocol/port.ts";
+import type { ServiceClient } from "./service-client.ts";
+
+/** What every commit of an incarnation says of itself. */
+export interface CommitHead {
+  readonly type: "commit";
+  readonly address: string;
+  readonly epoch: string;
+  readonly generation: number;
+}
+
+/** The memberships of one actor, in the order of their joins, and the edges that hold their sockets. */
+export class Members {
+  readonly #byId = new Map<string, ServiceClient>();
+  readonly #edges = new Map<string, number>();
+  readonly #edge: (id: string) => Outlet<ActorToEdge> | undefined;
+
+  /** `edge`: the way to one edge; undefined when that edge is gone. */
+  constructor(edge: (id: string) => Outlet<ActorToEdge> | undefined) {
+    this.#edge = edge;
+  }
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  get(mid: string): ServiceClient | undefined {
+    return this.#byId.get(mid);
+  }
+
+  /** All of them, also those whose join waits. A copy: what is done with them may remove some. */
+  all(): ServiceClient[] {
+    return [...this.#byId.values()];
+  }
+
+  /** Those that have joined. */
+  *joined(): Iterable<ServiceClient> {
+    for (const client of this.#byId.values()) if (client.membership === "joined") yield client;
+  }
+
+  add(client: ServiceClient): void {
+    this.#byId.set(client.id, client);
+    this.#edges.set(client.edge, (this.#edges.get(client.edge) ?? 0) + 1);
+  }
+
+  remove(client: ServiceClient): void {
+    client.membership = "gone";
+    if (!this.#byId.delete(client.id)) return;
+    const left = (this.#edges.get(client.edge) ?? 1) - 1;
+    if (left > 0) this.#edges.set(client.edge, left);
+    else this.#edges.delete(client.edge);
+  }
+
+  /** Posts a commit to every edge that has members here: to each what is its own. */
+  commit(head: CommitHead, out: readonly Out[]): void {
+    if (out.length === 0) return;
+    if (this.#edges.size === 1) {
+      for (const id of this.#edges.keys()) this.#edge(id)?.post({ ...head, out });
+      return;
+    }
+    for (const id of this.#edges.keys()) {
+      const own = out.flatMap((one) => this.#forEdge(one, id));
+      if (own.length > 0) this.#edge(id)?.post({ ...head, out: own });
+    }
+  }
+
+  /** Posts to every edge that has members here. */
+  tellEdges(message: ActorToEdge): void {
+    for (const id of this.#edges.keys()) this.#edge(id)?.post(message);
+  }
+
+  #forEdge(out: Out, edge: string): Out[] {
+    if (out.type === "send") {
+      const mids = out.mids.filter((mid) => this.#byId.get(mid)?.edge === edge);
+      return mids.length === 0 ? [] : [{ ...out, mids }];
+    }
+    if ("mid" in out) return this.#byId.get(out.mid)?.edge === edge ? [out] : [];
+    return [out];
+  }
+}

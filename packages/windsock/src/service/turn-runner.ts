@@ -1,0 +1,173 @@
+import { settleWithin, type Clock } from "../actor/clock.ts";
+import { BadReturnError, CallbackTimeoutError } from "../errors.ts";
+import type { Out } from "../protocol/port.ts";
+import { OutcomeValue } from "./outcome.ts";
+import type { ServiceActor } from "./service-actor.ts";
+import { Turn, turnStorage, type Effect } from "./turn.ts";
+import { describe, isPromiseLike } from "./value.ts";
+
+export interface TurnRunnerOptions {
+  readonly actor: ServiceActor;
+  readonly clock: Clock;
+  readonly commit: (turn: Turn) => void | Promise<void>;
+  /** A turn is committed; this is what it returned beside a state. */
+  readonly committed: (outcome: OutcomeValue | undefined) => void | Promise<void>;
+}
+
+/** What a turn has beside its callback. */
+export interface TurnDetails {
+  /** Leaves ahead of the effects. */
+  readonly before?: readonly Out[];
+  readonly via?: readonly string[];
+  readonly deadline?: number;
+  /** Called with what came back, before the commit. A throw fails the turn. */
+  readonly answered?: (outcome: OutcomeValue) => void;
+  readonly committed?: ((outcome: OutcomeValue | undefined) => void) | undefined;
+}
+
+type Callback<Args extends readonly unknown[]> = (...args: Args) => unknown;
+
+const noDetails: TurnDetails = Object.freeze({});
+
+/**
+ * Runs callbacks as turns: collects what they do, checks what they return, and commits
+ * both in one step. A callback that returns no promise costs none.
+ */
+export class TurnRunner {
+  /** The state of the incarnation, as of the last commit. */
+  state: unknown;
+  readonly #options: TurnRunnerOptions;
+  #callback = "";
+
+  constructor(options: TurnRunnerOptions) {
+    this.#options = options;
+  }
+
+  /** The name of the callback that began last. */
+  get callback(): string {
+    return this.#callback;
+  }
+
+  /** One turn. Throws or rejects when the callback does, or when it returns what has no meaning. */
+  run<Args extends readonly unknown[]>(
+    name: string,
+    callback: Callback<Args> | undefined,
+    args: Args,
+    details: TurnDetails = noDetails,
+  ): void | Promise<void> {
+    this.#callback = name;
+    const turn = this.#open(details);
+    if (details.before !== undefined) turn.before = details.before;
+    if (callback === undefined) return this.#finish(turn, undefined, details);
+    let returned: unknown;
+    try {
+      returned = turnStorage.run(turn, callback as Callback<readonly unknown[]>, ...args);
+      if (!isPromiseLike(returned)) return this.#settle(turn, name, returned, details);
+    } catch (error) {
+      return failed(turn, error);
+    }
+    return this.within(name, returned).then(
+      (value) => {
+        try {
+          return this.#settle(turn, name, value, details);
+        } catch (error) {
+          return failed(turn, error);
+        }
+      },
+      (error: unknown) => failed(turn, error),
+    );
+  }
+
+  /** A turn without an outcome: `init` and `terminate`. Gives what the callback returned. */
+  async runPlain<Args extends readonly unknown[]>(
+    name: string,
+    callback: Callback<Args>,
+    ...args: Args
+  ): Promise<unknown> {
+    this.#callback = name;
+    const turn = this.#open(noDetails);
+    let value: unknown;
+    try {
+      const run = callback as Callback<readonly unknown[]>;
+      value = await this.within(name, turnStorage.run(turn, run, ...args));
+    } catch (error) {
+      return failed(turn, error);
+    }
+    const pending = this.#options.commit(turn);
+    turn.status = "committed";
+    await pending;
+    return value;
+  }
+
+  /** A turn without a callback. */
+  effects(effects: readonly Effect[], details: TurnDetails = noDetails): void | Promise<void> {
+    const turn = this.#open(details);
+    for (const effect of effects) turn.effects.push(effect);
+    return this.#finish(turn, undefined, details);
+  }
+
+  /** Rejects when the value does not settle in time. */
+  within<Value>(name: string, returned: Value | PromiseLike<Value>): Promise<Value> {
+    if (!isPromiseLike<Value>(returned)) return Promise.resolve(returned);
+    const { actor, clock } = this.#options;
+    const ms = actor.limits.callbackTimeoutMs;
+    return settleWithin(
+      returned,
+      ms,
+      clock,
+      () =>
+        new CallbackTimeoutError(
+          `Expected ${name} of ${actor.address} to settle within ${ms} ms (\`limits.callbackTimeoutMs\`), got nothing.`,
+        ),
+    );
+  }
+
+  #settle(turn: Turn, name: string, returned: unknown, details: TurnDetails): void | Promise<void> {
+    const isCall = name === "handleCall";
+    if (!(returned instanceof OutcomeValue)) {
+      if (isCall) throw badReturn(name, returned);
+      if (returned !== undefined) this.state = returned;
+      return this.#finish(turn, undefined, details);
+    }
+    if (returned.kind === (isCall ? "noreply" : "reply")) throw badReturn(name, returned);
+    details.answered?.(returned);
+    if (returned.hasState) this.state = returned.state;
+    return this.#finish(turn, returned, details);
+  }
+
+  #open(details: TurnDetails): Turn {
+    const { actor } = this.#options;
+    return new Turn(actor, actor.actor.generation, details.via ?? [], details.deadline);
+  }
+
+  /** The turn did well: its effects leave, and what it asked for comes next. */
+  #finish(
+    turn: Turn,
+    outcome: OutcomeValue | undefined,
+    details: TurnDetails,
+  ): void | Promise<void> {
+    const pending = this.#options.commit(turn);
+    turn.status = "committed";
+    if (pending === undefined) return this.#committed(outcome, details);
+    return pending.then(() => this.#committed(outcome, details));
+  }
+
+  #committed(outcome: OutcomeValue | undefined, details: TurnDetails): void | Promise<void> {
+    details.committed?.(outcome);
+    return this.#options.committed(outcome);
+  }
+}
+
+function failed(turn: Turn, error: unknown): never {
+  turn.fail();
+  throw error;
+}
+
+function badReturn(callback: string, returned: unknown): BadReturnError {
+  const allowed =
+    callback === "handleCall"
+      ? "`reply(value)`, `reply(value, state)` or `stop(reason)`"
+      : "the next state, nothing, `noreply(state)` or `stop(reason, state)`";
+  const got = returned instanceof OutcomeValue ? `\`${returned.kind}(...)\`` : describe(returned);
+  return new BadReturnError(`Expected ${callback} to return ${allowed}, got ${got}.`);
+}
