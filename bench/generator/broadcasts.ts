@@ -1,0 +1,138 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { formatOrder, ringSize } from "../workload.ts";
+import type { Connection } from "./connection.ts";
+import type { Fleet } from "./fleet.ts";
+import { Phase } from "./phase.ts";
+import type { Stream } from "./stream.ts";
+
+/** Broadcasts to everybody, ordered by the first connection, which gets them too. */
+abstract class Broadcasts extends Phase {
+  protected sent = 0;
+  protected completed = 0;
+  readonly #size: number;
+  readonly #audience: number;
+  /** For each message of the ring: when it was ordered, and who has it. */
+  readonly #orderedAt = new Float64Array(ringSize);
+  readonly #arrivals = new Int32Array(ringSize);
+
+  constructor(fleet: Fleet, stream: Stream, size: number) {
+    super(fleet, stream);
+    this.#size = size;
+    this.#audience = fleet.connections.length;
+  }
+
+  sentTo(): number {
+    return this.sent;
+  }
+
+  /** One order each for `orders` times `count` broadcasts, in one write. */
+  protected order(orders: number, count: number): void {
+    const now = performance.now();
+    const frames: Buffer[] = [];
+    for (let n = 0; n < orders; n++) {
+      frames.push(this.stream.frame(formatOrder({ first: this.sent, count, size: this.#size })));
+      const end = this.sent + count;
+      for (; this.sent < end; this.sent++) {
+        this.#orderedAt[this.sent % ringSize] = now;
+        this.#arrivals[this.sent % ringSize] = 0;
+      }
+    }
+    this.fleet.connections[0]?.write(Buffer.concat(frames));
+  }
+
+  protected delivered(_connection: Connection, before: number, next: number): void {
+    const now = performance.now();
+    for (let message = before; message < next; message++) {
+      const slot = message % ringSize;
+      this.latencies.add(now - (this.#orderedAt[slot] ?? now));
+      const arrivals = (this.#arrivals[slot] ?? 0) + 1;
+      this.#arrivals[slot] = arrivals;
+      if (arrivals === this.#audience) {
+        this.completed += 1;
+        this.onComplete();
+      }
+    }
+  }
+
+  /** A message has reached everybody. */
+  protected onComplete(): void {}
+
+  protected get isArrived(): boolean {
+    return this.completed === this.sent;
+  }
+
+  protected get messages(): number {
+    return this.sent;
+  }
+}
+
+export class Burst extends Broadcasts {
+  readonly #count: number;
+  readonly #bursts: number;
+
+  constructor(fleet: Fleet, stream: Stream, size: number, count: number, bursts: number) {
+    super(fleet, stream, size);
+    this.#count = count;
+    this.#bursts = bursts;
+  }
+
+  protected async send(): Promise<void> {
+    for (let burst = 0; burst < this.#bursts; burst++) {
+      this.order(1, this.#count);
+      if (!(await this.arrival())) return;
+    }
+  }
+}
+
+export class Saturation extends Broadcasts {
+  readonly #inFlight: number;
+  readonly #ms: number;
+  #isRefilling = false;
+  #isOver = false;
+
+  constructor(fleet: Fleet, stream: Stream, size: number, inFlight: number, ms: number) {
+    super(fleet, stream, size);
+    this.#inFlight = inFlight;
+    this.#ms = ms;
+  }
+
+  protected async send(): Promise<void> {
+    this.order(this.#inFlight, 1);
+    await sleep(this.#ms);
+    this.#isOver = true;
+  }
+
+  /** What completes in one round of reads is replaced in one write. */
+  protected override onComplete(): void {
+    if (this.#isOver || this.#isRefilling) return;
+    this.#isRefilling = true;
+    setImmediate(() => {
+      this.#isRefilling = false;
+      if (!this.#isOver) this.order(this.#inFlight - (this.sent - this.completed), 1);
+    });
+  }
+}
+
+/** More than this many unfinished broadcasts: the server does not keep up, and the ring must not be overrun. */
+const maxBacklog = 1000;
+
+export class Paced extends Broadcasts {
+  readonly #perSecond: number;
+  readonly #ms: number;
+
+  constructor(fleet: Fleet, stream: Stream, size: number, perSecond: number, ms: number) {
+    super(fleet, stream, size);
+    this.#perSecond = perSecond;
+    this.#ms = ms;
+  }
+
+  protected async send(): Promise<void> {
+    const began = performance.now();
+    const total = Math.max(1, Math.round((this.#ms * this.#perSecond) / 1000));
+    for (let n = 0; n < total; n++) {
+      if (this.sent - this.completed < maxBacklog) this.order(1, 1);
+      const due = began + ((n + 1) * 1000) / this.#perSecond;
+      await sleep(Math.max(0, due - performance.now()));
+    }
+  }
+}

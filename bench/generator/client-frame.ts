@@ -1,0 +1,19 @@
+import { randomBytes } from "node:crypto";
+
+/** A text frame, or one with another opcode, as clients send it: with a mask (RFC 6455, section 5.3). */
+export function maskedFrame(payload: string | Uint8Array, opcode: number = 1): Buffer {
+  const bytes = Buffer.from(payload);
+  const isShort = bytes.length < 126;
+  const keyAt = isShort ? 2 : 4;
+  const start = keyAt + 4;
+  const frame = Buffer.allocUnsafe(start + bytes.length);
+  frame[0] = 0x80 | opcode;
+  frame[1] = 0x80 | (isShort ? bytes.length : 126);
+  if (!isShort) frame.writeUInt16BE(bytes.length, 2);
+  const key = randomBytes(4);
+  frame.set(key, keyAt);
+  for (let index = 0; index < bytes.length; index++) {
+    frame[start + index] = (bytes[index] ?? 0) ^ (key[index & 3] ?? 0);
+  }
+  return frame;
+}

@@ -1,0 +1,65 @@
+// The load generator: a process of its own, told by the runner what to do.
+import { createInterface } from "node:readline";
+import type { Dialect, GeneratorCommands, PhaseResult } from "../commands.ts";
+import { usage } from "../servers/control.ts";
+import { Burst, Paced, Saturation } from "./broadcasts.ts";
+import { Echo } from "./echo.ts";
+import { Fleet } from "./fleet.ts";
+import { Stream } from "./stream.ts";
+
+type Command = {
+  [Type in keyof GeneratorCommands]: { readonly type: Type } & GeneratorCommands[Type]["ask"];
+}[keyof GeneratorCommands];
+
+const fleet = new Fleet();
+const streams = new Map<string, Stream>();
+let dialect: Dialect = { path: "/", prefix: "", suffix: "", isEngineIo: false };
+
+function streamOf(size: number): Stream {
+  const key = `${size} ${dialect.prefix} ${dialect.suffix}`;
+  const stream = streams.get(key) ?? new Stream(size, dialect);
+  streams.set(key, stream);
+  return stream;
+}
+
+async function run(command: Command): Promise<unknown> {
+  switch (command.type) {
+    case "usage":
+      return usage();
+    case "open":
+      dialect = command.dialect;
+      streamOf(128);
+      return fleet.open(command);
+    case "burst": {
+      const { size, count, bursts } = command;
+      return phase(new Burst(fleet, streamOf(size), size, count, bursts));
+    }
+    case "saturate": {
+      const { size, inFlight, ms } = command;
+      return phase(new Saturation(fleet, streamOf(size), size, inFlight, ms));
+    }
+    case "paced": {
+      const { size, perSecond, ms } = command;
+      return phase(new Paced(fleet, streamOf(size), size, perSecond, ms));
+    }
+    case "echo": {
+      const { size, inFlight, ms } = command;
+      return phase(new Echo(fleet, streamOf(size), inFlight, ms));
+    }
+    case "close":
+      return { closed: fleet.close() };
+  }
+}
+
+function phase(one: Burst | Saturation | Paced | Echo): Promise<PhaseResult> {
+  return one.run();
+}
+
+const lines = createInterface({ input: process.stdin });
+lines.on("close", () => process.exit(0));
+process.stdout.write(`${JSON.stringify({ ready: true })}\n`);
+for await (const line of lines) {
+  const command = JSON.parse(line) as Command | { readonly type: "exit" };
+  if (command.type === "exit") process.exit(0);
+  process.stdout.write(`${JSON.stringify(await run(command))}\n`);
+}

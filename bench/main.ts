@@ -1,0 +1,186 @@
+// `pnpm bench`: servers and a generator, in rounds, and a table of what they cost.
+import { spawnSync } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { cpus, release, type } from "node:os";
+import { canPin } from "./child.ts";
+import { goals, ours } from "./goals.ts";
+import { help, readOptions, type Options } from "./options.ts";
+import { bunVersion, control, fetchBun, findBun, peers, type Peer } from "./peers.ts";
+import { scenarios, type Row, type Scenario } from "./plan.ts";
+import { report, type RunFacts } from "./report.ts";
+import { Results } from "./results.ts";
+import { Run } from "./runner.ts";
+import type { Sample } from "./sample.ts";
+
+/** The whole run ends after this, whatever happens. */
+const maxRunMs = 12 * 3600 * 1000;
+
+let options: Options;
+try {
+  options = readOptions(process.argv.slice(2));
+} catch (error) {
+  console.error(`${error instanceof Error ? error.message : String(error)}\n\n${help}`);
+  process.exit(2);
+}
+if (options.isHelp) {
+  console.log(help);
+  process.exit(0);
+}
+setTimeout(() => {
+  console.error("Expected the run to end within 12 hours.");
+  process.exit(1);
+}, maxRunMs).unref();
+
+const planned = plan(options);
+if (options.isList) {
+  for (const { name, rows } of planned)
+    for (const row of rows) console.log(`${name}  ${row.name}: ${row.title}`);
+  for (const { name, title } of peers) console.log(`peer  ${name}: ${title}`);
+  process.exit(0);
+}
+const servers = chosenPeers(options);
+const began = performance.now();
+const samples: Sample[] = [];
+let broken = false;
+for (const scenario of planned) {
+  const rounds = roundsOf(scenario, options);
+  for (let round = 1; round <= rounds; round++) {
+    // A B C, C B A: what the machine does meanwhile meets each at the beginning and at the end.
+    for (const peer of round % 2 === 1 ? servers : servers.toReversed()) {
+      await measure(scenario, peer, round);
+    }
+  }
+}
+const results = new Results(samples);
+const minutes = (performance.now() - began) / 60_000;
+if (options.isGate) gate();
+else write();
+process.exit(broken ? 1 : 0);
+
+function plan({ isLong, isGate, only }: Options): readonly Scenario[] {
+  const all = isLong ? scenarios(3000, 10) : scenarios(isGate ? 500 : 1000, isGate ? 2 : 4);
+  const gated = new Set(goals.filter(({ unit }) => unit === "writes").map(({ row }) => row));
+  const isWanted = (scenario: Scenario, row: Row): boolean => {
+    if (isGate) return gated.has(row.name);
+    return only.length === 0 || only.includes(scenario.name) || only.includes(row.name);
+  };
+  return all
+    .map((scenario) => ({
+      ...scenario,
+      rows: scenario.rows.filter((row) => isWanted(scenario, row)),
+    }))
+    .filter(({ rows }) => rows.length > 0);
+}
+
+function chosenPeers({ isLong, isGate, fetchesBun, peers: names }: Options): readonly Peer[] {
+  if (fetchesBun && findBun() === undefined && !fetchBun())
+    console.error(
+      "Expected to get Bun from the package registry, got none: its rows are left out.",
+    );
+  return peers.filter((peer) => {
+    if (isGate) return peer.name === ours;
+    const isWanted =
+      names.length > 0
+        ? names.includes(peer.name) || peer.name === control
+        : peer.isUsual || isLong;
+    if (!isWanted || peer.runtime !== "bun" || findBun() !== undefined) return isWanted;
+    console.error("There is no Bun here (`--fetch-bun` gets one): its rows are left out.");
+    return false;
+  });
+}
+
+function roundsOf(scenario: Scenario, { rounds, isLong, isGate }: Options): number {
+  if (rounds !== undefined) return rounds;
+  if (isLong) return 15;
+  return isGate || scenario.clients >= 10_000 ? 1 : 3;
+}
+
+async function measure(scenario: Scenario, peer: Peer, round: number): Promise<void> {
+  const nodeFlags =
+    options.profile === undefined
+      ? []
+      : [
+          "--cpu-prof",
+          `--cpu-prof-dir=${options.profile}`,
+          `--cpu-prof-name=${peer.name}-${scenario.name}-${round}.cpuprofile`,
+        ];
+  let run: Run | undefined;
+  try {
+    run = await Run.start(scenario, peer, { round, nodeFlags });
+    for (const sample of await run.run()) {
+      samples.push(sample);
+      console.log(lineOf(sample));
+    }
+  } catch (error) {
+    broken = true;
+    console.error(
+      `${peer.name}, ${scenario.name}, round ${round}: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  } finally {
+    await run?.stop();
+  }
+}
+
+/** A sample while the run goes on. */
+function lineOf(sample: Sample): string {
+  const figures = Object.entries(sample.figures)
+    .map(([unit, value]) => `${unit} ${value >= 100 ? value.toFixed(0) : value.toPrecision(3)}`)
+    .join(", ");
+  const wrong = Object.entries(sample.faults ?? {}).filter(([, count]) => count > 0);
+  const faults = wrong.map(([what, count]) => `  ${what} ${count}`).join("");
+  const name = `${sample.round}  ${sample.row.padEnd(14)} ${sample.peer.padEnd(17)}`;
+  return `${name} ${figures}  (server ${share(sample.serverShare)}, generator ${share(sample.generatorShare)})${faults}${sample.failure === undefined ? "" : `  ${sample.failure}`}`;
+}
+
+function share(value: number): string {
+  return `${(value * 100).toFixed(0)} %`;
+}
+
+/** For CI: what needs no quiet machine. */
+function gate(): void {
+  for (const { goal, estimate, isMet } of results.verdicts()) {
+    if (goal.unit !== "writes") continue;
+    const found = estimate?.median.toFixed(4) ?? "nothing";
+    console.log(
+      `${goal.row}: expected at most ${goal.bound} write calls a message and client, got ${found}.`,
+    );
+    if (isMet !== true && process.platform === "linux") broken = true;
+  }
+  const { deliveries, ...faults } = results.faults(ours);
+  console.log(`${deliveries} deliveries, ${JSON.stringify(faults)}`);
+  if (Object.values(faults).some((count) => count > 0)) broken = true;
+  if (samples.some(({ failure }) => failure !== undefined)) broken = true;
+}
+
+function write(): void {
+  const isPart = options.only.length > 0 || options.peers.length > 0;
+  const kind = isPart ? "part" : options.isLong ? "long" : "short";
+  const facts: RunFacts = {
+    date: new Date().toISOString(),
+    commit: commit(),
+    kind,
+    machine: `${cpus().length} x ${cpus()[0]?.model ?? "unknown processor"}, ${type()} ${release().split(".", 2).join(".")}`,
+    node: process.versions.node,
+    bun: servers.some(({ runtime }) => runtime === "bun") ? bunVersion : undefined,
+    isPinned: canPin,
+    minutes,
+  };
+  const rows = planned.flatMap((scenario) => scenario.rows);
+  const page = report(facts, results, rows, servers);
+  const folder = new URL("results/", import.meta.url);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(new URL(`${kind}.md`, folder), page);
+  writeFileSync(
+    new URL(`${kind}.json`, folder),
+    `${JSON.stringify({ facts, samples }, null, 1)}\n`,
+  );
+  console.log(`\n${page}\nbench/results/${kind}.md, bench/results/${kind}.json`);
+}
+
+function commit(): string {
+  const { stdout } = spawnSync("git", ["rev-parse", "--short", "HEAD"], {
+    cwd: new URL(".", import.meta.url),
+    encoding: "utf8",
+  });
+  return stdout.trim() || "unknown";
+}

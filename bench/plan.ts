@@ -1,0 +1,107 @@
+/** What is measured. A scenario is one server and one set of connections; its rows run on it one after the other. */
+
+export type Work =
+  /** All connections at once: how fast, and what each costs. */
+  | { readonly type: "storm" }
+  /** What a silent connection holds. Follows the storm. */
+  | { readonly type: "idle" }
+  | { readonly type: "burst"; readonly count: number; readonly bursts: number }
+  | { readonly type: "saturate"; readonly inFlight: number; readonly ms: number }
+  | { readonly type: "paced"; readonly perSecond: number; readonly ms: number }
+  | { readonly type: "echo"; readonly inFlight: number; readonly ms: number };
+
+export interface Row {
+  readonly name: string;
+  readonly title: string;
+  readonly work: Work;
+}
+
+export interface Scenario {
+  readonly name: string;
+  readonly clients: number;
+  /** Run before what counts: compiles the hot paths. */
+  readonly warmUp: readonly Work[];
+  readonly rows: readonly Row[];
+}
+
+export const messageBytes = 128;
+/** Handshakes at a time in a storm: fewer than the queue of a listening socket holds. */
+export const stormConcurrency = 256;
+/** Opened and closed before a storm: what the first connections cost a process is not what each costs. */
+export const stormWarmUp = 500;
+
+/** The scenarios, each phase `ms` long where it goes by time. */
+export function scenarios(ms: number, bursts: number): readonly Scenario[] {
+  return [
+    {
+      name: "1k",
+      clients: 1000,
+      warmUp: [
+        { type: "saturate", inFlight: 8, ms: 500 },
+        { type: "burst", count: 100, bursts: 1 },
+      ],
+      rows: [
+        {
+          name: "burst-1k",
+          title: "burst of 100 broadcasts in a turn, 1,000 clients",
+          work: { type: "burst", count: 100, bursts },
+        },
+        {
+          name: "saturated-1k",
+          title: "saturated, 8 broadcasts in flight, 1,000 clients",
+          work: { type: "saturate", inFlight: 8, ms },
+        },
+        {
+          name: "single-1k",
+          title: "single broadcasts, 25 a second, 1,000 clients",
+          work: { type: "paced", perSecond: 25, ms: ms * 1.5 },
+        },
+      ],
+    },
+    {
+      name: "echo",
+      clients: 100,
+      warmUp: [{ type: "echo", inFlight: 16, ms: 500 }],
+      rows: [
+        {
+          name: "echo-1",
+          title: "echo, 100 connections, 1 in flight",
+          work: { type: "echo", inFlight: 1, ms },
+        },
+        {
+          name: "echo-16",
+          title: "echo, 100 connections, 16 in flight",
+          work: { type: "echo", inFlight: 16, ms },
+        },
+      ],
+    },
+    {
+      name: "10k",
+      clients: 10_000,
+      warmUp: [{ type: "saturate", inFlight: 4, ms: 300 }],
+      rows: [
+        {
+          name: "storm-10k",
+          title: "connection storm with join, 10,000",
+          work: { type: "storm" },
+        },
+        { name: "idle-10k", title: "idle connection, joined, of 10,000", work: { type: "idle" } },
+        {
+          name: "single-10k",
+          title: "single broadcasts, 3 a second, 10,000 clients",
+          work: { type: "paced", perSecond: 3, ms: ms * 2 },
+        },
+        {
+          name: "saturated-10k",
+          title: "saturated, 4 broadcasts in flight, 10,000 clients",
+          work: { type: "saturate", inFlight: 4, ms: ms * 1.5 },
+        },
+        {
+          name: "burst-10k",
+          title: "burst of 100 broadcasts in a turn, 10,000 clients",
+          work: { type: "burst", count: 100, bursts: 1 },
+        },
+      ],
+    },
+  ];
+}

@@ -1,0 +1,163 @@
+import { control, type Peer } from "./peers.ts";
+import type { Row } from "./plan.ts";
+import type { Estimate, Results } from "./results.ts";
+import { units, type Unit } from "./sample.ts";
+
+export interface RunFacts {
+  readonly date: string;
+  readonly commit: string;
+  readonly kind: string;
+  readonly machine: string;
+  readonly node: string;
+  readonly bun: string | undefined;
+  readonly isPinned: boolean;
+  readonly minutes: number;
+}
+
+/** The run as a page of Markdown. */
+export function report(
+  facts: RunFacts,
+  results: Results,
+  rows: readonly Row[],
+  peers: readonly Peer[],
+): string {
+  const sections = [
+    `# Bench, ${facts.date.slice(0, 10)} (${facts.kind})`,
+    paragraph(facts),
+    ...figures(results, rows, peers),
+    ...verdicts(results, rows),
+    ...correctness(results, peers),
+    ...failures(results),
+  ];
+  return `${sections.join("\n\n")}\n`;
+}
+
+function paragraph(facts: RunFacts): string {
+  const cores = facts.isPinned
+    ? "server and generator held on a core each"
+    : "server and generator not held on a core each";
+  const runtimes =
+    facts.bun === undefined ? `Node ${facts.node}` : `Node ${facts.node}, Bun ${facts.bun}`;
+  return (
+    `Commit ${facts.commit}; ${facts.machine}; ${runtimes}; ${cores}; ${facts.minutes.toFixed(0)} minutes. ` +
+    "Each cell: the median over the rounds, and behind it the median of the ratios to `ws` in the same round, with its 95 % interval from five rounds on."
+  );
+}
+
+function figures(results: Results, rows: readonly Row[], peers: readonly Peer[]): string[] {
+  const lines: string[][] = [];
+  for (const row of rows) {
+    for (const unit of Object.keys(units) as Unit[]) {
+      if (peers.every(({ name }) => results.figure(row.name, name, unit) === undefined)) continue;
+      const cells = peers.map(({ name }) => cell(results, row.name, name, unit));
+      lines.push([`${row.title}: ${units[unit].title}`, ...cells]);
+    }
+  }
+  const writes = perRow(rows, peers, (row, peer) => {
+    const found = results.writes(row, peer);
+    return found === undefined ? "" : found.median.toFixed(4);
+  });
+  const latencies = perRow(rows, peers, (row, peer) => {
+    const p50 = results.p50(row, peer);
+    const p99 = results.p99(row, peer);
+    return p50 === undefined || p99 === undefined
+      ? ""
+      : `${number(p50.median)} / ${number(p99.median)}`;
+  });
+  const head = peers.map(({ title }) => title);
+  return [
+    "## Figures",
+    table(["", ...head], lines),
+    "## Write calls for each message and client",
+    table(["", ...head], writes),
+    "## Time from the order to the arrival, p50 / p99 in ms",
+    table(["", ...head], latencies),
+  ];
+}
+
+function perRow(
+  rows: readonly Row[],
+  peers: readonly Peer[],
+  text: (row: string, peer: string) => string,
+): string[][] {
+  return rows
+    .map((row) => [row.title, ...peers.map(({ name }) => text(row.name, name))])
+    .filter(([, ...cells]) => cells.some((one) => one !== ""));
+}
+
+function cell(results: Results, row: string, peer: string, unit: Unit): string {
+  const figure = results.figure(row, peer, unit);
+  if (figure === undefined) return "";
+  const ratio = peer === control ? undefined : results.ratio(row, peer, control, unit);
+  return ratio === undefined
+    ? number(figure.median)
+    : `${number(figure.median)} · **${number(ratio.median)}**${range(ratio)}`;
+}
+
+function verdicts(results: Results, rows: readonly Row[]): string[] {
+  const titles = new Map(rows.map(({ name, title }) => [name, title]));
+  const lines = results
+    .verdicts()
+    .filter(({ estimate }) => estimate !== undefined)
+    .map(({ goal, estimate, isMet }) => {
+      const unit =
+        goal.unit === "writes" ? "write calls a message and client" : units[goal.unit].title;
+      const sign = goal.unit === "perSecond" ? ">=" : "<=";
+      const bound =
+        goal.against === undefined ? number(goal.bound) : `${number(goal.bound)} x ${goal.against}`;
+      const found =
+        estimate === undefined ? "" : `${number(estimate.median, goal.bound)}${range(estimate)}`;
+      return [
+        titles.get(goal.row) ?? goal.row,
+        unit,
+        `${sign} ${bound}`,
+        found,
+        isMet === true ? "met" : "**not met**",
+      ];
+    });
+  if (lines.length === 0) return [];
+  return ["## Goals of Windsock's own broadcast", table(["", "", "goal", "measured", ""], lines)];
+}
+
+function correctness(results: Results, peers: readonly Peer[]): string[] {
+  const lines = peers.map(({ name, title }) => {
+    const { deliveries, missing, repeated, reordered, damaged, lost } = results.faults(name);
+    return [
+      title,
+      deliveries.toLocaleString("en"),
+      ...[missing, repeated, reordered, damaged, lost].map(String),
+    ];
+  });
+  return [
+    "## Correctness",
+    table(
+      ["", "deliveries", "missing", "repeated", "reordered", "damaged", "connections lost"],
+      lines,
+    ),
+  ];
+}
+
+function failures(results: Results): string[] {
+  const lines = results.samples
+    .filter(({ failure }) => failure !== undefined)
+    .map(({ peer, row, round, failure }) => `- ${peer}, ${row}, round ${round}: ${failure}`);
+  return lines.length === 0 ? [] : ["## Failures", lines.join("\n")];
+}
+
+function table(head: readonly string[], lines: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+  return [line(head), line(head.map((_, index) => (index === 0 ? "---" : "---:")))]
+    .concat(lines.map(line))
+    .join("\n");
+}
+
+function range({ interval }: Estimate): string {
+  return interval === undefined ? "" : ` [${number(interval.low)}, ${number(interval.high)}]`;
+}
+
+/** Three digits that count, or what the bound beside it has. */
+function number(value: number, like: number = value): string {
+  if (Math.abs(value) >= 100) return Math.round(value).toLocaleString("en");
+  if (Math.abs(value) >= 10) return value.toFixed(1);
+  return value.toPrecision(Math.abs(like) < 1 && Math.abs(value) < 1 ? 2 : 3);
+}

@@ -1,0 +1,208 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { Child } from "./child.ts";
+import type { GeneratorCommands, PhaseResult, ServerCommands, Usage } from "./commands.ts";
+import { commandOf, type Peer } from "./peers.ts";
+import {
+  messageBytes,
+  stormConcurrency,
+  stormWarmUp,
+  type Row,
+  type Scenario,
+  type Work,
+} from "./plan.ts";
+import { pssOf, writesOf } from "./proc.ts";
+import type { Sample } from "./sample.ts";
+
+const serverCore = 0;
+const generatorCore = 1;
+const settleMs = 300;
+const phaseTimeoutMs = 180_000;
+
+type PhaseWork = Exclude<Work, { type: "storm" | "idle" }>;
+
+export interface RunOptions {
+  readonly round: number;
+  /** For `node`: profiling. */
+  readonly nodeFlags: readonly string[];
+}
+
+/** One peer through one scenario, in two fresh processes. */
+export class Run {
+  readonly #server: Child<ServerCommands>;
+  readonly #generator: Child<GeneratorCommands>;
+  readonly #port: number;
+  readonly #peer: Peer;
+  readonly #scenario: Scenario;
+  readonly #round: number;
+
+  static async start(scenario: Scenario, peer: Peer, options: RunOptions): Promise<Run> {
+    const { child: server, hello } = await Child.start<ServerCommands, { port: number }>(
+      `the server ${peer.name}`,
+      commandOf(peer, options.nodeFlags),
+      serverCore,
+    );
+    try {
+      const main = fileURLToPath(new URL("generator/main.ts", import.meta.url));
+      const { child: generator } = await Child.start<GeneratorCommands, unknown>(
+        "the generator",
+        [process.execPath, main],
+        generatorCore,
+      );
+      return new Run(server, generator, hello.port, scenario, peer, options.round);
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
+  }
+
+  private constructor(
+    server: Child<ServerCommands>,
+    generator: Child<GeneratorCommands>,
+    port: number,
+    scenario: Scenario,
+    peer: Peer,
+    round: number,
+  ) {
+    this.#server = server;
+    this.#generator = generator;
+    this.#port = port;
+    this.#scenario = scenario;
+    this.#peer = peer;
+    this.#round = round;
+  }
+
+  /** A sample for each row. */
+  async run(): Promise<Sample[]> {
+    const samples: Sample[] = [];
+    await this.#open(Math.min(stormWarmUp, this.#scenario.clients));
+    await this.#generator.ask("close", {});
+    await sleep(settleMs);
+    const base = await this.#memory();
+    const storm = await this.#storm();
+    let isWarm = false;
+    for (const row of this.#scenario.rows) {
+      const { work } = row;
+      if (work.type === "storm") {
+        samples.push(storm(row));
+      } else if (work.type === "idle") {
+        samples.push(await this.#idle(row, base));
+      } else {
+        if (!isWarm) for (const one of this.#scenario.warmUp) await this.#phase(one as PhaseWork);
+        isWarm = true;
+        samples.push(await this.#measured(row, work));
+      }
+    }
+    return samples;
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.#generator.stop(), this.#server.stop()]);
+  }
+
+  async #open(count: number) {
+    return this.#generator.ask("open", {
+      port: this.#port,
+      count,
+      concurrency: stormConcurrency,
+      dialect: this.#peer.dialect,
+    });
+  }
+
+  /** Opens all connections. What is returned makes the row of it, if there is one. */
+  async #storm(): Promise<(row: Row) => Sample> {
+    const { clients } = this.#scenario;
+    const before = await this.#server.ask("usage", {});
+    const opened = await this.#open(clients);
+    // Joins may be handled after the handshake.
+    await sleep(settleMs);
+    const after = await this.#server.ask("usage", {});
+    const failure =
+      opened.failed === 0 ? undefined : `${opened.failed} connections failed: ${opened.failure}`;
+    if (failure !== undefined) throw new Error(`${this.#peer.name}: ${failure}`);
+    const cpuUs = after.cpuUs - before.cpuUs;
+    return (row) => ({
+      ...this.#head(row),
+      figures: { perSecond: (clients * 1000) / opened.ms, cpuUs: cpuUs / clients },
+      serverShare: cpuUs / 1000 / (opened.ms + settleMs),
+      generatorShare: opened.generatorShare,
+    });
+  }
+
+  async #idle(row: Row, base: Memory): Promise<Sample> {
+    await sleep(settleMs);
+    const now = await this.#memory();
+    const { clients } = this.#scenario;
+    const each = (bytes: number): number => bytes / clients;
+    return {
+      ...this.#head(row),
+      figures: {
+        ...(now.pss === undefined || base.pss === undefined
+          ? {}
+          : { pssBytes: each(now.pss - base.pss) }),
+        heapBytes: each(now.heap - base.heap),
+      },
+      serverShare: 0,
+      generatorShare: 0,
+    };
+  }
+
+  async #memory(): Promise<Memory> {
+    const { heapBytes, externalBytes } = await this.#server.ask("gc", {});
+    return { pss: pssOf(this.#server.pid), heap: heapBytes + externalBytes };
+  }
+
+  async #measured(row: Row, work: PhaseWork): Promise<Sample> {
+    const before = await this.#server.ask("usage", {});
+    const writesBefore = writesOf(this.#server.pid);
+    const result = await this.#phase(work);
+    const writesAfter = writesOf(this.#server.pid);
+    const after = await this.#server.ask("usage", {});
+    const cpuUs = cpuBetween(before, after);
+    const { deliveries, ms, p50Ms, p99Ms, generatorShare, timedOut } = result;
+    const { missing, repeated, reordered, damaged, lost } = result;
+    const canCount = this.#peer.runtime === "node" && writesBefore !== undefined;
+    return {
+      ...this.#head(row),
+      figures: { cpuNs: (cpuUs * 1000) / deliveries },
+      deliveries,
+      faults: { missing, repeated, reordered, damaged, lost },
+      writesPerMessage:
+        canCount && writesAfter !== undefined
+          ? (writesAfter - writesBefore) / deliveries
+          : undefined,
+      p50Ms,
+      p99Ms,
+      serverShare: cpuUs / 1000 / ms,
+      generatorShare,
+      failure: timedOut ? "not all messages arrived" : undefined,
+    };
+  }
+
+  #phase(work: PhaseWork): Promise<PhaseResult> {
+    return this.#generator.ask(work.type, { size: messageBytes, ...work }, phaseTimeoutMs);
+  }
+
+  #head(row: Row) {
+    return {
+      round: this.#round,
+      row: row.name,
+      peer: this.#peer.name,
+      deliveries: 0,
+      faults: undefined,
+      writesPerMessage: undefined,
+      p50Ms: undefined,
+      p99Ms: undefined,
+      failure: undefined,
+    };
+  }
+}
+
+interface Memory {
+  readonly pss: number | undefined;
+  readonly heap: number;
+}
+
+function cpuBetween(before: Usage, after: Usage): number {
+  return after.cpuUs - before.cpuUs;
+}

@@ -1,0 +1,31 @@
+import type { Faults } from "./commands.ts";
+
+/** What a figure counts, and which way is better. */
+export const units = {
+  cpuNs: { title: "server CPU, ns a delivery", better: "less" },
+  cpuUs: { title: "server CPU, us a connection", better: "less" },
+  perSecond: { title: "connections a second", better: "more" },
+  pssBytes: { title: "memory (PSS), bytes a connection", better: "less" },
+  heapBytes: { title: "of it JavaScript heap, bytes a connection", better: "less" },
+} as const satisfies Record<string, { title: string; better: "less" | "more" }>;
+
+export type Unit = keyof typeof units;
+
+/** One row of one peer in one round. */
+export interface Sample {
+  readonly round: number;
+  readonly row: string;
+  readonly peer: string;
+  readonly figures: Partial<Record<Unit, number>>;
+  readonly deliveries: number;
+  readonly faults: Faults | undefined;
+  /** Write calls of the server for each message and connection; undefined where they cannot be counted. */
+  readonly writesPerMessage: number | undefined;
+  readonly p50Ms: number | undefined;
+  readonly p99Ms: number | undefined;
+  /** How much of its core each had: the rest was idle, or went to others. */
+  readonly serverShare: number;
+  readonly generatorShare: number;
+  /** It was given up, or not all connections came up. */
+  readonly failure: string | undefined;
+}
