@@ -34,7 +34,8 @@ export function settleWithin<Value>(
 ): Promise<Value> {
   return new Promise<Value>((resolve, reject) => {
     const timer = clock.setTimeout(() => reject(timedOut()), ms);
-    promise.then(
+    // As a promise: a foreign thenable may throw, or give another thenable.
+    Promise.resolve(promise).then(
       (value) => {
         timer.cancel();
         resolve(value);
