@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import type { Clock, Timer } from "./clock.ts";
 import { Mailbox, type MailboxLimits, type MailItem } from "./mailbox.ts";
 import { RestartBudget, type RestartLimits } from "./restart-budget.ts";
@@ -17,7 +18,9 @@ export interface Behaviour<Item> {
   down(retryAfterMs: number, items: readonly Item[]): void;
   /** The actor ended in order, with what its mailbox still held. Nothing is called after it. */
   stopped(items: readonly Item[]): void;
-  /** The mailbox, once full, is at most half full again. */
+  /** The mailbox has become full: hold back what can be held back. */
+  full(): void;
+  /** The mailbox, once full, is at most half full again, or given up. */
   ready(): void;
 }
 
@@ -42,6 +45,9 @@ export interface ActorOptions extends MailboxLimits, RestartLimits {
 /** After so many turns without a pause the event loop gets one: sockets and other actors must not wait. */
 const turnsPerSlice = 200;
 
+/** Actors run in no context of whoever posts to them: neither its trace nor its turn is theirs. About 90 ns for each run. */
+const inNoContext = AsyncLocalStorage.snapshot();
+
 /** A mailbox and the one who empties it: one item at a time, an async turn awaited before the next. */
 export class Actor<Item extends MailItem> {
   readonly mailbox: Mailbox<Item>;
@@ -53,6 +59,7 @@ export class Actor<Item extends MailItem> {
   #generation = 0;
   #busy = false;
   #scheduled = false;
+  #turnsInSlice = 0;
   #wasFull = false;
   #stopAsked = false;
   #downTimer: Timer | undefined;
@@ -89,8 +96,7 @@ export class Actor<Item extends MailItem> {
   }
 
   start(): void {
-    if (this.#state !== "new") return;
-    this.#begin();
+    if (this.#state === "new") inNoContext(() => this.#begin());
   }
 
   /** Puts an item into the mailbox. False: it is full, or the actor takes none. */
@@ -112,7 +118,7 @@ export class Actor<Item extends MailItem> {
   stop(): void {
     if (this.#state === "stopped" || this.#stopAsked) return;
     this.#stopAsked = true;
-    if (!this.#busy) this.#finish();
+    if (!this.#busy) inNoContext(() => this.#finish());
   }
 
   /** Resolves when the mailbox is empty and no turn runs; at once if that is so, or if the actor takes nothing. */
@@ -137,7 +143,10 @@ export class Actor<Item extends MailItem> {
   }
 
   #entered(): void {
-    if (this.mailbox.isFull) this.#wasFull = true;
+    if (this.mailbox.isFull && !this.#wasFull) {
+      this.#wasFull = true;
+      this.#behaviour.full();
+    }
     this.#schedule();
   }
 
@@ -149,23 +158,32 @@ export class Actor<Item extends MailItem> {
 
   readonly #run = (): void => {
     this.#scheduled = false;
-    for (let turns = 0; this.#state === "running" && !this.#busy && !this.#stopAsked; turns++) {
-      if (turns === turnsPerSlice) {
+    inNoContext(this.#work);
+  };
+
+  readonly #work = (): void => {
+    while (this.#state === "running" && !this.#busy && !this.#stopAsked) {
+      // Counted over all runs: a turn that awaits ends one, and microtasks alone would starve the loop.
+      if (this.#turnsInSlice === turnsPerSlice) {
+        this.#turnsInSlice = 0;
         this.#scheduled = true;
         setImmediate(this.#run);
         return;
       }
       const item = this.mailbox.shift();
       if (item === undefined) break;
-      if (this.#wasFull && this.mailbox.hasRoom) {
-        this.#wasFull = false;
-        this.#behaviour.ready();
-        wake(this.#roomWaiters);
-      }
+      this.#turnsInSlice += 1;
+      if (this.#wasFull && this.mailbox.hasRoom) this.#ready();
       this.#turn(item);
     }
     this.#settled();
   };
+
+  #ready(): void {
+    this.#wasFull = false;
+    this.#behaviour.ready();
+    wake(this.#roomWaiters);
+  }
 
   #turn(item: Item): void {
     this.#busy = true;
@@ -251,10 +269,10 @@ export class Actor<Item extends MailItem> {
       return;
     }
     this.#state = "down";
-    this.#wasFull = false;
     this.#retryAt = this.#clock.now() + decision.retryAfterMs;
-    this.#behaviour.down(decision.retryAfterMs, this.mailbox.drain());
-    wake(this.#roomWaiters);
+    const items = this.mailbox.drain();
+    if (this.#wasFull) this.#ready();
+    this.#behaviour.down(decision.retryAfterMs, items);
     this.#settled();
     this.#downTimer = this.#clock.setTimeout(() => {
       if (this.#state === "down") this.#begin();
@@ -265,9 +283,10 @@ export class Actor<Item extends MailItem> {
     if (this.#state === "stopped") return;
     this.#state = "stopped";
     this.#downTimer?.cancel();
-    this.#behaviour.stopped(this.mailbox.drain());
+    const items = this.mailbox.drain();
+    if (this.#wasFull) this.#ready();
+    this.#behaviour.stopped(items);
     wake(this.#idleWaiters);
-    wake(this.#roomWaiters);
   }
 }
 

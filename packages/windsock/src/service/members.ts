@@ -13,6 +13,7 @@ export interface CommitHead {
 export class Members {
   readonly #byId = new Map<string, ServiceClient>();
   readonly #edges = new Map<string, number>();
+  readonly #held = new Set<string>();
   readonly #edge: (id: string) => Outlet<ActorToEdge> | undefined;
 
   /** `edge`: the way to one edge; undefined when that edge is gone. */
@@ -64,9 +65,19 @@ export class Members {
     }
   }
 
-  /** Posts to every edge that has members here. */
-  tellEdges(message: ActorToEdge): void {
-    for (const id of this.#edges.keys()) this.#edge(id)?.post(message);
+  /** The mailbox is full: edges with members here hold back what those send. */
+  hold(address: string): void {
+    for (const id of this.#edges.keys()) {
+      if (this.#held.has(id)) continue;
+      this.#held.add(id);
+      this.#edge(id)?.post({ type: "full", address });
+    }
+  }
+
+  /** There is room again: every edge that was told to hold back hears of it, with members or without. */
+  release(address: string): void {
+    for (const id of this.#held) this.#edge(id)?.post({ type: "ready", address });
+    this.#held.clear();
   }
 
   #forEdge(out: Out, edge: string): Out[] {

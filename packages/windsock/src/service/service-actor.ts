@@ -128,6 +128,7 @@ export class ServiceActor implements Behaviour<Mail> {
   #enrol(client: ServiceClient): void {
     this.#idle?.cancel();
     this.members.add(client);
+    if (this.actor.wasFull) this.members.hold(this.address);
   }
 
   leave(mid: string, reason: CloseReason): void {
@@ -145,11 +146,8 @@ export class ServiceActor implements Behaviour<Mail> {
   incoming(mid: string, payload: Payload): void {
     const client = this.members.get(mid);
     if (client === undefined) return;
-    const wasFull = this.actor.wasFull;
     // Forced: it was on its way before the edge could hear that the mailbox is full.
     this.actor.force({ type: "incoming", bytes: payload.bytes.length, client, payload });
-    if (!wasFull && this.actor.wasFull)
-      this.members.tellEdges({ type: "full", address: this.address });
   }
 
   end(reason: TerminateReason): void {
@@ -285,8 +283,12 @@ export class ServiceActor implements Behaviour<Mail> {
     this.#options.stopped(items);
   }
 
+  full(): void {
+    this.members.hold(this.address);
+  }
+
   ready(): void {
-    this.members.tellEdges({ type: "ready", address: this.address });
+    this.members.release(this.address);
   }
 
   // ---------- from the mailbox to the callbacks ----------
