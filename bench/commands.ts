@@ -12,6 +12,8 @@ export interface ServerCommands {
   usage: { ask: {}; answer: Usage };
   /** Collects all garbage, as far as the runtime lets one ask for it. */
   gc: { ask: {}; answer: Usage };
+  /** Begins a CPU profile, or ends it and writes it to `file`. */
+  profile: { ask: { readonly file?: string }; answer: Usage };
 }
 
 export interface Faults {

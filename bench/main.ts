@@ -2,6 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus, release, type } from "node:os";
+import { resolve } from "node:path";
 import { canPin } from "./child.ts";
 import { goals, ours } from "./goals.ts";
 import { help, readOptions, type Options } from "./options.ts";
@@ -39,6 +40,8 @@ if (options.isList) {
   process.exit(0);
 }
 const servers = chosenPeers(options);
+const profile = options.profile === undefined ? undefined : resolve(options.profile);
+if (profile !== undefined) mkdirSync(profile, { recursive: true });
 const began = performance.now();
 const samples: Sample[] = [];
 let broken = false;
@@ -96,17 +99,9 @@ function roundsOf(scenario: Scenario, { rounds, isLong, isGate }: Options): numb
 }
 
 async function measure(scenario: Scenario, peer: Peer, round: number): Promise<void> {
-  const nodeFlags =
-    options.profile === undefined
-      ? []
-      : [
-          "--cpu-prof",
-          `--cpu-prof-dir=${options.profile}`,
-          `--cpu-prof-name=${peer.name}-${scenario.name}-${round}.cpuprofile`,
-        ];
   let run: Run | undefined;
   try {
-    run = await Run.start(scenario, peer, { round, nodeFlags });
+    run = await Run.start(scenario, peer, { round, profile });
     for (const sample of await run.run()) {
       samples.push(sample);
       console.log(lineOf(sample));

@@ -9,7 +9,7 @@ export const help: string = `pnpm bench [options]
   --only A,B     only these rows, or the rows of these scenarios (1k, echo, 10k)
   --peers A,B    only these servers, and the control
   --gate         a check without noise, for CI: nothing lost, and no more writes than the goal
-  --profile DIR  a CPU profile of each server that runs on Node
+  --profile DIR  a CPU profile of each row and server that runs on Node
   --fetch-bun    get Bun from the package registry (100 MB), into bench/.peers
   --list         the rows and the servers`;
 

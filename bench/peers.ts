@@ -86,8 +86,8 @@ export function fetchBun(): boolean {
 }
 
 /** The command that starts a peer's server. */
-export function commandOf(peer: Peer, nodeFlags: readonly string[]): readonly string[] {
+export function commandOf(peer: Peer): readonly string[] {
   const file = fileURLToPath(new URL(`servers/${peer.name}.ts`, import.meta.url));
   if (peer.runtime === "bun") return [findBun() ?? "bun", file];
-  return [process.execPath, "--conditions=@windsock/source", "--expose-gc", ...nodeFlags, file];
+  return [process.execPath, "--conditions=@windsock/source", "--expose-gc", file];
 }

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Child } from "./child.ts";
@@ -23,8 +24,8 @@ type PhaseWork = Exclude<Work, { type: "storm" | "idle" }>;
 
 export interface RunOptions {
   readonly round: number;
-  /** For `node`: profiling. */
-  readonly nodeFlags: readonly string[];
+  /** The folder for CPU profiles; undefined: none are made. */
+  readonly profile: string | undefined;
 }
 
 /** One peer through one scenario, in two fresh processes. */
@@ -35,11 +36,12 @@ export class Run {
   readonly #peer: Peer;
   readonly #scenario: Scenario;
   readonly #round: number;
+  readonly #profile: string | undefined;
 
   static async start(scenario: Scenario, peer: Peer, options: RunOptions): Promise<Run> {
     const { child: server, hello } = await Child.start<ServerCommands, { port: number }>(
       `the server ${peer.name}`,
-      commandOf(peer, options.nodeFlags),
+      commandOf(peer),
       serverCore,
     );
     try {
@@ -49,7 +51,7 @@ export class Run {
         [process.execPath, main],
         generatorCore,
       );
-      return new Run(server, generator, hello.port, scenario, peer, options.round);
+      return new Run(server, generator, hello.port, scenario, peer, options);
     } catch (error) {
       await server.stop();
       throw error;
@@ -62,14 +64,15 @@ export class Run {
     port: number,
     scenario: Scenario,
     peer: Peer,
-    round: number,
+    options: RunOptions,
   ) {
     this.#server = server;
     this.#generator = generator;
     this.#port = port;
     this.#scenario = scenario;
     this.#peer = peer;
-    this.#round = round;
+    this.#round = options.round;
+    this.#profile = peer.runtime === "node" ? options.profile : undefined;
   }
 
   /** A sample for each row. */
@@ -111,18 +114,21 @@ export class Run {
 
   /** Opens all connections. What is returned makes the row of it, if there is one. */
   async #storm(): Promise<(row: Row) => Sample> {
-    const { clients } = this.#scenario;
+    const { clients, rows } = this.#scenario;
+    const row = rows.find(({ work }) => work.type === "storm");
+    if (row !== undefined) await this.#beginProfile();
     const before = await this.#server.ask("usage", {});
     const opened = await this.#open(clients);
     // Joins may be handled after the handshake.
     await sleep(settleMs);
     const after = await this.#server.ask("usage", {});
+    if (row !== undefined) await this.#endProfile(row);
     const failure =
       opened.failed === 0 ? undefined : `${opened.failed} connections failed: ${opened.failure}`;
     if (failure !== undefined) throw new Error(`${this.#peer.name}: ${failure}`);
     const cpuUs = after.cpuUs - before.cpuUs;
-    return (row) => ({
-      ...this.#head(row),
+    return (of) => ({
+      ...this.#head(of),
       figures: { perSecond: (clients * 1000) / opened.ms, cpuUs: cpuUs / clients },
       serverShare: cpuUs / 1000 / (opened.ms + settleMs),
       generatorShare: opened.generatorShare,
@@ -153,11 +159,13 @@ export class Run {
   }
 
   async #measured(row: Row, work: PhaseWork): Promise<Sample> {
+    await this.#beginProfile();
     const before = await this.#server.ask("usage", {});
     const writesBefore = writesOf(this.#server.pid);
     const result = await this.#phase(work);
     const writesAfter = writesOf(this.#server.pid);
     const after = await this.#server.ask("usage", {});
+    await this.#endProfile(row);
     const cpuUs = cpuBetween(before, after);
     const { deliveries, ms, p50Ms, p99Ms, generatorShare, timedOut } = result;
     const { missing, repeated, reordered, damaged, lost } = result;
@@ -177,6 +185,16 @@ export class Run {
       generatorShare,
       failure: timedOut ? "not all messages arrived" : undefined,
     };
+  }
+
+  async #beginProfile(): Promise<void> {
+    if (this.#profile !== undefined) await this.#server.ask("profile", {});
+  }
+
+  async #endProfile(row: Row): Promise<void> {
+    if (this.#profile === undefined) return;
+    const name = `${this.#peer.name}-${row.name}-${this.#round}.cpuprofile`;
+    await this.#server.ask("profile", { file: join(this.#profile, name) });
   }
 
   #phase(work: PhaseWork): Promise<PhaseResult> {

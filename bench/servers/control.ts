@@ -1,3 +1,5 @@
+import { writeFileSync } from "node:fs";
+import { Session } from "node:inspector/promises";
 import { createInterface } from "node:readline";
 import type { Usage } from "../commands.ts";
 import { messagesOf } from "../workload.ts";
@@ -15,14 +17,14 @@ export async function serve(start: () => Promise<number>): Promise<void> {
   messagesOf(usualSize);
   const port = await start();
   answer({ port });
-  const lines = createInterface({ input: process.stdin });
-  lines.on("line", (line) => {
-    const { type } = JSON.parse(line) as { type: string };
+  for await (const line of createInterface({ input: process.stdin })) {
+    const { type, file } = JSON.parse(line) as { type: string; file?: string };
+    if (type === "exit") break;
     if (type === "gc") collect();
-    if (type === "exit") process.exit(0);
+    if (type === "profile") await profile(file);
     answer(usage());
-  });
-  lines.on("close", () => process.exit(0));
+  }
+  process.exit(0);
 }
 
 export function usage(): Usage {
@@ -35,6 +37,22 @@ function collect(): void {
   for (let pass = 0; pass < 3; pass++) {
     if (typeof Bun !== "undefined") Bun.gc(true);
     else globalThis.gc?.();
+  }
+}
+
+let session: Session | undefined;
+
+async function profile(file: string | undefined): Promise<void> {
+  if (file === undefined) {
+    session = new Session();
+    session.connect();
+    await session.post("Profiler.enable");
+    await session.post("Profiler.setSamplingInterval", { interval: 200 });
+    await session.post("Profiler.start");
+  } else if (session !== undefined) {
+    const { profile: found } = await session.post("Profiler.stop");
+    session.disconnect();
+    writeFileSync(file, JSON.stringify(found));
   }
 }
 
