@@ -2,13 +2,11 @@ import { readdir, realpath, stat } from "node:fs/promises";
 import { join, relative, resolve, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ServiceFileError } from "../errors.ts";
-import { isServiceFile, readRoutes, type Route } from "../gateway/routes.ts";
+import { isServiceFile, readRoutes, type Route, type RouteOptions } from "../gateway/routes.ts";
 import { definitionOf, describe, isService } from "../service/define-service.ts";
 import type { AnyService } from "../service/types.ts";
 
-export interface ServiceFileOptions {
-  /** The path that all URLs lie below. @default "" */
-  readonly base?: string;
+export interface ServiceFileOptions extends RouteOptions {
   /** Loads a module by its path. @default the runtime's own `import` */
   readonly importFile?: (file: string) => Promise<unknown>;
 }
@@ -40,15 +38,12 @@ export async function loadServices(
   const { importFile = (file: string) => import(/* @vite-ignore */ pathToFileURL(file).href) } =
     options;
   const root = resolve(folder);
-  const problems: Problem[] = [];
-  const files = await listFiles(root, folder, problems);
-  const reading = readRoutes(files, options.base === undefined ? {} : { base: options.base });
-  problems.push(...reading.problems);
+  const { routes, problems } = await readFolder(root, folder, options);
 
   const loaded: LoadedService[] = [];
   const fileOf = new Map<AnyService, string>();
   // One after the other, so that what modules do when they load happens in one order.
-  for (const route of reading.routes) {
+  for (const route of routes) {
     const found = await loadService(root, route, importFile);
     if ("message" in found) {
       problems.push(found);
@@ -65,6 +60,28 @@ export async function loadServices(
   }
   if (problems.length > 0) throw problemsError(folder, problems);
   return loaded;
+}
+
+/**
+ * The routes that the files of a folder make. No file is loaded.
+ *
+ * @throws ServiceFileError about all names that no route can be made from
+ */
+export async function listRoutes(folder: string, options: RouteOptions = {}): Promise<Route[]> {
+  const { routes, problems } = await readFolder(resolve(folder), folder, options);
+  if (problems.length > 0) throw problemsError(folder, problems);
+  return [...routes];
+}
+
+async function readFolder(
+  root: string,
+  folder: string,
+  { base }: RouteOptions,
+): Promise<{ readonly routes: readonly Route[]; readonly problems: Problem[] }> {
+  const problems: Problem[] = [];
+  const files = await listFiles(root, folder, problems);
+  const reading = readRoutes(files, base === undefined ? {} : { base });
+  return { routes: reading.routes, problems: [...problems, ...reading.problems] };
 }
 
 async function listFiles(root: string, folder: string, problems: Problem[]): Promise<string[]> {
