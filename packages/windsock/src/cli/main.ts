@@ -25,5 +25,7 @@ async function run(command: CommandLine): Promise<void> {
       return (await import("./start.ts")).start(command.options);
     case "routes":
       return (await import("./routes.ts")).routes(command.options);
+    case "broadcast":
+      return (await import("./broadcast.ts")).broadcast(command.options);
   }
 }
