@@ -23,6 +23,10 @@ async function run(command: CommandLine): Promise<void> {
       return;
     case "start":
       return (await import("./start.ts")).start(command.options);
+    case "dev":
+      return (await import("./dev.ts")).dev(command.options, command.args);
+    case "dev-server":
+      return (await import("./dev-server.ts")).devServer(command.options);
     case "routes":
       return (await import("./routes.ts")).routes(command.options);
     case "broadcast":
