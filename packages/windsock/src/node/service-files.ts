@@ -158,7 +158,10 @@ function thrown(cause: unknown): string {
   const place = /^\S.*:\d+$/.test(lines[0] ?? "")
     ? `    at ${lines[0]}`
     : lines.find((line) => /^\s+at /.test(line) && !line.includes("node:internal/"));
-  return `${cause.name}: ${cause.message}${place === undefined ? "" : `\n${place}`}`;
+  // What `npm init` writes makes every .ts file CommonJS.
+  const isCommonJs = cause.name === "SyntaxError" && cause.message.endsWith("outside a module");
+  const hint = isCommonJs ? '. Write `"type": "module"` into the package.json above it' : "";
+  return `${cause.name}: ${cause.message}${hint}${place === undefined ? "" : `\n${place}`}`;
 }
 
 function noService(route: Route, exported: unknown): string {

@@ -161,6 +161,18 @@ test("every broken service file is named, with what it threw and where", async (
   expect(code).toBe(1);
 });
 
+test("a project whose files are CommonJS is told what makes them modules", async () => {
+  const folder = await project({
+    "package.json": '{"type":"commonjs"}',
+    "src/websocket/status.ts": hello,
+  });
+  const { code, err } = await windsock(folder, ["start", "--port", "0"]);
+  expect(err).toContain(
+    'outside a module. Write `"type": "module"` into the package.json above it\n',
+  );
+  expect(code).toBe(1);
+});
+
 test("two files for one URL are both named", async () => {
   const folder = await project({
     "src/websocket/status.ts": hello,
