@@ -167,7 +167,7 @@ function published(service: string, text: string): string {
   const { seq, delivered } = answer as { readonly seq?: unknown; readonly delivered?: unknown };
   return delivered === false
     ? `Nobody has joined ${service}: the message went nowhere.`
-    : `${service} has taken the message; its log is at ${String(seq)}.`;
+    : `${service} has taken the message (seq ${String(seq)}).`;
 }
 
 /** In ms; undefined: the server does not say when. RFC 9110, section 10.2.3. */

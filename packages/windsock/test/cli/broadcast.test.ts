@@ -30,14 +30,14 @@ async function answering(
   return { url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`, requests };
 }
 
-test("windsock broadcast sends a text to every client, and prints where the log is", async () => {
+test("windsock broadcast sends a text to every client, and prints its number", async () => {
   const { server, open } = await serve(defineService({}), { publishToken: token });
   const client = await open();
   const folder = await project({});
   const args = ["broadcast", "status", "grün 1", "--url", server.url];
   const { code, out, err } = await windsock(folder, args, withToken);
   expect(err).toBe("");
-  expect(out).toBe("status has taken the message; its log is at 1.\n");
+  expect(out).toBe("status has taken the message (seq 1).\n");
   expect(code).toBe(0);
   expect(await client.next()).toBe("grün 1");
 });
@@ -106,7 +106,7 @@ test("a key of a keyed service is named as it is or encoded; where nobody is, th
   const url = ["--url", server.url];
   expect(await windsock(folder, ["broadcast", "room/a%2Fb c", "hi", ...url], withToken)).toEqual({
     code: 0,
-    out: "room/a%2Fb c has taken the message; its log is at 1.\n",
+    out: "room/a%2Fb c has taken the message (seq 1).\n",
     err: "",
   });
   expect(await client.next()).toBe("hi");
@@ -161,7 +161,7 @@ test("a 503 with Retry-After is tried again, as the same message, until it is ta
     "--url",
     url,
   ]);
-  expect(out).toBe("status has taken the message; its log is at 7.\n");
+  expect(out).toBe("status has taken the message (seq 7).\n");
   expect(err).toBe("Full. Try again later. Trying again in 0 s.\n".repeat(3));
   expect(code).toBe(0);
   const keys = requests.map(({ headers }) => headers["idempotency-key"]);
