@@ -1,0 +1,3 @@
+import { defineService, type } from "windsock";
+
+export default defineService({ outgoing: type<{ readonly waiting: number }>() });
