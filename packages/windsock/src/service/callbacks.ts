@@ -143,6 +143,7 @@ export class Callbacks {
 
   call(mail: CallMail): void | Promise<void> {
     const { name, answer } = mail;
+    if (answer.isOver) return undefined;
     const { address } = this.#actor;
     if (mail.deadline <= this.#options.clock.now()) {
       answer.reject(
@@ -184,7 +185,7 @@ export class Callbacks {
   }
 
   #call(
-    { name, via, deadline, answer }: CallMail,
+    { name, deadline, answer }: CallMail,
     handler: CallHandler,
     request: unknown,
   ): void | Promise<void> {
@@ -194,7 +195,6 @@ export class Callbacks {
       handler,
       [undefined, request, this.#turns.state, this.#scope],
       {
-        via,
         deadline,
         answered: (outcome) => {
           value = outcome.kind === "reply" ? detach(outcome.value, "a reply") : undefined;

@@ -1,18 +1,17 @@
-import type { Clock } from "../actor/clock.ts";
+import type { Clock, Timer } from "../actor/clock.ts";
 import {
   CallCycleError,
   CallFailedError,
   CallTimeoutError,
   OptionError,
-  UnknownServiceError,
   type WindsockError,
 } from "../errors.ts";
 import { detach } from "./encode.ts";
-import type { Answer } from "./mail.ts";
+import type { CallAnswer } from "./mail.ts";
 import { deliver } from "./post.ts";
 import type { ServiceActor } from "./service-actor.ts";
-import { turnStorage } from "./turn.ts";
-import { describe, sizeOf } from "./value.ts";
+import { turnStorage, type Turn, type WaitsFor } from "./turn.ts";
+import { describe, isPromiseLike, sizeOf } from "./value.ts";
 
 export interface CallOptions {
   /** @default 5000, and never longer than the rest of the caller's own deadline */
@@ -26,8 +25,8 @@ export interface CallsOptions {
   readonly clock: Clock;
   /** The actor that runs at this address now. */
   readonly running: (address: string) => ServiceActor | undefined;
-  /** The same, started if need be. */
-  readonly started: (address: string) => ServiceActor | undefined;
+  /** The same, started if need be. Throws or rejects when it cannot be. */
+  readonly started: (address: string) => ServiceActor | Promise<ServiceActor>;
 }
 
 /** Calls from code to actors: each has a deadline, and none waits for its own caller. */
@@ -38,13 +37,14 @@ export class Calls {
     this.#options = options;
   }
 
+  /** Throws what is wrong with the call itself; what becomes of it is in the promise. */
   call(
     address: string,
     name: string,
     request: unknown,
     options: CallOptions = {},
   ): Promise<unknown> {
-    const { clock } = this.#options;
+    const { clock, started } = this.#options;
     const timeoutMs = options.timeoutMs ?? defaultCallTimeoutMs;
     if (!Number.isFinite(timeoutMs) || timeoutMs < 1)
       throw new OptionError(
@@ -56,81 +56,136 @@ export class Calls {
         `The turn of ${stored.actor.address} that makes this call has crashed.`,
       );
     const turn = stored?.status === "open" ? stored : undefined;
-    const via = turn === undefined ? [] : [...turn.via, turn.actor.address];
-    if (via.includes(address)) throw new CallCycleError([...via, address]);
-    if (turn !== undefined && this.#waits(address, turn.actor.address, new Set()))
-      throw new CallCycleError([...via, address, turn.actor.address]);
-    const actor = this.#options.started(address);
-    if (actor === undefined)
-      throw new UnknownServiceError(`Expected a service that runs, got ${address}.`);
+    if (turn !== undefined) {
+      const path = this.#path(address, turn.actor.address, new Set());
+      if (path !== undefined) throw new CallCycleError([...path, address]);
+    }
     const detached = detach(request, "a request");
-    const deadline = Math.min(clock.now() + timeoutMs, turn?.deadline ?? Infinity);
+    const actor = started(address);
 
-    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    const waits = turn?.actor.waitingFor;
-    waits?.add(address);
-    const settle = (): void => {
-      timer.cancel();
-      waits?.delete(address);
-      forget?.();
-      options.signal?.removeEventListener("abort", onAbort);
-    };
-    const fail = (error: WindsockError): void => {
-      settle();
-      reject(error);
-    };
-    const timer = clock.setTimeout(
-      () =>
-        fail(
-          new CallTimeoutError(
-            `Expected ${address} to answer \`${name}\` within ${Math.round(timeoutMs)} ms, got nothing.`,
-          ),
-        ),
-      Math.max(0, deadline - clock.now()),
-    );
-    const onAbort = (): void =>
-      fail(new CallTimeoutError(`The call \`${name}\` of ${address} was aborted.`));
-    const forget = turn?.onFailed(() =>
-      fail(
-        new CallFailedError(`The turn of ${turn.actor.address} that made this call has crashed.`),
-      ),
-    );
-    const answer: Answer<unknown> = {
-      resolve: (value) => {
-        settle();
-        resolve(value);
-      },
-      reject: fail,
-    };
-    if (options.signal?.aborted === true) onAbort();
-    else {
-      options.signal?.addEventListener("abort", onAbort, { once: true });
+    const deadline = Math.min(clock.now() + timeoutMs, turn?.deadline ?? Infinity);
+    const pending = new PendingCall({
+      address,
+      name,
+      clock,
+      deadline,
+      turn,
+      signal: options.signal,
+    });
+    const post = (to: ServiceActor): void => {
+      if (pending.isOver) return;
       try {
+        const bytes = sizeOf(detached);
         deliver(
-          actor.postOf(`the call \`${name}\``, {
+          to.postOf(`the call \`${name}\``, {
             type: "call",
-            bytes: sizeOf(detached),
+            bytes,
             name,
             request: detached,
-            via,
             deadline,
-            answer,
+            answer: pending,
           }),
         );
       } catch (error) {
-        fail(error as WindsockError);
+        pending.reject(error as WindsockError);
       }
-    }
-    return promise;
+    };
+    if (isPromiseLike(actor))
+      actor.then(post, (error: unknown) => pending.reject(error as WindsockError));
+    else post(actor);
+    return pending.promise;
   }
 
-  /** Whether `from` waits, over any number of calls, for `to`. */
-  #waits(from: string, to: string, seen: Set<string>): boolean {
-    if (from === to) return true;
-    if (seen.has(from)) return false;
+  /** The actors by which `from` waits for `to`, both included; undefined when it does not. */
+  #path(from: string, to: string, seen: Set<string>): readonly string[] | undefined {
+    if (from === to) return [from];
+    if (seen.has(from)) return undefined;
     seen.add(from);
-    for (const next of this.#options.running(from)?.waitingFor ?? [])
-      if (this.#waits(next, to, seen)) return true;
-    return false;
+    for (const next of this.#options.running(from)?.waitsFor() ?? []) {
+      const path = this.#path(next, to, seen);
+      if (path !== undefined) return [from, ...path];
+    }
+    return undefined;
+  }
+}
+
+interface PendingCallOptions {
+  readonly address: string;
+  readonly name: string;
+  readonly clock: Clock;
+  readonly deadline: number;
+  /** The turn that waits. */
+  readonly turn: Turn | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** A call on its way, as its caller waits for it. The first end counts: answer, refusal, deadline, abort, crash of the caller. */
+class PendingCall implements CallAnswer, WaitsFor {
+  readonly promise: Promise<unknown>;
+  readonly #resolve: (value: unknown) => void;
+  readonly #reject: (error: WindsockError) => void;
+  readonly #options: PendingCallOptions;
+  readonly #timer: Timer;
+  #isOver = false;
+
+  constructor(options: PendingCallOptions) {
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    this.promise = promise;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#options = options;
+    const { clock, deadline, turn, signal } = options;
+    const ms = Math.max(0, deadline - clock.now());
+    this.#timer = clock.setTimeout(() => this.#timedOut(ms), ms);
+    turn?.waits(this);
+    if (signal?.aborted === true) this.#onAbort();
+    else signal?.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  get address(): string {
+    return this.#options.address;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  resolve(value: unknown): void {
+    if (this.#end()) this.#resolve(value);
+  }
+
+  reject(error: WindsockError): void {
+    if (this.#end()) this.#reject(error);
+  }
+
+  turnFailed(): void {
+    // Whoever waited for it has crashed: nobody may be left to hear of the rejection.
+    this.promise.catch(() => {});
+    const caller = this.#options.turn?.actor.address ?? "";
+    this.reject(new CallFailedError(`The turn of ${caller} that made this call has crashed.`));
+  }
+
+  #timedOut(ms: number): void {
+    const { address, name } = this.#options;
+    this.reject(
+      new CallTimeoutError(
+        `Expected ${address} to answer \`${name}\` within ${Math.round(ms)} ms, got nothing.`,
+      ),
+    );
+  }
+
+  readonly #onAbort = (): void => {
+    const { address, name } = this.#options;
+    this.reject(new CallTimeoutError(`The call \`${name}\` of ${address} was aborted.`));
+  };
+
+  /** False: it had ended before. */
+  #end(): boolean {
+    if (this.#isOver) return false;
+    this.#isOver = true;
+    this.#timer.cancel();
+    this.#options.turn?.waitsNoMore(this);
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    return true;
   }
 }

@@ -13,6 +13,12 @@ export interface Answer<Value> {
   reject(error: WindsockError): void;
 }
 
+/** The answer to a call, which its caller may give up. */
+export interface CallAnswer extends Answer<unknown> {
+  /** Nobody waits any more. */
+  readonly isOver: boolean;
+}
+
 /** Everything that can stand in the mailbox of a service. */
 export type Mail = MailItem &
   (
@@ -25,9 +31,8 @@ export type Mail = MailItem &
         readonly type: "call";
         readonly name: string;
         readonly request: unknown;
-        readonly via: readonly string[];
         readonly deadline: number;
-        readonly answer: Answer<unknown>;
+        readonly answer: CallAnswer;
       }
     /** Done by code that is in no turn of this actor. */
     | { readonly type: "effects"; readonly effects: readonly Effect[] }

@@ -49,8 +49,6 @@ export class ServiceActor implements Behaviour<Mail> {
   readonly members: Members;
   readonly sources: LogSources;
   readonly actor: Actor<Mail>;
-  /** The actors whose answer the running turn awaits. */
-  readonly waitingFor: Set<string> = new Set();
   readonly #definition: ErasedDefinition;
   readonly #options: ServiceActorOptions;
   readonly #clock: Clock;
@@ -105,6 +103,11 @@ export class ServiceActor implements Behaviour<Mail> {
       clock,
       scope: () => this.#scope,
     });
+  }
+
+  /** The addresses of the actors whose answers the running turn awaits. */
+  waitsFor(): readonly string[] {
+    return this.#turns.turn?.awaited ?? [];
   }
 
   get isKeyed(): boolean {

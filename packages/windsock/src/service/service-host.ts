@@ -1,5 +1,5 @@
 import type { Clock, Timer } from "../actor/clock.ts";
-import { CallFailedError } from "../errors.ts";
+import { CallFailedError, UnknownServiceError } from "../errors.ts";
 import { LogStore } from "../log/log-store.ts";
 import { defaultServiceLimits } from "../protocol/limits.ts";
 import type { ActorToEdge, EdgeToActor, Outlet } from "../protocol/port.ts";
@@ -79,9 +79,13 @@ export class ServiceHost {
       running: (address) => this.#actors.get(address),
       started: (address) => {
         const found = this.#addresses.parse(address);
-        return found === undefined || this.#draining
-          ? this.#actors.get(address)
-          : this.#actor(found.name, found.params, address);
+        const actor =
+          found === undefined || this.#draining
+            ? this.#actors.get(address)
+            : this.#actor(found.name, found.params, address);
+        if (actor === undefined)
+          throw new UnknownServiceError(`Expected a service that runs, got ${address}.`);
+        return actor;
       },
     });
   }

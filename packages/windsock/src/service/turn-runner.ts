@@ -18,7 +18,6 @@ export interface TurnRunnerOptions {
 export interface TurnDetails {
   /** Leaves ahead of the effects. */
   readonly before?: readonly Out[];
-  readonly via?: readonly string[];
   readonly deadline?: number;
   /** Called with what came back, before the commit. A throw fails the turn. */
   readonly answered?: (outcome: OutcomeValue) => void;
@@ -38,6 +37,7 @@ export class TurnRunner {
   state: unknown;
   readonly #options: TurnRunnerOptions;
   #callback = "";
+  #turn: Turn | undefined;
 
   constructor(options: TurnRunnerOptions) {
     this.#options = options;
@@ -46,6 +46,11 @@ export class TurnRunner {
   /** The name of the callback that began last. */
   get callback(): string {
     return this.#callback;
+  }
+
+  /** The turn that began last. */
+  get turn(): Turn | undefined {
+    return this.#turn;
   }
 
   /** One turn. Throws or rejects when the callback does, or when it returns what has no meaning. */
@@ -137,7 +142,8 @@ export class TurnRunner {
 
   #open(details: TurnDetails): Turn {
     const { actor } = this.#options;
-    return new Turn(actor, actor.actor.generation, details.via ?? [], details.deadline);
+    this.#turn = new Turn(actor, actor.actor.generation, details.deadline);
+    return this.#turn;
   }
 
   /** The turn did well: its effects leave, and what it asked for comes next. */

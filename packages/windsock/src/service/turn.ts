@@ -27,6 +27,13 @@ export type Effect =
   /** Something for a mailbox: of this actor, or of another. */
   | { readonly type: "post"; readonly post: Post };
 
+/** An answer of another actor that a turn awaits. */
+export interface WaitsFor {
+  readonly address: string;
+  /** The turn that awaits it has failed. */
+  turnFailed(): void;
+}
+
 /**
  * One callback, from its call until it returned or its promise settled.
  *
@@ -45,21 +52,13 @@ export class Turn {
   before: readonly Out[] = [];
   readonly actor: ServiceActor;
   readonly generation: number;
-  /** The services that wait for this turn, first caller first. */
-  readonly via: readonly string[];
   /** When the caller stops waiting, on the clock; undefined without one. */
   readonly deadline: number | undefined;
-  #onFailed: Set<() => void> | undefined;
+  #waitsFor: Set<WaitsFor> | undefined;
 
-  constructor(
-    actor: ServiceActor,
-    generation: number,
-    via: readonly string[],
-    deadline: number | undefined,
-  ) {
+  constructor(actor: ServiceActor, generation: number, deadline: number | undefined) {
     this.actor = actor;
     this.generation = generation;
-    this.via = via;
     this.deadline = deadline;
   }
 
@@ -76,14 +75,22 @@ export class Turn {
     this.status = "failed";
     for (const effect of this.effects) if (effect.type === "timer") effect.timer.cancel();
     this.effects = [];
-    if (this.#onFailed !== undefined) for (const run of this.#onFailed) run();
+    for (const awaited of [...(this.#waitsFor ?? [])]) awaited.turnFailed();
   }
 
-  /** Runs if the turn fails; the returned function takes it back. */
-  onFailed(run: () => void): () => void {
-    this.#onFailed ??= new Set();
-    this.#onFailed.add(run);
-    return () => this.#onFailed?.delete(run);
+  /** The addresses of the actors whose answers it awaits: none once it is over. */
+  get awaited(): readonly string[] {
+    if (this.status !== "open" || this.#waitsFor === undefined) return [];
+    return Array.from(this.#waitsFor, ({ address }) => address);
+  }
+
+  waits(awaited: WaitsFor): void {
+    this.#waitsFor ??= new Set();
+    this.#waitsFor.add(awaited);
+  }
+
+  waitsNoMore(awaited: WaitsFor): void {
+    this.#waitsFor?.delete(awaited);
   }
 }
 
