@@ -1,12 +1,68 @@
 import { concatFrames, Frame } from "../protocol/frame.ts";
 import type { Payload } from "../protocol/port.ts";
-import type { Member } from "./member.ts";
 
-/** Asks the actor's side for a part of a log of the app's. */
-export type ReadAppLog = (
-  from: number | undefined,
-  answer: (payloads: readonly Payload[], next: number, failed: boolean) => void,
-) => void;
+/** Asks the actor's side for a part of a log of the app's. `from` undefined: only for its end. */
+export type ReadAppLog = (from: number | undefined, answer: AppLogAnswer) => void;
+export type AppLogAnswer = (payloads: readonly Payload[], next: number, failed: boolean) => void;
+
+/** Who a tap writes to. */
+export interface TapOwner {
+  /** The frames of a chunk, or nothing new: either way the tap may read on. */
+  tapped(buffer: Buffer | undefined): void;
+  tapFailed(): void;
+  /** The log has grown: the tap is due. */
+  tapDue(): void;
+}
+
+/** One member's position in a log of the app's. */
+export class Tap {
+  readonly log: AppLog;
+  readonly #owner: TapOwner;
+  #offset: number | undefined;
+  #isCaughtUp = false;
+  #isReading = false;
+  #isOver = false;
+
+  /** `from` undefined: from its end. */
+  constructor(log: AppLog, owner: TapOwner, from: number | undefined) {
+    this.log = log;
+    this.#owner = owner;
+    this.#offset = from;
+    log.taps.add(this);
+  }
+
+  /** There may be more than it has had, and it is not waiting for it yet. */
+  get isDue(): boolean {
+    return !this.#isCaughtUp && !this.#isReading;
+  }
+
+  read(): void {
+    this.#isReading = true;
+    this.log.read(this, this.#offset);
+  }
+
+  grown(): void {
+    this.#isCaughtUp = false;
+    this.#owner.tapDue();
+  }
+
+  chunk(buffer: Buffer | undefined, next: number, isEnd: boolean): void {
+    if (this.#isOver) return;
+    this.#isReading = false;
+    this.#offset = next;
+    this.#isCaughtUp = isEnd;
+    this.#owner.tapped(buffer);
+  }
+
+  failed(): void {
+    if (!this.#isOver) this.#owner.tapFailed();
+  }
+
+  close(): void {
+    this.#isOver = true;
+    this.log.close(this);
+  }
+}
 
 interface Chunk {
   readonly from: number;
@@ -16,16 +72,17 @@ interface Chunk {
 
 /**
  * A log that stands on the app's own store, as this edge sees it: who follows it, and
- * the last part read. Members at the same offset share one read and one buffer.
+ * the last part read. Taps at the same offset share one read and one buffer.
  */
 export class AppLog {
-  readonly followers: Set<Member> = new Set<Member>();
+  readonly taps: Set<Tap> = new Set<Tap>();
   readonly #read: ReadAppLog;
   readonly #emptied: () => void;
-  readonly #waiting = new Map<number | undefined, Member[]>();
+  readonly #waiting = new Map<number | undefined, Tap[]>();
   #version = 0;
   #last: Chunk | undefined;
 
+  /** `emptied` is called when its last tap has closed. */
   constructor(read: ReadAppLog, emptied: () => void) {
     this.#read = read;
     this.#emptied = emptied;
@@ -34,34 +91,33 @@ export class AppLog {
   /** It has grown. */
   advance(): void {
     this.#version += 1;
-    for (const member of this.followers) member.advanced(this);
+    for (const tap of this.taps) tap.grown();
   }
 
-  unfollow(member: Member): void {
-    this.followers.delete(member);
-    if (this.followers.size === 0) this.#emptied();
+  close(tap: Tap): void {
+    if (this.taps.delete(tap) && this.taps.size === 0) this.#emptied();
   }
 
-  /** Reads at `from` (undefined: only its end is wanted), and gives the chunk to the member. */
-  read(member: Member, from: number | undefined): void {
+  /** Reads at `from` (undefined: only its end is wanted), and gives the chunk to the tap. */
+  read(tap: Tap, from: number | undefined): void {
     if (this.#last !== undefined && from === this.#last.from) {
-      // Not from within the member's own pump.
       const { buffer, next } = this.#last;
-      queueMicrotask(() => member.tapped(this, buffer, next, false));
+      // Not from within the member's own pump.
+      queueMicrotask(() => tap.chunk(buffer, next, false));
       return;
     }
     const waiting = this.#waiting.get(from);
     if (waiting !== undefined) {
-      waiting.push(member);
+      waiting.push(tap);
       return;
     }
-    const members = [member];
-    this.#waiting.set(from, members);
+    const taps = [tap];
+    this.#waiting.set(from, taps);
     const version = this.#version;
     this.#read(from, (payloads, next, failed) => {
       this.#waiting.delete(from);
       if (failed) {
-        for (const one of members) one.tapFailed(this);
+        for (const one of taps) one.failed();
         return;
       }
       const buffer =
@@ -71,7 +127,7 @@ export class AppLog {
       if (from !== undefined && next !== from) this.#last = { from, next, buffer };
       // An end that was seen before the log grew is no end.
       const isEnd = (next === from || from === undefined) && version === this.#version;
-      for (const one of members) one.tapped(this, buffer, next, isEnd);
+      for (const one of taps) one.chunk(buffer, next, isEnd);
     });
   }
 }

@@ -1,5 +1,5 @@
-import type { Clock, Timer } from "../actor/clock.ts";
-import { concatFrames, Frame } from "../protocol/frame.ts";
+import type { Clock } from "../actor/clock.ts";
+import { Frame } from "../protocol/frame.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type {
   ActorToEdge,
@@ -11,9 +11,14 @@ import type {
   PublishedValue,
   RequestData,
 } from "../protocol/port.ts";
-import { AppLog } from "./app-log.ts";
+import { AppLog, type AppLogAnswer, type ReadAppLog } from "./app-log.ts";
 import { Feed } from "./feed.ts";
-import { Member, type MemberHost, type QueueItem } from "./member.ts";
+import { Flush } from "./flush.ts";
+import type { Inflow } from "./inflow.ts";
+import { Member, type MemberHost } from "./member.ts";
+import type { FrameItem, OutboxItem } from "./outbox.ts";
+import { Sweep } from "./sweep.ts";
+import { Throttle } from "./throttle.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
 
 export interface EdgeOptions {
@@ -45,44 +50,34 @@ export type PublishAnswer =
   | { readonly type: "busy"; readonly retryAfterMs: number }
   | { readonly type: "unavailable"; readonly reason: string; readonly retryAfterMs: number };
 
-const sweepIntervalMs = 1000;
-/** A flush pauses after so long, so that 10,000 clients do not stall pings, accepts and other services. */
-const flushSliceMs = 4;
-const pumpsPerLook = 32;
 const pullBytes = 64 * 1024;
-
-type FrameItem = Extract<QueueItem, { type: "frame" }>;
+/** Messages that one client hands on before the next one may, when a mailbox has room again. */
+const releasedPerTurn = 16;
 
 /** The sockets' side of a process: it turns commits into frames, and lets each socket have them at its own pace. */
 export class Edge implements MemberHost {
   readonly limits: Limits;
-  coarseNow: number;
   readonly #clock: Clock;
   readonly #outlet: Outlet<EdgeToActor>;
   readonly #members = new Map<string, Member>();
   readonly #feeds = new Map<string, Feed>();
-  readonly #appLogs = new Map<string, Map<string, AppLog>>();
+  /** Questions on their way. Each is answered once: at most one of a kind for each upgrade, request, member or log. */
   readonly #joins = new Map<string, (answer: JoinAnswer) => void>();
   readonly #publishes = new Map<number, (answer: PublishAnswer) => void>();
   readonly #pulls = new Map<number, Member>();
-  readonly #reads = new Map<number, Parameters<ConstructorParameters<typeof AppLog>[0]>[1]>();
+  readonly #reads = new Map<number, AppLogAnswer>();
+  readonly #flush = new Flush();
+  readonly #throttle: Throttle;
+  readonly #sweep: Sweep;
   #nextId = 1;
-  #dirtyMembers: Member[] = [];
-  #dirtyFeeds: Feed[] = [];
-  #pass:
-    | { readonly feed: Feed; readonly members: Iterator<Member>; isCaughtUp: boolean }
-    | undefined;
-  #isScheduled = false;
-  #lastItems: readonly FrameItem[] = [];
-  #lastBuffer: Buffer | undefined;
-  #sweep: Timer | undefined;
+  #onEmpty: (() => void) | undefined;
 
   constructor(options: EdgeOptions) {
     this.#clock = options.clock;
     this.limits = options.limits;
     this.#outlet = options.outlet;
-    this.coarseNow = options.clock.now();
-    this.#scheduleSweep();
+    this.#throttle = new Throttle(options.clock);
+    this.#sweep = new Sweep(options.clock, this.#members);
   }
 
   get memberCount(): number {
@@ -133,20 +128,21 @@ export class Edge implements MemberHost {
     return promise;
   }
 
-  /** Closes every client in order. Resolves when all are gone; each has `closeTimeoutMs` to answer. */
+  /** Closes every client, behind what is due to it. Resolves when all are gone: each has `closeTimeoutMs` to take it and answer. */
   async close(code: number, reason: string): Promise<void> {
-    this.flushAll();
-    for (const member of [...this.#members.values()]) member.shut(code, reason);
+    for (const member of [...this.#members.values()]) {
+      member.end(code, reason);
+      this.mark(member);
+    }
     if (this.#members.size > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve));
   }
 
   /** Ends every connection now. */
   destroy(reason: CloseReason): void {
-    this.#sweep?.cancel();
+    this.#sweep.stop();
+    this.#throttle.stop();
     for (const member of [...this.#members.values()]) member.cut(reason);
   }
-
-  #onEmpty: (() => void) | undefined;
 
   // ---------- from the actor ----------
 
@@ -211,9 +207,10 @@ export class Edge implements MemberHost {
   }
 
   #apply(feed: Feed, out: Out): void {
+    const after = feed.window.head;
     switch (out.type) {
       case "joined":
-        feed.advanceTo(out.seq);
+        feed.window.advanceTo(out.seq);
         this.#members.get(out.mid)?.joined(out.seq);
         return;
       case "publish":
@@ -223,184 +220,86 @@ export class Edge implements MemberHost {
         this.#append(feed, out.seq, "", undefined);
         return;
       case "send": {
-        const item: FrameItem = {
-          type: "frame",
-          after: feed.head,
-          frame: new Frame(out.payload.opcode, out.payload.bytes),
-        };
-        for (const mid of out.mids) {
-          const member = this.#members.get(mid);
-          if (member === undefined) continue;
-          member.enqueue(item);
-          this.#mark(member);
-        }
+        const frame = new Frame(out.payload.opcode, out.payload.bytes);
+        const item: FrameItem = { type: "frame", after, frame };
+        for (const mid of out.mids) this.#enqueue(mid, item);
         return;
       }
-      case "subscribe":
-        if (out.from !== undefined && out.from <= out.seq) {
-          this.#enqueue(out.mid, {
-            type: "backlog",
-            after: feed.head,
-            topic: out.topic,
-            from: Math.max(out.from, 1),
-            until: out.seq + 1,
-            begun: false,
-          });
-        }
-        this.#enqueue(out.mid, {
-          type: "topics",
-          after: feed.head,
-          topic: out.topic,
-          follows: true,
-        });
+      case "subscribe": {
+        const { mid, topic, seq } = out;
+        const until = seq + 1;
+        const from = Math.max(out.from ?? until, 1);
+        this.#enqueue(mid, { type: "subscribe", after, topic, from, until, begun: false });
         return;
+      }
       case "follow":
-        this.#enqueue(out.mid, {
-          type: "follow",
-          after: feed.head,
-          log: this.#appLog(feed.address, out.topic),
-          from: out.from,
-        });
+        this.#enqueue(out.mid, { type: "follow", after, topic: out.topic, from: out.from });
         return;
-      case "unsubscribe": {
-        const log = this.#appLogs.get(feed.address)?.get(out.topic);
-        if (log === undefined)
-          this.#enqueue(out.mid, {
-            type: "topics",
-            after: feed.head,
-            topic: out.topic,
-            follows: false,
-          });
-        else this.#enqueue(out.mid, { type: "unfollow", after: feed.head, log });
+      case "unsubscribe":
+        this.#enqueue(out.mid, { type: "unsubscribe", after, topic: out.topic });
+        return;
+      case "advance":
+        feed.appLog(out.topic)?.advance();
+        return;
+      case "close": {
+        const { mid, code, reason } = out;
+        this.#enqueue(mid, { type: "close", after, code, reason });
         return;
       }
-      case "advance": {
-        const log = this.#appLogs.get(feed.address)?.get(out.topic);
-        if (log === undefined) return;
-        log.advance();
-        for (const member of log.followers) this.#mark(member);
-        return;
-      }
-      case "close":
-        this.#enqueue(out.mid, {
-          type: "close",
-          after: feed.head,
-          code: out.code,
-          reason: out.reason,
-        });
-        return;
     }
   }
 
   #append(feed: Feed, seq: number, topic: string, frame: Frame | undefined): void {
-    feed.append(seq, topic, frame);
-    if (feed.isOverfull) {
+    feed.window.append(seq, topic, frame);
+    if (feed.window.isOverfull) {
       // Those who can still take it get it before it leaves the window.
       for (const member of feed.members) member.pump(true);
-      feed.trim();
+      feed.window.trim();
     }
-    if (!feed.isDirty) {
-      feed.isDirty = true;
-      this.#dirtyFeeds.push(feed);
-      this.#schedule();
-    }
+    feed.news();
+    this.#flush.add(feed);
   }
 
-  #enqueue(mid: string, item: QueueItem): void {
+  #enqueue(mid: string, item: OutboxItem): void {
     const member = this.#members.get(mid);
     if (member === undefined) return;
     member.enqueue(item);
-    this.#mark(member);
+    this.mark(member);
   }
 
+  /** Everybody in turn, so that one who sends much does not keep the others out. */
   #ready(address: string): void {
     const feed = this.#feeds.get(address);
     if (feed === undefined) return;
     feed.isFull = false;
-    for (const member of feed.members) {
+    for (const inflow of feed.held) {
+      feed.held.delete(inflow);
+      inflow.release(releasedPerTurn);
       if (feed.isFull) return;
-      member.retry();
     }
-  }
-
-  // ---------- flush ----------
-
-  #mark(member: Member): void {
-    if (member.isDirty) return;
-    member.isDirty = true;
-    this.#dirtyMembers.push(member);
-    this.#schedule();
-  }
-
-  /** After the reads of this round of the event loop: what they caused leaves together. */
-  #schedule(): void {
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    setImmediate(this.#flush);
-  }
-
-  readonly #flush = (): void => {
-    this.#isScheduled = false;
-    if (!this.#flushUntil(performance.now() + flushSliceMs)) this.#schedule();
-  };
-
-  /** Flushes without a pause. */
-  flushAll(): void {
-    this.#flushUntil(Infinity);
-  }
-
-  /** False: the time was up before the work was done. */
-  #flushUntil(deadline: number): boolean {
-    for (let pumps = 0; ; pumps++) {
-      if (pumps % pumpsPerLook === pumpsPerLook - 1 && performance.now() >= deadline) return false;
-      const member = this.#nextDirty();
-      if (member === undefined) break;
-      member.pump(false);
-      if (this.#pass !== undefined && !member.isCaughtUp) this.#pass.isCaughtUp = false;
-    }
-    this.#lastItems = [];
-    this.#lastBuffer = undefined;
-    return true;
-  }
-
-  /** Members of a feed in their order first, then those with something of their own. */
-  #nextDirty(): Member | undefined {
-    for (;;) {
-      if (this.#pass === undefined) {
-        const feed = this.#dirtyFeeds.shift();
-        if (feed === undefined) break;
-        feed.isDirty = false;
-        this.#pass = { feed, members: feed.members.values(), isCaughtUp: true };
-      }
-      const next = this.#pass.members.next();
-      if (next.done !== true) return next.value;
-      if (this.#pass.isCaughtUp && !this.#pass.feed.isDirty) this.#pass.feed.clear();
-      this.#pass = undefined;
-    }
-    const member = this.#dirtyMembers.pop();
-    if (member !== undefined) member.isDirty = false;
-    return member;
-  }
-
-  /** Many members often have the same frames due: then they share one buffer. */
-  concat(items: readonly FrameItem[]): Buffer {
-    const last = this.#lastItems;
-    if (
-      this.#lastBuffer !== undefined &&
-      last.length === items.length &&
-      items.every((item, index) => item === last[index])
-    )
-      return this.#lastBuffer;
-    const buffer = concatFrames(items.map((item) => item.frame));
-    this.#lastItems = items;
-    this.#lastBuffer = buffer;
-    return buffer;
   }
 
   // ---------- for members ----------
 
+  get coarseNow(): number {
+    return this.#sweep.now;
+  }
+
+  get maxMessagesPerSecond(): number {
+    return this.limits.maxMessagesPerSecond;
+  }
+
   now(): number {
     return this.#clock.now();
+  }
+
+  throttle(inflow: Inflow): void {
+    this.#throttle.add(inflow);
+  }
+
+  mark(member: Member): void {
+    member.feed.mark(member);
+    this.#flush.add(member.feed);
   }
 
   incoming(member: Member, payload: Payload): void {
@@ -424,15 +323,28 @@ export class Edge implements MemberHost {
     );
   }
 
-  retryAfter(member: Member, ms: number): void {
-    this.#clock.setTimeout(() => member.retry(), ms);
+  appLog(feed: Feed, topic: string): AppLog {
+    const known = feed.appLog(topic);
+    if (known !== undefined) return known;
+    const read: ReadAppLog = (from, answer) => {
+      const id = this.#nextId++;
+      this.#reads.set(id, answer);
+      this.#outlet.post({
+        type: "read",
+        address: feed.address,
+        id,
+        topic,
+        maxBytes: pullBytes,
+        ...(from === undefined ? {} : { from }),
+      });
+    };
+    const log = new AppLog(read, () => feed.dropAppLog(topic));
+    feed.addAppLog(topic, log);
+    return log;
   }
 
   left(member: Member, reason: CloseReason): void {
     this.#outlet.post({ type: "leave", address: member.feed.address, mid: member.mid, reason });
-  }
-
-  closed(member: Member): void {
     this.#drop(member.mid);
     if (this.#members.size === 0) this.#onEmpty?.();
   }
@@ -446,36 +358,6 @@ export class Edge implements MemberHost {
       this.#feeds.set(address, feed);
     }
     return feed;
-  }
-
-  #appLog(address: string, topic: string): AppLog {
-    let logs = this.#appLogs.get(address);
-    if (logs === undefined) {
-      logs = new Map();
-      this.#appLogs.set(address, logs);
-    }
-    let log = logs.get(topic);
-    if (log === undefined) {
-      const read: ConstructorParameters<typeof AppLog>[0] = (from, answer) => {
-        const id = this.#nextId++;
-        this.#reads.set(id, answer);
-        this.#outlet.post({
-          type: "read",
-          address,
-          id,
-          topic,
-          maxBytes: pullBytes,
-          ...(from === undefined ? {} : { from }),
-        });
-      };
-      const all = logs;
-      log = new AppLog(read, () => {
-        all.delete(topic);
-        if (all.size === 0 && this.#appLogs.get(address) === all) this.#appLogs.delete(address);
-      });
-      logs.set(topic, log);
-    }
-    return log;
   }
 
   #drop(mid: string): void {
@@ -497,13 +379,5 @@ export class Edge implements MemberHost {
     const resolve = this.#publishes.get(id);
     this.#publishes.delete(id);
     resolve?.(answer);
-  }
-
-  #scheduleSweep(): void {
-    this.#sweep = this.#clock.setTimeout(() => {
-      this.coarseNow = this.#clock.now();
-      for (const member of this.#members.values()) member.sweep(this.coarseNow);
-      this.#scheduleSweep();
-    }, sweepIntervalMs);
   }
 }

@@ -1,154 +1,146 @@
-import { concatFrames, type Frame } from "../protocol/frame.ts";
+import { concatFrames } from "../protocol/frame.ts";
+import type { AppLog } from "./app-log.ts";
+import type { Inflow } from "./inflow.ts";
+import { LogWindow, type TopicSet } from "./log-window.ts";
 import type { Member } from "./member.ts";
+import type { FrameItem } from "./outbox.ts";
 
-interface FeedEntry {
-  readonly seq: number;
-  readonly topic: string;
-  readonly frame: Frame | undefined;
+/** Beyond, members with the same topics no longer share what is built for them; nothing else changes. */
+const maxTopicSets = 1000;
+
+function setOf(topics: readonly string[]): TopicSet {
+  return { topics, has: new Set(topics) };
 }
 
-/** The topics of some members, shared by all that have the same ones. */
-export interface TopicSet {
-  readonly topics: readonly string[];
-  readonly has: ReadonlySet<string>;
-}
+/** The service's own log and no topic: what every member begins with. */
+export const ownLogOnly: TopicSet = setOf([""]);
 
-export interface Slice {
-  /** The frames of the range, in one buffer; undefined when none of its entries are for these topics. */
-  readonly buffer: Buffer | undefined;
-  /** The position behind the range. */
-  readonly next: number;
-}
-
-/** What the window holds before its oldest entries go. Whoever is further behind reads from the actor's log. */
-const maxWindowEntries = 1024;
-const maxWindowBytes = 256 * 1024;
-/** One slice, and so one write, at most; but at least one message. */
-export const maxSliceBytes: number = 256 * 1024;
-const maxCachedSlices = 64;
-
-/**
- * One actor's log as this edge needs it: a window of its newest entries, and the
- * members that read it. Members at the same position get the same buffer.
- */
+/** One actor as this edge sees it: the newest part of its log, and the members that follow it. */
 export class Feed {
   readonly address: string;
   readonly members: Set<Member> = new Set<Member>();
+  readonly window: LogWindow = new LogWindow();
   /** The actor's mailbox is full: what members send is held back. */
   isFull = false;
-  isDirty = false;
-  #entries: FeedEntry[] = [];
-  #bytes = 0;
-  #head = 0;
-  readonly #slices = new Map<TopicSet, Map<number, Slice>>();
-  readonly #topicSets = new Map<string, TopicSet>();
+  /** Those of them that hold something back for it, longest first. */
+  readonly held: Set<Inflow> = new Set<Inflow>();
+  /** It stands in the list of the flush. */
+  isQueued = false;
+  #appLogs: Map<string, AppLog> | undefined;
+  #topicSets: Map<string, TopicSet> | undefined;
+  #hasNews = false;
+  #pass: Iterator<Member> | undefined;
+  #isCaughtUp = true;
+  #dirty: Member[] = [];
+  #dirtyHead = 0;
+  #lastItems: readonly FrameItem[] = [];
+  #lastBuffer: Buffer | undefined;
 
   constructor(address: string) {
     this.address = address;
   }
 
-  /** The newest number that this edge knows of. */
-  get head(): number {
-    return this.#head;
+  // ---------- flush ----------
+
+  /** The log has grown: every member is to look. */
+  news(): void {
+    this.#hasNews = true;
   }
 
-  /** The oldest position that the window serves. */
-  get first(): number {
-    return this.#entries[0]?.seq ?? this.#head + 1;
+  /** This member has something of its own. */
+  mark(member: Member): void {
+    if (member.isDirty) return;
+    member.isDirty = true;
+    this.#dirty.push(member);
   }
 
-  get isOverfull(): boolean {
-    return this.#entries.length > maxWindowEntries || this.#bytes > maxWindowBytes;
-  }
-
-  /** An entry that is no message (a restart) takes a number and no frame. */
-  append(seq: number, topic: string, frame: Frame | undefined): void {
-    if (seq <= this.#head) return;
-    // After a time without members the window starts anew: it must have no hole.
-    if (seq !== this.#head + 1) this.#clear();
-    this.#entries.push({ seq, topic, frame });
-    this.#bytes += frame?.byteLength ?? 0;
-    this.#head = seq;
-    this.#slices.clear();
-  }
-
-  /** The actor has reached `seq`, whether or not this edge saw the entries. */
-  advanceTo(seq: number): void {
-    if (seq <= this.#head) return;
-    this.#clear();
-    this.#head = seq;
-  }
-
-  /** Everybody has read everything. */
-  clear(): void {
-    this.#clear();
-  }
-
-  /** Drops the oldest entries, to half the bounds. */
-  trim(): void {
-    let drop = 0;
-    let bytes = this.#bytes;
-    while (
-      drop < this.#entries.length &&
-      (this.#entries.length - drop > maxWindowEntries / 2 || bytes > maxWindowBytes / 2)
-    ) {
-      bytes -= this.#entries[drop]?.frame?.byteLength ?? 0;
-      drop += 1;
+  /** Lets up to `pumps` members write. Gives how many did; fewer means: nothing is left to do. */
+  flush(pumps: number): number {
+    for (let done = 0; done < pumps; done++) {
+      const member = this.#next();
+      if (member === undefined) {
+        this.#lastItems = [];
+        this.#lastBuffer = undefined;
+        return done;
+      }
+      member.pump(false);
+      if (this.#pass !== undefined && !member.isCaughtUp) this.#isCaughtUp = false;
     }
-    if (drop === 0) return;
-    this.#entries = this.#entries.slice(drop);
-    this.#bytes = bytes;
-    this.#slices.clear();
+    return pumps;
   }
+
+  /** All members in their order first, then those with something of their own. */
+  #next(): Member | undefined {
+    while (this.#hasNews || this.#pass !== undefined) {
+      if (this.#pass === undefined) {
+        this.#hasNews = false;
+        this.#isCaughtUp = true;
+        this.#pass = this.members.values();
+      }
+      const next = this.#pass.next();
+      if (next.done !== true) return next.value;
+      this.#pass = undefined;
+      // Everybody has read everything.
+      if (this.#isCaughtUp && !this.#hasNews) this.window.clear();
+    }
+    const member = this.#dirty[this.#dirtyHead];
+    if (member === undefined) {
+      this.#dirty.length = 0;
+      this.#dirtyHead = 0;
+      return undefined;
+    }
+    this.#dirtyHead += 1;
+    if (this.#dirtyHead >= 1024 && this.#dirtyHead * 2 >= this.#dirty.length) {
+      this.#dirty = this.#dirty.slice(this.#dirtyHead);
+      this.#dirtyHead = 0;
+    }
+    member.isDirty = false;
+    return member;
+  }
+
+  /** Joins these frames into one buffer. Members in a row often have the same ones due: then they share it. */
+  concat(items: readonly FrameItem[]): Buffer {
+    const last = this.#lastItems;
+    if (
+      this.#lastBuffer !== undefined &&
+      last.length === items.length &&
+      items.every((item, index) => item === last[index])
+    )
+      return this.#lastBuffer;
+    this.#lastItems = items;
+    this.#lastBuffer = concatFrames(items.map((item) => item.frame));
+    return this.#lastBuffer;
+  }
+
+  // ---------- topics ----------
 
   /** The one set with these topics. */
   topicSet(topics: readonly string[]): TopicSet {
+    if (topics.length === 1 && topics[0] === "") return ownLogOnly;
     const sorted = [...topics].sort();
     const key = JSON.stringify(sorted);
-    let set = this.#topicSets.get(key);
+    let set = this.#topicSets?.get(key);
     if (set === undefined) {
-      if (this.#topicSets.size >= 1000) this.#topicSets.clear();
-      set = { topics: sorted, has: new Set(sorted) };
+      this.#topicSets ??= new Map();
+      if (this.#topicSets.size >= maxTopicSets) this.#topicSets.clear();
+      set = setOf(sorted);
       this.#topicSets.set(key, set);
     }
     return set;
   }
 
-  /** What is in [from, to] for these topics, up to `maxSliceBytes`. `from` must not be before `first`. */
-  slice(set: TopicSet, from: number, to: number): Slice {
-    const cached = to === this.#head ? this.#slices.get(set)?.get(from) : undefined;
-    if (cached !== undefined) return cached;
-    const start = from - this.first;
-    const frames: Frame[] = [];
-    let bytes = 0;
-    let next = from;
-    for (let index = start; index < this.#entries.length; index++) {
-      const entry = this.#entries[index];
-      if (entry === undefined || entry.seq > to) break;
-      if (entry.frame !== undefined && set.has.has(entry.topic)) {
-        if (frames.length > 0 && bytes + entry.frame.byteLength > maxSliceBytes) break;
-        frames.push(entry.frame);
-        bytes += entry.frame.byteLength;
-      }
-      next = entry.seq + 1;
-    }
-    const slice = { buffer: frames.length === 0 ? undefined : concatFrames(frames), next };
-    if (to === this.#head) this.#cache(set, from, slice);
-    return slice;
+  /** The log of the app's under this topic, if a member follows it. */
+  appLog(topic: string): AppLog | undefined {
+    return this.#appLogs?.get(topic);
   }
 
-  #cache(set: TopicSet, from: number, slice: Slice): void {
-    let slices = this.#slices.get(set);
-    if (slices === undefined) {
-      slices = new Map();
-      this.#slices.set(set, slices);
-    }
-    if (slices.size < maxCachedSlices) slices.set(from, slice);
+  addAppLog(topic: string, log: AppLog): void {
+    this.#appLogs ??= new Map();
+    this.#appLogs.set(topic, log);
   }
 
-  #clear(): void {
-    this.#entries = [];
-    this.#bytes = 0;
-    this.#slices.clear();
+  /** Its last follower has gone. */
+  dropAppLog(topic: string): void {
+    this.#appLogs?.delete(topic);
   }
 }

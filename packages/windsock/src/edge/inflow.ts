@@ -1,0 +1,97 @@
+import type { Payload } from "../protocol/port.ts";
+import type { Feed } from "./feed.ts";
+import type { Transport } from "./transport.ts";
+
+/** What an inflow needs of the edge. */
+export interface InflowHost {
+  readonly maxMessagesPerSecond: number;
+  now(): number;
+  /** Calls `release` of this one in a while: its client has sent too fast. */
+  throttle(inflow: Inflow): void;
+}
+
+/** To whom messages go, and where they come from. */
+export interface InflowOwner {
+  readonly feed: Feed;
+  readonly transport: Transport | undefined;
+  incoming(payload: Payload): void;
+}
+
+/**
+ * What one client sends, on its way to the actor: at a bounded rate, and held back while
+ * the mailbox is full. Holding back means that the socket is not read, so TCP slows the
+ * sender; what had been read before is kept here, no more than one read of it.
+ */
+export class Inflow {
+  readonly #owner: InflowOwner;
+  readonly #host: InflowHost;
+  #held: Payload[] = [];
+  #head = 0;
+  #tokens: number;
+  #tokensAt: number;
+
+  constructor(owner: InflowOwner, host: InflowHost) {
+    this.#owner = owner;
+    this.#host = host;
+    this.#tokens = host.maxMessagesPerSecond;
+    this.#tokensAt = host.now();
+  }
+
+  get isHolding(): boolean {
+    return this.#head < this.#held.length;
+  }
+
+  take(payload: Payload): void {
+    if (!this.isHolding && this.#mayPass()) {
+      this.#owner.incoming(payload);
+      return;
+    }
+    if (!this.isHolding) this.#owner.transport?.pause();
+    this.#held.push(payload);
+  }
+
+  /** Hands on up to `count` of what was held back, as far as that goes; then the socket is read again. */
+  release(count: number): void {
+    for (let passed = 0; passed < count && this.isHolding; passed++) {
+      if (!this.#mayPass()) return;
+      const payload = this.#held[this.#head];
+      this.#head += 1;
+      if (payload !== undefined) this.#owner.incoming(payload);
+    }
+    if (this.isHolding) {
+      this.#owner.feed.held.add(this);
+      return;
+    }
+    this.#held = [];
+    this.#head = 0;
+    this.#owner.transport?.resume();
+  }
+
+  /** The connection is over. */
+  clear(): void {
+    this.#held = [];
+    this.#head = 0;
+    this.#owner.feed.held.delete(this);
+  }
+
+  /** Whether the next message may go to the actor now. If not, `release` follows when it is worth it. */
+  #mayPass(): boolean {
+    const { feed } = this.#owner;
+    if (feed.isFull) {
+      feed.held.add(this);
+      return false;
+    }
+    if (this.#tokens < 1) {
+      const rate = this.#host.maxMessagesPerSecond;
+      const now = this.#host.now();
+      this.#tokens = Math.min(rate, this.#tokens + ((now - this.#tokensAt) * rate) / 1000);
+      this.#tokensAt = now;
+      if (this.#tokens < 1) {
+        this.#host.throttle(this);
+        return false;
+      }
+    }
+    this.#tokens -= 1;
+    return true;
+  }
+}

@@ -1,0 +1,142 @@
+import { concatFrames, type Frame } from "../protocol/frame.ts";
+
+interface WindowEntry {
+  readonly seq: number;
+  readonly topic: string;
+  /** Undefined: it takes a number and nothing else (a restart). */
+  readonly frame: Frame | undefined;
+}
+
+/** The topics of some members, shared by all that have the same ones. */
+export interface TopicSet {
+  readonly topics: readonly string[];
+  readonly has: ReadonlySet<string>;
+}
+
+export interface Slice {
+  /** The frames of the range, in one buffer; undefined when none of its entries are for these topics. */
+  readonly buffer: Buffer | undefined;
+  /** The position behind the range. */
+  readonly next: number;
+}
+
+/** Consecutive entries, as far as they are for some topics, in one buffer. Who is due a part gets a view of it. */
+interface Run {
+  readonly from: number;
+  /** Where the frame of entry `from + index` ends. */
+  readonly ends: readonly number[];
+  readonly buffer: Buffer | undefined;
+}
+
+/** What the window holds before its oldest entries go. Whoever is further behind reads from the actor's log. */
+export const maxWindowEntries = 1024;
+export const maxWindowBytes: number = 256 * 1024;
+/** One slice, and so one write, at most; but at least one message. */
+export const maxSliceBytes: number = 256 * 1024;
+const maxRunsPerSet = 64;
+
+/** The newest entries of an actor's log: what members that keep up are served from. */
+export class LogWindow {
+  #entries: WindowEntry[] = [];
+  #bytes = 0;
+  #head = 0;
+  readonly #runs = new Map<TopicSet, Run[]>();
+
+  /** The newest number that this edge knows of. */
+  get head(): number {
+    return this.#head;
+  }
+
+  /** The oldest position that the window serves. */
+  get first(): number {
+    return this.#entries[0]?.seq ?? this.#head + 1;
+  }
+
+  get size(): number {
+    return this.#entries.length;
+  }
+
+  get isOverfull(): boolean {
+    return this.#entries.length > maxWindowEntries || this.#bytes > maxWindowBytes;
+  }
+
+  append(seq: number, topic: string, frame: Frame | undefined): void {
+    if (seq <= this.#head) return;
+    // After a time without members the window starts anew: it must have no hole.
+    if (seq !== this.#head + 1) this.clear();
+    this.#entries.push({ seq, topic, frame });
+    this.#bytes += frame?.byteLength ?? 0;
+    this.#head = seq;
+    this.#runs.clear();
+  }
+
+  /** The actor has reached `seq`, whether or not this edge saw the entries. */
+  advanceTo(seq: number): void {
+    if (seq <= this.#head) return;
+    this.clear();
+    this.#head = seq;
+  }
+
+  clear(): void {
+    this.#entries = [];
+    this.#bytes = 0;
+    this.#runs.clear();
+  }
+
+  /** Drops the oldest entries, to half the bounds. */
+  trim(): void {
+    let drop = 0;
+    let bytes = this.#bytes;
+    while (
+      drop < this.#entries.length &&
+      (this.#entries.length - drop > maxWindowEntries / 2 || bytes > maxWindowBytes / 2)
+    ) {
+      bytes -= this.#entries[drop]?.frame?.byteLength ?? 0;
+      drop += 1;
+    }
+    if (drop === 0) return;
+    this.#entries = this.#entries.slice(drop);
+    this.#bytes = bytes;
+    this.#runs.clear();
+  }
+
+  /** What is in [from, to] for these topics, up to `maxSliceBytes`. `from` must not be before `first`. */
+  slice(set: TopicSet, from: number, to: number): Slice {
+    const run = this.#run(set, from);
+    const first = from - run.from;
+    const last = Math.min(to - run.from, run.ends.length - 1);
+    const next = run.from + last + 1;
+    const start = first === 0 ? 0 : (run.ends[first - 1] ?? 0);
+    const end = run.ends[last] ?? 0;
+    if (run.buffer === undefined || start === end) return { buffer: undefined, next };
+    const isWhole = start === 0 && end === run.buffer.length;
+    return { buffer: isWhole ? run.buffer : run.buffer.subarray(start, end), next };
+  }
+
+  #run(set: TopicSet, from: number): Run {
+    let runs = this.#runs.get(set);
+    const known = runs?.find((run) => from >= run.from && from < run.from + run.ends.length);
+    if (known !== undefined) return known;
+    const run = this.#build(set, from);
+    if (runs === undefined) this.#runs.set(set, (runs = []));
+    if (runs.length < maxRunsPerSet) runs.push(run);
+    return run;
+  }
+
+  #build(set: TopicSet, from: number): Run {
+    const frames: Frame[] = [];
+    const ends: number[] = [];
+    let bytes = 0;
+    for (let index = from - this.first; index < this.#entries.length; index++) {
+      const entry = this.#entries[index];
+      if (entry === undefined) break;
+      if (entry.frame !== undefined && set.has.has(entry.topic)) {
+        if (frames.length > 0 && bytes + entry.frame.byteLength > maxSliceBytes) break;
+        frames.push(entry.frame);
+        bytes += entry.frame.byteLength;
+      }
+      ends.push(bytes);
+    }
+    return { from, ends, buffer: frames.length === 0 ? undefined : concatFrames(frames) };
+  }
+}

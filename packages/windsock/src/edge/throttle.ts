@@ -1,0 +1,33 @@
+import type { Clock, Timer } from "../actor/clock.ts";
+import type { Inflow } from "./inflow.ts";
+
+/** How long a client that sends too fast waits for its next share. */
+const shareMs = 20;
+
+/** The clients that send too fast: one timer lets all of them go on, a share at a time. */
+export class Throttle {
+  readonly #clock: Clock;
+  readonly #waiting = new Set<Inflow>();
+  #timer: Timer | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  add(inflow: Inflow): void {
+    this.#waiting.add(inflow);
+    this.#timer ??= this.#clock.setTimeout(this.#share, shareMs);
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#waiting.clear();
+  }
+
+  readonly #share = (): void => {
+    this.#timer = undefined;
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const inflow of waiting) inflow.release(Infinity);
+  };
+}
