@@ -1,0 +1,152 @@
+import { LocalLink, type Carrier } from "../src/cluster/local-link.ts";
+import { Edge, type JoinAnswer } from "../src/edge/edge.ts";
+import type { TransportEvents } from "../src/edge/transport.ts";
+import { RouteTable } from "../src/gateway/route-table.ts";
+import { routeFromName } from "../src/gateway/routes.ts";
+import type { Report, Service } from "../src/index.ts";
+import { defaultLimits, type Limits } from "../src/protocol/limits.ts";
+import { ServiceHost } from "../src/service/service-host.ts";
+import { VirtualClock } from "../src/testing/index.ts";
+import { MemoryTransport } from "./memory-transport.ts";
+
+/** A way between an edge and its actors, and a promise for when nothing is on it. */
+export interface TestLink {
+  readonly link: LocalLink;
+  idle(): Promise<void>;
+}
+
+export type LinkFactory = () => TestLink;
+
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise<void>((done) => setImmediate(done));
+}
+
+/** The link that a server uses. */
+export const directLink: LinkFactory = () => ({ link: new LocalLink(), idle: () => turns(8) });
+
+const toActor: ReadonlySet<string> = new Set(["join", "leave", "in", "publish", "pull", "read"]);
+
+/** A link that copies what it carries, takes its time, and delivers some of it again: as a network may. */
+export function roughLink(random: () => number): TestLink {
+  let onTheWay = 0;
+  const makeWay = (): ((run: () => void) => void) => {
+    const queue: (() => void)[] = [];
+    const delivered: (() => void)[] = [];
+    const some = (): void => {
+      for (let count = Math.floor(random() * 5); count > 0 && queue.length > 0; count--) {
+        const deliver = queue.shift();
+        deliver?.();
+        if (deliver !== undefined) delivered.push(deliver);
+        if (delivered.length > 10) delivered.shift();
+        if (random() < 0.3) delivered[Math.floor(random() * delivered.length)]?.();
+        onTheWay -= 1;
+      }
+      if (queue.length > 0) setImmediate(some);
+    };
+    return (deliver) => {
+      onTheWay += 1;
+      queue.push(deliver);
+      if (queue.length === 1) setImmediate(some);
+    };
+  };
+  const up = makeWay();
+  const down = makeWay();
+  const carry: Carrier = (numbered, deliver) => {
+    const copy = structuredClone(numbered);
+    const { type } = numbered.message as { readonly type: string };
+    (toActor.has(type) ? up : down)(() => deliver(structuredClone(copy)));
+  };
+  return {
+    link: new LocalLink(carry),
+    async idle() {
+      do await turns(8);
+      while (onTheWay > 0);
+    },
+  };
+}
+
+export interface RigOptions {
+  readonly limits?: Partial<Limits>;
+  readonly link?: LinkFactory;
+}
+
+export interface RigClient {
+  readonly mid: string;
+  readonly transport: MemoryTransport;
+}
+
+/** Actors and an edge with nothing but a link between them, and connections without a network. */
+export class PortRig {
+  readonly clock: VirtualClock = new VirtualClock();
+  readonly reports: Report[] = [];
+  readonly host: ServiceHost;
+  readonly edge: Edge;
+  readonly idle: () => Promise<void>;
+  #mids = 0;
+
+  constructor(services: Readonly<Record<string, Service>>, options: RigOptions = {}) {
+    const table = new RouteTable(Object.keys(services).map((name) => routeFromName(name)));
+    const { link, idle } = (options.link ?? directLink)();
+    this.idle = idle;
+    this.host = new ServiceHost({
+      services: Object.entries(services).map(([name, service]) => ({ name, service })),
+      addresses: {
+        parse(address) {
+          const match = table.parseAddress(address);
+          return match.type === "service"
+            ? { name: match.route.name, params: match.params }
+            : undefined;
+        },
+        format: (name, params) => table.addressOf(name, params),
+      },
+      clock: this.clock,
+      report: (report) => this.reports.push(report),
+    });
+    const limits = { ...defaultLimits, ...options.limits };
+    this.edge = new Edge({ clock: this.clock, limits, outlet: link.toActor });
+    const inlet = this.host.connect("local", link.toEdge);
+    link.bind({
+      actor: (message) => inlet.post(message),
+      edge: (message) => this.edge.receive(message),
+    });
+    this.host.start();
+  }
+
+  join(mid: string, address: string): Promise<JoinAnswer> {
+    const request = {
+      url: `http://localhost/websocket/${address}`,
+      rawHeaders: ["Host", "localhost"],
+      remoteAddress: "127.0.0.1",
+    };
+    return this.edge.join({
+      mid,
+      address,
+      sessionId: `s-${mid}`,
+      protocol: "",
+      request,
+      user: null,
+    });
+  }
+
+  /** Joins and connects. The join itself may still be waiting for its turn. */
+  async open(address: string = "status"): Promise<RigClient> {
+    const mid = `m${this.#mids++}`;
+    const answer = await this.join(mid, address);
+    if (answer.type !== "admitted") throw new Error(`refused: ${JSON.stringify(answer)}`);
+    return { mid, transport: this.attach(mid) };
+  }
+
+  attach(mid: string): MemoryTransport {
+    let events: TransportEvents | undefined;
+    const transport = new MemoryTransport(() => events);
+    events = this.edge.attach(mid, transport);
+    return transport;
+  }
+
+  /** Ends timers and connections. */
+  async end(): Promise<void> {
+    this.host.close();
+    this.edge.destroy({ type: "shutdown" });
+    await this.idle();
+  }
+}
