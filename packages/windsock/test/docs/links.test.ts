@@ -6,7 +6,11 @@ import { anchorsOf, pages, parse, read, root } from "./pages.ts";
 const link = /!?\[[^\]]*\]\(([^)\s]+)(?:\s+"[^"]*")?\)|<(?:img|a)\s[^>]*(?:src|href)="([^"]+)"/g;
 
 describe.each(pages)("%s", (page) => {
-  const targets = [...parse(read(page)).prose.replace(/`[^`\n]*`/g, "").matchAll(link)]
+  const targets = [
+    ...parse(read(page))
+      .prose.replace(/`[^`\n]*`/g, "")
+      .matchAll(link),
+  ]
     .map(([, target, other]) => target ?? other ?? "")
     .filter((target) => !/^[a-z]+:/i.test(target));
 

@@ -89,7 +89,9 @@ export function rowsOf(text: string): string[][] {
 /** What stands below a heading, up to the next one of its level or above. */
 export function section(text: string, heading: string): string {
   const lines = text.split("\n");
-  const start = lines.findIndex((line) => line.replace(/^#+\s+/, "") === heading && /^#/.test(line));
+  const start = lines.findIndex(
+    (line) => line.startsWith("#") && line.replace(/^#+\s+/, "") === heading,
+  );
   if (start === -1) throw new Error(`Expected a heading ${JSON.stringify(heading)}, got none.`);
   const level = /^#+/.exec(lines[start] ?? "")?.[0].length ?? 1;
   const end = lines.findIndex(

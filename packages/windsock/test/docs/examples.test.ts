@@ -1,0 +1,113 @@
+// The examples of README and guide as they stand there: type-checked, started and used.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { createServer, type Report, type Server } from "../../src/index.ts";
+import { PlainClient, type PlainClientOptions } from "../../src/testing/index.ts";
+import { exercises } from "./exercises.ts";
+import { examplesOf, pages, root } from "./pages.ts";
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+const examples = pages
+  .filter((page) => page === "README.md" || page.startsWith("docs/guide/"))
+  .flatMap(examplesOf);
+const withServices = [
+  ...new Set(examples.filter(({ file }) => isService(file)).map(({ page }) => page)),
+];
+
+let folder: string;
+
+function isService(file: string): boolean {
+  return file.startsWith("src/websocket/");
+}
+
+/** Each page is a project of its own: its examples may import each other. */
+function projectOf(page: string): string {
+  return join(folder, page.replace(/\.md$/, "").replaceAll("/", "-"));
+}
+
+beforeAll(() => {
+  // Within the package, so that `windsock` and what it is tested with are found.
+  folder = mkdtempSync(join(here, ".examples-"));
+  for (const { page, file, line, source } of examples) {
+    const path = join(projectOf(page), file);
+    if (existsSync(path)) throw new Error(`${page}:${line}: ${file} stands there twice.`);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, source);
+  }
+  const config = {
+    extends: relative(folder, join(root, "tsconfig.base.json")),
+    compilerOptions: { incremental: false, rootDir: root },
+    include: ["./*/**/*.ts"],
+  };
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test("every example is correct TypeScript", () => {
+  const { stdout, status } = run("tsc", "-p", folder);
+  expect(stdout).toBe("");
+  expect(status).toBe(0);
+});
+
+test("every service is used by an exercise, and every exercise has its service", () => {
+  const services = examples
+    .filter(({ file }) => isService(file))
+    .map(({ page, file }) => `${page} ${file}`);
+  expect(Object.keys(exercises).toSorted()).toEqual(services.toSorted());
+});
+
+test.each(withServices)("the services of %s do what the page says", async (page) => {
+  const reports: Report[] = [];
+  const services = join(projectOf(page), "src/websocket");
+  const server = await createServer({
+    port: 0,
+    services,
+    onReport: (report) => reports.push(report),
+  });
+  try {
+    expect(server.services().map(({ state }) => state)).not.toContain("down");
+    for (const { file } of examples.filter((one) => one.page === page && isService(one.file))) {
+      await exercises[`${page} ${file}`]?.(stage(server, reports));
+      reports.splice(0);
+    }
+  } finally {
+    await server.stop();
+  }
+});
+
+test("the tests of the testing page pass", () => {
+  const project = projectOf("docs/guide/testing.md");
+  const config = `
+    import { defaultServerConditions } from "vite";
+    const conditions = ["@windsock/source", ...defaultServerConditions];
+    export default { resolve: { conditions }, ssr: { resolve: { conditions } } };`;
+  writeFileSync(join(project, "vitest.config.ts"), config);
+  const { stdout, stderr, status } = run("vitest", "run", "--root", project);
+  expect({ status, output: status === 0 ? "" : stdout + stderr }).toEqual({
+    status: 0,
+    output: "",
+  });
+});
+
+function stage(server: Server, reports: readonly Report[]) {
+  return {
+    server,
+    reports,
+    open: (path: string, options: PlainClientOptions = {}) =>
+      PlainClient.open(`${server.url}/websocket/${path}`, options),
+  };
+}
+
+/** What an exercise works with. */
+export type Stage = ReturnType<typeof stage>;
+
+function run(command: string, ...args: string[]) {
+  return spawnSync(join(root, "node_modules/.bin", command), args, {
+    encoding: "utf8",
+    env: { ...process.env, NO_COLOR: "1" },
+  });
+}
