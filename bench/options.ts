@@ -6,7 +6,7 @@ export const help: string = `pnpm bench [options]
 
   --rounds N     rounds of every scenario, forwards and backwards in turn  [3; of 10,000 clients 1]
   --long         longer phases, all peers, 15 rounds: hours, not minutes
-  --only A,B     only these rows, or the rows of these scenarios (1k, echo, 10k)
+  --only A,B     only these rows, or the rows of these scenarios (1k, echo, idle, 10k)
   --peers A,B    only these servers, and the control
   --gate         a check without noise, for CI: nothing lost, and no more writes than the goal
   --profile DIR  a CPU profile of each row and server that runs on Node

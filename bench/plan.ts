@@ -1,9 +1,9 @@
 /** What is measured. A scenario is one server and one set of connections; its rows run on it one after the other. */
 
 export type Work =
-  /** All connections at once: how fast, and what each costs. */
+  /** All connections at once: how fast, what each costs, and what they leave. */
   | { readonly type: "storm" }
-  /** What a silent connection holds. Follows the storm. */
+  /** What a silent connection holds. */
   | { readonly type: "idle" }
   | { readonly type: "burst"; readonly count: number; readonly bursts: number }
   | { readonly type: "saturate"; readonly inFlight: number; readonly ms: number }
@@ -19,6 +19,8 @@ export interface Row {
 export interface Scenario {
   readonly name: string;
   readonly clients: number;
+  /** Whether they come some at a time, with a garbage collection after each: as over a day, not as a storm. */
+  readonly isGradual: boolean;
   /** Run before what counts: compiles the hot paths. */
   readonly warmUp: readonly Work[];
   readonly rows: readonly Row[];
@@ -27,6 +29,8 @@ export interface Scenario {
 export const messageBytes = 128;
 /** Handshakes at a time in a storm: fewer than the queue of a listening socket holds. */
 export const stormConcurrency = 256;
+/** Connections that come at a time where they come gradually. */
+export const gradualStep = 500;
 /** Opened and closed before a storm: what the first connections cost a process is not what each costs. */
 export const stormWarmUp = 500;
 
@@ -36,6 +40,7 @@ export function scenarios(ms: number, bursts: number): readonly Scenario[] {
     {
       name: "1k",
       clients: 1000,
+      isGradual: false,
       warmUp: [
         { type: "saturate", inFlight: 8, ms: 500 },
         { type: "burst", count: 100, bursts: 1 },
@@ -61,6 +66,7 @@ export function scenarios(ms: number, bursts: number): readonly Scenario[] {
     {
       name: "echo",
       clients: 100,
+      isGradual: false,
       warmUp: [{ type: "echo", inFlight: 16, ms: 500 }],
       rows: [
         {
@@ -76,8 +82,18 @@ export function scenarios(ms: number, bursts: number): readonly Scenario[] {
       ],
     },
     {
+      name: "idle",
+      clients: 10_000,
+      isGradual: true,
+      warmUp: [],
+      rows: [
+        { name: "idle-10k", title: "idle connection, joined, of 10,000", work: { type: "idle" } },
+      ],
+    },
+    {
       name: "10k",
       clients: 10_000,
+      isGradual: false,
       warmUp: [{ type: "saturate", inFlight: 4, ms: 300 }],
       rows: [
         {
@@ -85,7 +101,6 @@ export function scenarios(ms: number, bursts: number): readonly Scenario[] {
           title: "connection storm with join, 10,000",
           work: { type: "storm" },
         },
-        { name: "idle-10k", title: "idle connection, joined, of 10,000", work: { type: "idle" } },
         {
           name: "single-10k",
           title: "single broadcasts, 3 a second, 10,000 clients",

@@ -64,14 +64,11 @@ function figures(results: Results, rows: readonly Row[], peers: readonly Peer[])
       ? ""
       : `${number(p50.median)} / ${number(p99.median)}`;
   });
-  const head = peers.map(({ title }) => title);
+  const head = ["", ...peers.map(({ title }) => title)];
   return [
-    "## Figures",
-    table(["", ...head], lines),
-    "## Write calls for each message and client",
-    table(["", ...head], writes),
-    "## Time from the order to the arrival, p50 / p99 in ms",
-    table(["", ...head], latencies),
+    ...section("Figures", head, lines),
+    ...section("Write calls for each message and client", head, writes),
+    ...section("Time from the order to the arrival, p50 / p99 in ms", head, latencies),
   ];
 }
 
@@ -115,12 +112,12 @@ function verdicts(results: Results, rows: readonly Row[]): string[] {
         isMet === true ? "met" : "**not met**",
       ];
     });
-  if (lines.length === 0) return [];
-  return ["## Goals of Windsock's own broadcast", table(["", "", "goal", "measured", ""], lines)];
+  return section("Goals of Windsock's own broadcast", ["", "", "goal", "measured", ""], lines);
 }
 
 function correctness(results: Results, peers: readonly Peer[]): string[] {
-  const lines = peers.map(({ name, title }) => {
+  const counted = peers.filter(({ name }) => results.faults(name).deliveries > 0);
+  const lines = counted.map(({ name, title }) => {
     const { deliveries, missing, repeated, reordered, damaged, lost } = results.faults(name);
     return [
       title,
@@ -128,13 +125,8 @@ function correctness(results: Results, peers: readonly Peer[]): string[] {
       ...[missing, repeated, reordered, damaged, lost].map(String),
     ];
   });
-  return [
-    "## Correctness",
-    table(
-      ["", "deliveries", "missing", "repeated", "reordered", "damaged", "connections lost"],
-      lines,
-    ),
-  ];
+  const head = ["deliveries", "missing", "repeated", "reordered", "damaged", "connections lost"];
+  return section("Correctness", ["", ...head], lines);
 }
 
 function failures(results: Results): string[] {
@@ -144,11 +136,16 @@ function failures(results: Results): string[] {
   return lines.length === 0 ? [] : ["## Failures", lines.join("\n")];
 }
 
-function table(head: readonly string[], lines: readonly (readonly string[])[]): string {
+/** A heading and a table; nothing where the table has no lines. */
+function section(
+  heading: string,
+  head: readonly string[],
+  lines: readonly (readonly string[])[],
+): string[] {
+  if (lines.length === 0) return [];
   const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
-  return [line(head), line(head.map((_, index) => (index === 0 ? "---" : "---:")))]
-    .concat(lines.map(line))
-    .join("\n");
+  const rule = line(head.map((_, index) => (index === 0 ? "---" : "---:")));
+  return [`## ${heading}`, [line(head), rule, ...lines.map(line)].join("\n")];
 }
 
 function range({ interval }: Estimate): string {

@@ -2,9 +2,16 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Child } from "./child.ts";
-import type { GeneratorCommands, PhaseResult, ServerCommands, Usage } from "./commands.ts";
+import type {
+  GeneratorCommands,
+  OpenResult,
+  PhaseResult,
+  ServerCommands,
+  Usage,
+} from "./commands.ts";
 import { commandOf, type Peer } from "./peers.ts";
 import {
+  gradualStep,
   messageBytes,
   stormConcurrency,
   stormWarmUp,
@@ -82,12 +89,12 @@ export class Run {
     await this.#generator.ask("close", {});
     await sleep(settleMs);
     const base = await this.#memory();
-    const storm = await this.#storm();
+    const opened = this.#scenario.isGradual ? await this.#openGradually() : await this.#storm(base);
     let isWarm = false;
     for (const row of this.#scenario.rows) {
       const { work } = row;
       if (work.type === "storm") {
-        samples.push(storm(row));
+        samples.push(opened(row));
       } else if (work.type === "idle") {
         samples.push(await this.#idle(row, base));
       } else {
@@ -103,54 +110,71 @@ export class Run {
     await Promise.all([this.#generator.stop(), this.#server.stop()]);
   }
 
-  async #open(count: number) {
-    return this.#generator.ask("open", {
+  /** Rejects unless all come up. */
+  async #open(count: number): Promise<OpenResult> {
+    const opened = await this.#generator.ask("open", {
       port: this.#port,
       count,
       concurrency: stormConcurrency,
       dialect: this.#peer.dialect,
     });
+    if (opened.failed === 0) return opened;
+    throw new Error(
+      `${opened.failed} of ${count} connections failed: ${opened.failure ?? "late"}.`,
+    );
   }
 
   /** Opens all connections. What is returned makes the row of it, if there is one. */
-  async #storm(): Promise<(row: Row) => Sample> {
+  async #storm(base: Memory): Promise<(row: Row) => Sample> {
     const { clients, rows } = this.#scenario;
     const row = rows.find(({ work }) => work.type === "storm");
     if (row !== undefined) await this.#beginProfile();
     const before = await this.#server.ask("usage", {});
-    const opened = await this.#open(clients);
+    const { ms, generatorShare } = await this.#open(clients);
     // Joins may be handled after the handshake.
     await sleep(settleMs);
     const after = await this.#server.ask("usage", {});
     if (row !== undefined) await this.#endProfile(row);
-    const failure =
-      opened.failed === 0 ? undefined : `${opened.failed} connections failed: ${opened.failure}`;
-    if (failure !== undefined) throw new Error(`${this.#peer.name}: ${failure}`);
-    const cpuUs = after.cpuUs - before.cpuUs;
+    const { pssBytes } = this.#between(base, await this.#memory());
+    const cpuUs = cpuBetween(before, after);
     return (of) => ({
       ...this.#head(of),
-      figures: { perSecond: (clients * 1000) / opened.ms, cpuUs: cpuUs / clients },
-      serverShare: cpuUs / 1000 / (opened.ms + settleMs),
-      generatorShare: opened.generatorShare,
+      figures: {
+        perSecond: (clients * 1000) / ms,
+        cpuUs: cpuUs / clients,
+        ...(pssBytes === undefined ? {} : { pssBytes }),
+      },
+      serverShare: cpuUs / 1000 / (ms + settleMs),
+      generatorShare,
     });
+  }
+
+  async #openGradually(): Promise<(row: Row) => never> {
+    for (let open = 0; open < this.#scenario.clients; open += gradualStep) {
+      await this.#open(Math.min(gradualStep, this.#scenario.clients - open));
+      await this.#server.ask("gc", {});
+    }
+    return (row) => {
+      throw new Error(`Expected ${row.name} to be in a scenario where all connect at once.`);
+    };
   }
 
   async #idle(row: Row, base: Memory): Promise<Sample> {
     await sleep(settleMs);
-    const now = await this.#memory();
-    const { clients } = this.#scenario;
-    const each = (bytes: number): number => bytes / clients;
     return {
       ...this.#head(row),
-      figures: {
-        ...(now.pss === undefined || base.pss === undefined
-          ? {}
-          : { pssBytes: each(now.pss - base.pss) }),
-        heapBytes: each(now.heap - base.heap),
-      },
+      figures: this.#between(base, await this.#memory()),
       serverShare: 0,
       generatorShare: 0,
     };
+  }
+
+  /** What a connection has added. */
+  #between(base: Memory, now: Memory): { pssBytes?: number; heapBytes: number } {
+    const { clients } = this.#scenario;
+    const heapBytes = (now.heap - base.heap) / clients;
+    if (now.pss === undefined || base.pss === undefined) return { heapBytes };
+    return { pssBytes: (now.pss - base.pss) / clients, heapBytes };
   }
 
   async #memory(): Promise<Memory> {

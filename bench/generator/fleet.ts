@@ -30,7 +30,7 @@ export class Fleet implements ConnectionEvents {
 
   open(options: OpenOptions): Promise<OpenResult> {
     this.lost = 0;
-    const opening = new Opening(options, this);
+    const opening = new Opening(options, this.connections.length, this);
     this.#opening = opening;
     return opening.run().finally(() => (this.#opening = undefined));
   }
@@ -73,13 +73,16 @@ class Opening {
   readonly #options: OpenOptions;
   readonly #events: ConnectionEvents;
   readonly #done = Promise.withResolvers<void>();
+  /** How many there were before. */
+  readonly #first: number;
   #begun = 0;
   #opened = 0;
   #failed = 0;
   #failure: string | undefined;
 
-  constructor(options: OpenOptions, events: ConnectionEvents) {
+  constructor(options: OpenOptions, first: number, events: ConnectionEvents) {
     this.#options = options;
+    this.#first = first;
     this.#events = events;
   }
 
@@ -115,7 +118,7 @@ class Opening {
   #next(): void {
     const { count, port, dialect } = this.#options;
     if (this.#begun === count) return;
-    const number = this.#begun;
+    const number = this.#first + this.#begun;
     this.#begun += 1;
     new Connection({
       number,
