@@ -32,9 +32,11 @@ type Matches<N extends string, K extends string> = K extends `${infer KHead}/${i
       ? true
       : false;
 
+type Keyed = Extract<Registered, `${string}[${string}`>;
+
 type KeyAt<N extends string> = N extends Registered
   ? N
-  : { [K in Registered]: Matches<N, K> extends true ? K : never }[Registered];
+  : { [K in Keyed]: Matches<N, K> extends true ? K : never }[Keyed];
 
 /** The service that a target means. */
 export type ServiceAt<T> = T extends string

@@ -158,6 +158,13 @@ export type CallsOf<C> = [C] extends [unknown]
     }
   : never;
 
+/** A misspelt `response` is an error, as in any literal. */
+type DeclarationsOnly<Calls> = {
+  readonly [K in keyof Calls]: {
+    readonly [P in Exclude<keyof Calls[K], keyof CallDeclaration>]: never;
+  };
+};
+
 type CallHandlers<State, Cl, Ctx, C> = {
   readonly [K in keyof C]: (
     client: Cl | undefined,
@@ -204,7 +211,7 @@ export interface ServiceDefinition<
   /** Types `handleInfo`, `service.info` and `service.sendAfter`. */
   readonly info?: TypeToken<Info>;
   /** The calls that this service answers. Each needs a handler in `handleCall`. */
-  readonly calls?: Calls;
+  readonly calls?: Calls & DeclarationsOnly<NoInfer<Calls>>;
   /** What the log keeps, in memory. */
   readonly history?: Partial<HistoryLimits>;
   /** Bounds of this service. */

@@ -2,12 +2,14 @@
 import { expectTypeOf, test } from "vitest";
 import {
   defineService,
+  reply,
   type,
   type Client,
   type ServiceContext,
   type Timeout,
   type UpgradeRequest,
 } from "windsock";
+import { z } from "zod";
 
 type StatusEvent = { type: "started"; id: number } | { type: "done" };
 type Tick = { type: "tick" };
@@ -239,6 +241,11 @@ test("a misspelt name in the definition is an error, at any depth", () => {
   defineService({
     // @ts-expect-error -- request
     calls: { ping: { reqest: undefined } },
+  });
+  defineService({
+    // @ts-expect-error -- response
+    calls: { ping: { request: z.string(), respons: z.string() } },
+    handleCall: { ping: () => reply() },
   });
   defineService({
     // @ts-expect-error -- "restart" or "keep"
