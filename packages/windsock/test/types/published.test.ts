@@ -1,79 +1,20 @@
 // What an app's compiler makes of the declarations that are published, which are bundled: there,
 // names can get lost that the sources have.
-import { execFile } from "node:child_process";
-import {
-  cp,
-  glob,
-  mkdir,
-  mkdtemp,
-  readFile,
-  realpath,
-  rm,
-  symlink,
-  writeFile,
-} from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { glob, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { build } from "tsdown";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { namesFile } from "../../src/gateway/names-file.ts";
 import { routesFromFiles } from "../../src/gateway/routes.ts";
+import { PublishedApp } from "./published-app.ts";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
 const named = join(import.meta.dirname, "named");
-const tsc = join(root, "../../node_modules/.bin/tsc");
-let app = "";
+let app: PublishedApp;
 
 beforeAll(async () => {
-  app = await realpath(await mkdtemp(join(tmpdir(), "windsock-app-")));
-  const modules = join(app, "node_modules");
-  await mkdir(join(modules, "windsock"), { recursive: true });
-  await build({
-    config: join(root, "tsdown.config.ts"),
-    cwd: root,
-    outDir: join(modules, "windsock/dist"),
-    publint: false,
-    logLevel: "error",
-  });
-  await cp(join(root, "package.json"), join(modules, "windsock/package.json"));
-  for (const name of ["@standard-schema", "@types", "zod"])
-    await symlink(await realpath(join(root, "node_modules", name)), join(modules, name));
-  const vitest = await realpath(join(root, "../../node_modules/vitest"));
-  await symlink(vitest, join(modules, "vitest"));
-  await cp(named, app, { recursive: true, filter: (path) => !path.endsWith("tsconfig.json") });
-  await writeFile(join(app, "package.json"), '{ "type": "module" }\n');
+  app = await PublishedApp.create(named);
 });
 
-afterAll(() => rm(app, { recursive: true, force: true }));
-
-/** Runs the compiler on files of the app, with no more than a beginner has: `strict`. */
-function compile(
-  files: readonly string[],
-  more: Readonly<Record<string, unknown>> = {},
-): Promise<string> {
-  const config = join(app, `tsconfig.${Math.random()}.json`);
-  const compilerOptions = {
-    target: "esnext",
-    lib: ["esnext"],
-    module: "nodenext",
-    types: ["node"],
-    strict: true,
-    noEmit: true,
-    allowImportingTsExtensions: true,
-    skipLibCheck: true,
-    noErrorTruncation: true,
-    ...more,
-  };
-  return writeFile(config, JSON.stringify({ compilerOptions, files })).then(
-    () =>
-      new Promise((resolve) => {
-        execFile(tsc, ["-p", config], { cwd: app }, (_error, stdout, stderr) =>
-          resolve(stdout + stderr),
-        );
-      }),
-  );
-}
+afterAll(() => app.remove());
 
 test("the names file of the fixture is the one that is generated", async () => {
   const files = await Array.fromAsync(glob("**/*.ts", { cwd: join(named, "websocket") }));
@@ -83,19 +24,19 @@ test("the names file of the fixture is the one that is generated", async () => {
 });
 
 test("names and messages are checked in an app that has the package only", async () => {
-  expect(await compile(["names.test-d.ts", "windsock.d.ts"])).toBe("");
+  expect(await app.compile(["names.test-d.ts", "windsock.d.ts"])).toBe("");
 });
 
 test("the declarations hold without skipLibCheck", async () => {
   await writeFile(
-    join(app, "all.ts"),
+    join(app.folder, "all.ts"),
     'export * from "windsock";\nexport * from "windsock/testing";\n',
   );
-  expect(await compile(["all.ts", "websocket/status.ts"], { skipLibCheck: false })).toBe("");
+  expect(await app.compile(["all.ts", "websocket/status.ts"], { skipLibCheck: false })).toBe("");
 });
 
 test("no declaration has an any", async () => {
-  const dist = join(app, "node_modules/windsock/dist");
+  const dist = join(app.folder, "node_modules/windsock/dist");
   const texts = await Array.fromAsync(glob("**/*.d.ts", { cwd: dist }), (file) =>
     readFile(join(dist, file), "utf8"),
   );
@@ -106,14 +47,17 @@ test("no declaration has an any", async () => {
 
 test("an app's own declarations are readable, and name the package alone", async () => {
   const names = ["status", "build", "room/[id]"];
-  const outDir = join(app, "types");
-  const output = await compile([...names.map((name) => `websocket/${name}.ts`), "windsock.d.ts"], {
-    noEmit: false,
-    declaration: true,
-    emitDeclarationOnly: true,
-    rootDir: app,
-    outDir,
-  });
+  const outDir = join(app.folder, "types");
+  const output = await app.compile(
+    [...names.map((name) => `websocket/${name}.ts`), "windsock.d.ts"],
+    {
+      noEmit: false,
+      declaration: true,
+      emitDeclarationOnly: true,
+      rootDir: app.folder,
+      outDir,
+    },
+  );
   expect(output).toBe("");
   const [status, builds, room] = await Promise.all(
     names.map((name) => readFile(join(outDir, `websocket/${name}.d.ts`), "utf8")),
@@ -251,9 +195,11 @@ describe("a mistake is told in words that name it", () => {
 
   beforeAll(async () => {
     await Promise.all(
-      mistakes.map(([, code], index) => writeFile(join(app, `mistake-${index}.ts`), head + code)),
+      mistakes.map(([, code], index) =>
+        writeFile(join(app.folder, `mistake-${index}.ts`), head + code),
+      ),
     );
-    output = await compile([...mistakes.keys().map((n) => `mistake-${n}.ts`), "windsock.d.ts"]);
+    output = await app.compile([...mistakes.keys().map((n) => `mistake-${n}.ts`), "windsock.d.ts"]);
   });
 
   test.each(mistakes.map(([what, code, told], index) => ({ what, code, told, index })))(
