@@ -21,7 +21,7 @@ export class MemoryTransport implements Transport {
   isDestroyed = false;
   takenBytes = 0;
   mostBuffered = 0;
-  readonly #events: () => TransportEvents | undefined;
+  #events: TransportEvents | undefined;
   #pending: Buffer[] = [];
   #pendingBytes = 0;
   #partial: Buffer = Buffer.alloc(0);
@@ -30,7 +30,8 @@ export class MemoryTransport implements Transport {
   #isCorkDirty = false;
   #incoming: (() => void)[] = [];
 
-  constructor(events: () => TransportEvents | undefined) {
+  /** What happens from here on goes to these handlers. */
+  bind(events: TransportEvents): void {
     this.#events = events;
   }
 
@@ -77,7 +78,7 @@ export class MemoryTransport implements Transport {
   destroy(): void {
     if (this.isDestroyed) return;
     this.isDestroyed = true;
-    queueMicrotask(() => this.#events()?.closed(undefined, ""));
+    queueMicrotask(() => this.#events?.closed(undefined, ""));
   }
 
   ping(): void {
@@ -115,34 +116,34 @@ export class MemoryTransport implements Transport {
     this.#arrive(taken);
     if (left.length > 0 || !this.#needsDrain) return;
     this.#needsDrain = false;
-    this.#events()?.writable();
+    this.#events?.writable();
   }
 
   /** It sends a message. While the socket is paused, it stays on the way. */
   send(data: string | Uint8Array): void {
     const arrive = (): void => {
-      this.#events()?.alive();
-      this.#events()?.message(Buffer.from(data as string), typeof data !== "string");
+      this.#events?.alive();
+      this.#events?.message(Buffer.from(data as string), typeof data !== "string");
     };
     if (this.isPaused) this.#incoming.push(arrive);
     else arrive();
   }
 
   pong(): void {
-    this.#events()?.alive();
+    this.#events?.alive();
   }
 
   /** It ends the connection: with a close frame, or (no code) by going away. */
   leave(code?: number, reason: string = ""): void {
     this.isDestroyed = true;
-    this.#events()?.closed(code, reason);
+    this.#events?.closed(code, reason);
   }
 
   #answerClose(): void {
     const { closed } = this;
     if (closed === undefined || !this.isReading || !this.isAnswering || this.isDestroyed) return;
     this.isDestroyed = true;
-    queueMicrotask(() => this.#events()?.closed(closed.code, closed.reason));
+    queueMicrotask(() => this.#events?.closed(closed.code, closed.reason));
   }
 
   /** Server-to-client frames (RFC 6455, section 5.2), unmasked and whole. */

@@ -1,6 +1,5 @@
 import { LocalLink, type Carrier } from "../src/cluster/local-link.ts";
 import { Edge, type JoinAnswer } from "../src/edge/edge.ts";
-import type { TransportEvents } from "../src/edge/transport.ts";
 import { RouteTable } from "../src/gateway/route-table.ts";
 import { routeFromName } from "../src/gateway/routes.ts";
 import type { Report, Service } from "../src/index.ts";
@@ -12,7 +11,7 @@ import { MemoryTransport } from "./memory-transport.ts";
 /** A way between an edge and its actors, and a promise for when nothing is on it. */
 export interface TestLink {
   readonly link: LocalLink;
-  idle(): Promise<void>;
+  readonly idle: () => Promise<void>;
 }
 
 export type LinkFactory = () => TestLink;
@@ -137,9 +136,9 @@ export class PortRig {
   }
 
   attach(mid: string): MemoryTransport {
-    let events: TransportEvents | undefined;
-    const transport = new MemoryTransport(() => events);
-    events = this.edge.attach(mid, transport);
+    const transport = new MemoryTransport();
+    const events = this.edge.attach(mid, transport);
+    if (events !== undefined) transport.bind(events);
     return transport;
   }
 

@@ -50,6 +50,14 @@ export type PublishAnswer =
   | { readonly type: "busy"; readonly retryAfterMs: number }
   | { readonly type: "unavailable"; readonly reason: string; readonly retryAfterMs: number };
 
+export interface EdgeCounts {
+  readonly members: number;
+  readonly feeds: number;
+  readonly appLogs: number;
+  /** To actors, not answered yet. */
+  readonly questions: number;
+}
+
 const pullBytes = 64 * 1024;
 /** Messages that one client hands on before the next one may, when a mailbox has room again. */
 const releasedPerTurn = 16;
@@ -82,6 +90,18 @@ export class Edge implements MemberHost {
 
   get memberCount(): number {
     return this.#members.size;
+  }
+
+  /** What it holds: for the health of a server, and to see that nothing is left behind. */
+  counts(): EdgeCounts {
+    let appLogs = 0;
+    for (const feed of this.#feeds.values()) appLogs += feed.appLogCount;
+    return {
+      members: this.#members.size,
+      feeds: this.#feeds.size,
+      appLogs,
+      questions: this.#joins.size + this.#publishes.size + this.#pulls.size + this.#reads.size,
+    };
   }
 
   // ---------- from the gateway ----------

@@ -134,6 +134,10 @@ export class Feed {
     return this.#appLogs?.get(topic);
   }
 
+  get appLogCount(): number {
+    return this.#appLogs?.size ?? 0;
+  }
+
   addAppLog(topic: string, log: AppLog): void {
     this.#appLogs ??= new Map();
     this.#appLogs.set(topic, log);
