@@ -5,7 +5,7 @@ import type { AnyService, Postable, Service, TypesOf } from "./types.ts";
 /**
  * The services of an app, by name. A generated file augments it, so that names are checked:
  * `interface Services { status: typeof import("./src/websocket/status.ts").default }`.
- * While it is empty, any name is a `string`.
+ * While it is empty, a name is any `string`, and says nothing about messages.
  */
 export interface Services {}
 
@@ -58,7 +58,7 @@ type Unregistered = Service<{
 /** A service, by the value that `defineService` gave or by its name. */
 export type Target = AnyService | ServiceName;
 
-/** One actor of a keyed service. */
+/** One actor of a keyed service: what `at(service, params)` gives. */
 export interface Addressed {
   readonly params: Readonly<Record<string, string>>;
 }

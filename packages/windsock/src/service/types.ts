@@ -181,7 +181,8 @@ type CallHandlers<State, Cl, Ctx, C> = {
  * waits. What it sends, publishes and schedules is committed together with the state
  * it returns; if it throws, none of it happened and the service restarts from `init`.
  *
- * `init` and `authorize` come before the handlers: types are inferred from top to bottom.
+ * `init` and `authorize` come before the handlers, or annotate their parameter: types are
+ * inferred from top to bottom. Schemas, `info`, `outgoing` and `params` may stand anywhere.
  */
 export interface ServiceDefinition<
   State,

@@ -190,6 +190,11 @@ describe("a mistake is told in words that name it", () => {
       'w.defineService({ init: (): { phase: "idle" | "busy" } => ({ phase: "idle" }), handleJoin: (c, s) => ({ ...s, phase: "bsuy" }) });',
       `Type '"bsuy"' is not assignable to type '"busy" | "idle"'.`,
     ],
+    [
+      "a service that names itself in what a handler returns",
+      'import self from "./mistake-10.ts"; export default w.defineService({ handleIncoming: () => w.broadcast(self, 1) });',
+      "'handleIncoming' implicitly has return type 'any' because it does not have a return type annotation and is referenced directly or indirectly in one of its return expressions.",
+    ],
   ];
   let output = "";
 
