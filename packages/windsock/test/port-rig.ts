@@ -149,3 +149,20 @@ export class PortRig {
     await this.idle();
   }
 }
+
+/** Clients that have joined, with no writes counted yet. */
+export async function openMany(
+  rig: PortRig,
+  count: number,
+  address?: string,
+): Promise<RigClient[]> {
+  const opened: RigClient[] = [];
+  for (let index = 0; index < count; index++) {
+    opened.push(await rig.open(address));
+    // A mailbox takes so many joins at a time.
+    if (index % 500 === 499) await rig.idle();
+  }
+  await rig.idle();
+  for (const { transport } of opened) transport.writes = 0;
+  return opened;
+}
