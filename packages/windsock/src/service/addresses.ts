@@ -13,6 +13,15 @@ export interface AddressBook {
   format(name: string, params: Readonly<Record<string, string>>): string;
 }
 
+type Params = Readonly<Record<string, string>>;
+
+/** One actor, whether or not it runs. */
+export interface Place {
+  readonly name: string;
+  readonly params: Params;
+  readonly address: string;
+}
+
 /** A service, its name or address, or one made with `at`. */
 export type AnyTarget = string | AnyService;
 
@@ -33,7 +42,7 @@ export class Addresses {
   }
 
   /** @throws UnknownServiceError for what this host does not run, and for a keyed service without a key */
-  of(target: AnyTarget): string {
+  find(target: AnyTarget): Place {
     if (typeof target === "string") {
       const found = this.#book.parse(target);
       if (found === undefined) {
@@ -41,20 +50,24 @@ export class Addresses {
           `Expected the name of a service (${[...this.#definitions.keys()].join(", ") || "there is none"}), got ${describe(target)}.`,
         );
       }
-      return this.#book.format(found.name, found.params);
+      return this.#place(found.name, found.params);
     }
     const name = isService(target) ? this.#names.get(target.definition) : undefined;
     if (name === undefined)
       throw new UnknownServiceError(
         "Expected a service that this server runs, got another one. Is its file in the services folder, or in `services`?",
       );
-    const params = "params" in target ? (target.params as Readonly<Record<string, string>>) : {};
+    const params = "params" in target ? (target.params as Params) : {};
     const keys = this.#definitions.get(name)?.params ?? [];
     if (keys.length > 0 && Object.keys(params).length === 0) {
       throw new UnknownServiceError(
         `Expected a key for ${name}, got none. Address one actor with \`at(service, { ${keys.join(", ")} })\` or by name.`,
       );
     }
-    return this.#book.format(name, params);
+    return this.#place(name, params);
+  }
+
+  #place(name: string, params: Params): Place {
+    return { name, params, address: this.#book.format(name, params) };
   }
 }

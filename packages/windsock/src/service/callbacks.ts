@@ -6,7 +6,7 @@ import type { Committer } from "./commit.ts";
 import type { ErasedDefinition } from "./define-service.ts";
 import { detach } from "./encode.ts";
 import { readIncoming, readUnchecked } from "./incoming.ts";
-import type { CallMail, Mail } from "./mail.ts";
+import type { Answer, CallMail, Mail } from "./mail.ts";
 import { check, type Checked } from "./schema.ts";
 import type { ServiceActor } from "./service-actor.ts";
 import type { ServiceClient } from "./service-client.ts";
@@ -114,18 +114,22 @@ export class Callbacks {
   }
 
   broadcast({ message, answer }: Extract<Mail, { type: "broadcast" }>): void | Promise<void> {
-    const committed = answer === undefined ? undefined : () => answer.resolve(this.#actor.log.seq);
-    const { handleBroadcast } = this.#definition;
-    if (handleBroadcast !== undefined) {
-      return this.#turns.run(
-        "handleBroadcast",
-        handleBroadcast,
-        [message, this.#turns.state, this.#scope],
-        { committed },
-      );
-    }
-    const payload = this.#actor.encoder.encode(message);
-    return this.#turns.effects([{ type: "publish", topic: "", payload }], { committed });
+    return this.#turns.run(
+      "handleBroadcast",
+      this.#definition.handleBroadcast,
+      [message, this.#turns.state, this.#scope],
+      { committed: this.#published(answer) },
+    );
+  }
+
+  publish({ payload, answer }: Extract<Mail, { type: "publish" }>): void | Promise<void> {
+    return this.#turns.effects([{ type: "publish", topic: "", payload }], {
+      committed: this.#published(answer),
+    });
+  }
+
+  #published(answer: Answer<number> | undefined): (() => void) | undefined {
+    return answer === undefined ? undefined : () => answer.resolve(this.#actor.log.seq);
   }
 
   info(info: unknown): void | Promise<void> {

@@ -6,6 +6,7 @@ import {
   OptionError,
   type WindsockError,
 } from "../errors.ts";
+import type { Place } from "./addresses.ts";
 import { detach } from "./encode.ts";
 import type { CallAnswer } from "./mail.ts";
 import { deliver } from "./post.ts";
@@ -26,7 +27,7 @@ export interface CallsOptions {
   /** The actor that runs at this address now. */
   readonly running: (address: string) => ServiceActor | undefined;
   /** The same, started if need be. Throws or rejects when it cannot be. */
-  readonly started: (address: string) => ServiceActor | Promise<ServiceActor>;
+  readonly started: (place: Place) => ServiceActor | Promise<ServiceActor>;
 }
 
 /** Calls from code to actors: each has a deadline, and none waits for its own caller. */
@@ -38,12 +39,8 @@ export class Calls {
   }
 
   /** Throws what is wrong with the call itself; what becomes of it is in the promise. */
-  call(
-    address: string,
-    name: string,
-    request: unknown,
-    options: CallOptions = {},
-  ): Promise<unknown> {
+  call(place: Place, name: string, request: unknown, options: CallOptions = {}): Promise<unknown> {
+    const { address } = place;
     const { clock, started } = this.#options;
     const timeoutMs = options.timeoutMs ?? defaultCallTimeoutMs;
     if (!Number.isFinite(timeoutMs) || timeoutMs < 1)
@@ -61,7 +58,7 @@ export class Calls {
       if (path !== undefined) throw new CallCycleError([...path, address]);
     }
     const detached = detach(request, "a request");
-    const actor = started(address);
+    const actor = started(place);
 
     const deadline = Math.min(clock.now() + timeoutMs, turn?.deadline ?? Infinity);
     const pending = new PendingCall({

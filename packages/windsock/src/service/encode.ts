@@ -13,35 +13,39 @@ export class Encoder {
   #lastPayload: Payload | undefined;
 
   encode(value: unknown): Payload {
-    if (typeof value === "string") return this.#text(value);
-    if (value instanceof Uint8Array) return { opcode: opcode.binary, bytes: Buffer.from(value) };
-    return this.#text(stringify(value));
-  }
-
-  #text(text: string): Payload {
+    if (value instanceof Uint8Array) return payloadOf(value);
+    const text = typeof value === "string" ? value : stringify(value);
     if (text === this.#lastText && this.#lastPayload !== undefined) return this.#lastPayload;
-    const payload: Payload = { opcode: opcode.text, bytes: Buffer.from(text, "utf8") };
     this.#lastText = text;
-    this.#lastPayload = payload;
-    return payload;
+    this.#lastPayload = payloadOf(text);
+    return this.#lastPayload;
   }
 }
 
+/** Text as UTF-8, a copy of the bytes, or the JSON of anything else. */
+export function payloadOf(value: unknown): Payload {
+  if (value instanceof Uint8Array) return { opcode: opcode.binary, bytes: Buffer.from(value) };
+  const text = typeof value === "string" ? value : stringify(value);
+  return { opcode: opcode.text, bytes: Buffer.from(text, "utf8") };
+}
+
 function stringify(value: unknown): string {
+  const expected = `Expected a string, a Uint8Array or a value that JSON can hold, got ${describe(value)}`;
+  // JSON takes these for empty objects: what they hold would be lost without a word.
+  if (
+    value instanceof ArrayBuffer ||
+    ArrayBuffer.isView(value) ||
+    value instanceof Map ||
+    value instanceof Set
+  )
+    throw new EncodeError(`${expected}.`);
   let text: string | undefined;
   try {
     text = JSON.stringify(value);
   } catch (error) {
-    throw new EncodeError(
-      `Expected a string, a Uint8Array or a value that JSON can hold, got ${describe(value)}: ${String(error)}.`,
-      { cause: error },
-    );
+    throw new EncodeError(`${expected}: ${String(error)}.`, { cause: error });
   }
-  if (text === undefined) {
-    throw new EncodeError(
-      `Expected a string, a Uint8Array or a value that JSON can hold, got ${describe(value)}.`,
-    );
-  }
+  if (text === undefined) throw new EncodeError(`${expected}.`);
   return text;
 }
 

@@ -26,6 +26,8 @@ export type Mail = MailItem &
     | { readonly type: "leave"; readonly client: ServiceClient; readonly reason: CloseReason }
     | { readonly type: "incoming"; readonly client: ServiceClient; readonly payload: Payload }
     | { readonly type: "broadcast"; readonly message: unknown; readonly answer?: Answer<number> }
+    /** A broadcast to a service without a handler for it. */
+    | { readonly type: "publish"; readonly payload: Payload; readonly answer?: Answer<number> }
     | { readonly type: "info"; readonly info: unknown }
     | {
         readonly type: "call";
@@ -45,7 +47,7 @@ export type CallMail = Extract<Mail, { type: "call" }>;
 
 /** Tells whoever waits for this item that nothing comes of it. */
 export function refuse(mail: Mail, error: WindsockError): void {
-  if (mail.type === "call" || mail.type === "broadcast") mail.answer?.reject(error);
+  if ("answer" in mail) mail.answer?.reject(error);
 }
 
 /** The client that an item came from. */
@@ -69,6 +71,7 @@ export function viewOfMail(mail: Mail): string | undefined {
     case "leave":
       return viewOf(mail.reason);
     case "join":
+    case "publish":
     case "effects":
     case "timeout":
     case "end":

@@ -12,6 +12,7 @@ import { Encoder } from "./encode.ts";
 import { LogSources } from "./log-sources.ts";
 import { clientOf, refuse, viewOfMail, type Mail } from "./mail.ts";
 import { Members } from "./members.ts";
+import { NoreplyTimeout } from "./noreply-timeout.ts";
 import type { OutcomeValue } from "./outcome.ts";
 import { deliver, Poster, type Post } from "./post.ts";
 import type { Report } from "./report.ts";
@@ -55,9 +56,8 @@ export class ServiceActor implements Behaviour<Mail> {
   readonly #committer: Committer;
   readonly #turns: TurnRunner;
   readonly #callbacks: Callbacks;
+  readonly #timeout: NoreplyTimeout;
   #scope: ServiceScope;
-  #timeoutToken = 0;
-  #timeout: Timer | undefined;
   #idle: Timer | undefined;
 
   constructor(options: ServiceActorOptions) {
@@ -89,6 +89,10 @@ export class ServiceActor implements Behaviour<Mail> {
       }),
       fire: (info) => void this.actor.force({ type: "info", bytes: 0, info }),
     });
+    this.#timeout = new NoreplyTimeout(
+      clock,
+      (token) => void this.actor.force({ type: "timeout", bytes: 0, token }),
+    );
     this.#turns = new TurnRunner({
       actor: this,
       clock,
@@ -163,11 +167,12 @@ export class ServiceActor implements Behaviour<Mail> {
   /** Takes an effect into the running turn, or, from outside any, into the mailbox as a commit of its own. */
   effect(effect: Effect): void {
     const turn = turnStorage.getStore();
+    // Whoever sends to a service that has stopped is as late as one who sends to a client that has left.
+    if (turn?.status === "failed" || this.actor.state === "stopped") {
+      if (effect.type === "timer") effect.timer.cancel();
+      return;
+    }
     if (turn !== undefined) {
-      if (turn.status === "failed") {
-        if (effect.type === "timer") effect.timer.cancel();
-        return;
-      }
       if (turn.status === "open") {
         turn.effects.push(
           turn.actor === this ? effect : { type: "post", post: this.#effectPost(effect) },
@@ -249,7 +254,7 @@ export class ServiceActor implements Behaviour<Mail> {
     this.#reportCrash(error, mail, true);
     await this.#terminate({ type: "error", error });
     this.#scope.end();
-    this.#cancelTimeout();
+    this.#timeout.set(undefined);
     this.#afterCrash(mail);
   }
 
@@ -281,7 +286,7 @@ export class ServiceActor implements Behaviour<Mail> {
 
   stopped(items: readonly Mail[]): void {
     this.#idle?.cancel();
-    this.#timeout?.cancel();
+    this.#timeout.set(undefined);
     this.#scope.end();
     this.#options.stopped(items);
   }
@@ -298,12 +303,6 @@ export class ServiceActor implements Behaviour<Mail> {
 
   #dispatch(mail: Mail): void | Promise<void> {
     this.#idle?.cancel();
-    if (mail.type === "timeout") {
-      if (mail.token !== this.#timeoutToken || this.#timeout === undefined) return undefined;
-      this.#timeout = undefined;
-      return this.#callbacks.info({ type: "timeout" });
-    }
-    this.#cancelTimeout();
     const callbacks = this.#callbacks;
     switch (mail.type) {
       case "join":
@@ -314,10 +313,14 @@ export class ServiceActor implements Behaviour<Mail> {
         return callbacks.incoming(mail.client, mail.payload);
       case "broadcast":
         return callbacks.broadcast(mail);
+      case "publish":
+        return callbacks.publish(mail);
       case "info":
         return callbacks.info(mail.info);
       case "call":
         return callbacks.call(mail);
+      case "timeout":
+        return this.#timeout.take(mail.token) ? callbacks.info({ type: "timeout" }) : undefined;
       case "effects":
         return callbacks.effects(mail.effects);
       case "end":
@@ -349,23 +352,9 @@ export class ServiceActor implements Behaviour<Mail> {
       if (reason instanceof Error) throw reason;
       return this.#end({ type: "stop", reason });
     }
-    if (outcome?.timeoutMs !== undefined) this.#armTimeout(outcome.timeoutMs);
+    this.#timeout.set(outcome?.timeoutMs);
     this.#watchIdle();
     return undefined;
-  }
-
-  #armTimeout(ms: number): void {
-    this.#timeoutToken += 1;
-    const token = this.#timeoutToken;
-    this.#timeout = this.#clock.setTimeout(
-      () => this.actor.force({ type: "timeout", bytes: 0, token }),
-      ms,
-    );
-  }
-
-  #cancelTimeout(): void {
-    this.#timeout?.cancel();
-    this.#timeout = undefined;
   }
 
   /** A keyed actor with nobody and nothing to do stops after a while. */
@@ -377,7 +366,7 @@ export class ServiceActor implements Behaviour<Mail> {
         this.members.size === 0 &&
         this.actor.isIdle &&
         this.#scope.timers.size === 0 &&
-        this.#timeout === undefined;
+        !this.#timeout.isSet;
       if (isIdle) this.end({ type: "normal" });
       else this.#watchIdle();
     }, this.limits.idleTimeoutMs);

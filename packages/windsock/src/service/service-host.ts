@@ -3,11 +3,11 @@ import { CallFailedError, UnknownServiceError } from "../errors.ts";
 import { LogStore } from "../log/log-store.ts";
 import { defaultServiceLimits } from "../protocol/limits.ts";
 import type { ActorToEdge, EdgeToActor, Outlet } from "../protocol/port.ts";
-import { Addresses, type AddressBook, type AnyTarget } from "./addresses.ts";
+import { Addresses, type AddressBook, type AnyTarget, type Place } from "./addresses.ts";
 import { Calls, type CallOptions } from "./calls.ts";
 import { definitionOf, type ErasedDefinition } from "./define-service.ts";
-import { decodePublished, detach } from "./encode.ts";
-import type { Mail } from "./mail.ts";
+import { decodePublished, detach, payloadOf } from "./encode.ts";
+import { refuse, type Answer, type Mail } from "./mail.ts";
 import { deliver, type Post } from "./post.ts";
 import { PublishedKeys } from "./published.ts";
 import type { Report } from "./report.ts";
@@ -77,14 +77,10 @@ export class ServiceHost {
     this.#calls = new Calls({
       clock: options.clock,
       running: (address) => this.#actors.get(address),
-      started: (address) => {
-        const found = this.#addresses.parse(address);
-        const actor =
-          found === undefined || this.#draining
-            ? this.#actors.get(address)
-            : this.#actor(found.name, found.params, address);
+      started: (place) => {
+        const actor = this.#draining ? this.#actors.get(place.address) : this.#actor(place);
         if (actor === undefined)
-          throw new UnknownServiceError(`Expected a service that runs, got ${address}.`);
+          throw new UnknownServiceError(`Expected a service that runs, got ${place.address}.`);
         return actor;
       },
     });
@@ -93,7 +89,7 @@ export class ServiceHost {
   /** Starts the services without a key; a key starts at its first join. */
   start(): void {
     for (const [name, definition] of this.#services)
-      if (definition.params.length === 0) this.#actor(name, {}, name);
+      if (definition.params.length === 0) this.#actor({ name, params: {}, address: name });
     this.#scheduleSweep();
   }
 
@@ -136,7 +132,7 @@ export class ServiceHost {
   }
 
   clients(target: AnyTarget): ServiceClient[] {
-    return [...(this.#actors.get(this.#addresses.of(target))?.members.joined() ?? [])];
+    return [...(this.#actors.get(this.#addresses.find(target).address)?.members.joined() ?? [])];
   }
 
   // ---------- from edges ----------
@@ -172,29 +168,29 @@ export class ServiceHost {
 
   #join(edge: string, outlet: Outlet<ActorToEdge>, message: JoinMessage): void {
     const { address, mid } = message;
-    const refuse = (status: number, reason: string, retryAfterMs: number) =>
+    const refused = (status: number, reason: string, retryAfterMs: number) =>
       outlet.post({ type: "refused", mid, status, reason, retryAfterMs });
-    if (this.#draining) return refuse(503, "the server is stopping", 1000);
+    if (this.#draining) return refused(503, "the server is stopping", 1000);
     const found = this.#addresses.parse(address);
-    if (found === undefined) return refuse(404, `no service has the address ${address}`, 0);
+    if (found === undefined) return refused(404, `no service has the address ${address}`, 0);
     const limits = this.#services.get(found.name)?.limits ?? defaultServiceLimits;
     if (!this.#actors.has(address) && (this.#keyCounts.get(found.name) ?? 0) >= limits.maxKeys) {
-      return refuse(
+      return refused(
         503,
         `${found.name} already has ${limits.maxKeys} keys (\`limits.maxKeys\`)`,
         5000,
       );
     }
-    const actor = this.#actor(found.name, found.params, address);
-    if (actor === undefined) return refuse(404, `no service has the address ${address}`, 0);
+    const actor = this.#actor({ ...found, address });
+    if (actor === undefined) return refused(404, `no service has the address ${address}`, 0);
     if (actor.actor.state === "down")
-      return refuse(
+      return refused(
         503,
         `${address} is down: it restarted too often`,
         Math.max(actor.actor.retryAfterMs, 1000),
       );
     const client = new ServiceClient(actor, { ...message, edge, params: found.params });
-    if (!actor.join(client)) return refuse(503, `the mailbox of ${address} is full`, 1000);
+    if (!actor.join(client)) return refused(503, `the mailbox of ${address} is full`, 1000);
     outlet.post({ type: "admitted", mid });
   }
 
@@ -224,13 +220,9 @@ export class ServiceHost {
         Math.max(1000, actor.actor.retryAfterMs),
       );
     const { promise, resolve, reject } = Promise.withResolvers<number>();
-    const isTaken = actor.actor.offer({
-      type: "broadcast",
-      bytes: message.value.bytes.length,
-      message: decodePublished(message.value),
-      answer: { resolve, reject },
-    });
-    if (!isTaken) {
+    const value = decodePublished(message.value);
+    const mail = this.#broadcastMail(actor.name, value, { resolve, reject });
+    if (!actor.actor.offer(mail)) {
       outlet.post({ type: "busy", id, retryAfterMs: 1000 });
       return undefined;
     }
@@ -263,21 +255,29 @@ export class ServiceHost {
   // ---------- from code ----------
 
   broadcast(target: AnyTarget, message: unknown): void {
+    const place = this.#addresses.find(target);
+    this.#post(place.address, "a broadcast", this.#broadcastMail(place.name, message));
+  }
+
+  /** Encoded or copied here, so that what cannot be is an error of its sender. */
+  #broadcastMail(name: string, message: unknown, answer?: Answer<number>): Mail {
+    const answered = answer === undefined ? {} : { answer };
+    if (this.#services.get(name)?.handleBroadcast === undefined) {
+      const payload = payloadOf(message);
+      return { type: "publish", bytes: payload.bytes.length, payload, ...answered };
+    }
     const detached = detach(message, "a broadcast");
-    this.#post(target, "a broadcast", {
-      type: "broadcast",
-      bytes: sizeOf(detached),
-      message: detached,
-    });
+    return { type: "broadcast", bytes: sizeOf(detached), message: detached, ...answered };
   }
 
   info(target: AnyTarget, info: unknown): void {
     const detached = detach(info, "an info");
-    this.#post(target, "an info", { type: "info", bytes: sizeOf(detached), info: detached });
+    const { address } = this.#addresses.find(target);
+    this.#post(address, "an info", { type: "info", bytes: sizeOf(detached), info: detached });
   }
 
-  #post(target: AnyTarget, what: string, mail: Mail): void {
-    const post = this.#postTo(this.#addresses.of(target), what, mail);
+  #post(address: string, what: string, mail: Mail): void {
+    const post = this.#postTo(address, what, mail);
     const turn = turnStorage.getStore();
     if (turn === undefined || turn.status === "committed") {
       deliver(post);
@@ -310,7 +310,7 @@ export class ServiceHost {
     options: CallOptions = {},
   ): Promise<unknown> {
     try {
-      return this.#calls.call(this.#addresses.of(target), name, request, options);
+      return this.#calls.call(this.#addresses.find(target), name, request, options);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -318,11 +318,8 @@ export class ServiceHost {
 
   // ---------- actors ----------
 
-  #actor(
-    name: string,
-    params: Readonly<Record<string, string>>,
-    address: string,
-  ): ServiceActor | undefined {
+  #actor(place: Place): ServiceActor | undefined {
+    const { name, address, params } = place;
     const running = this.#actors.get(address);
     if (running !== undefined) return running;
     const definition = this.#services.get(name);
@@ -336,7 +333,7 @@ export class ServiceHost {
       log: this.#logs.open(address, definition.history),
       edge: (id) => this.#edges.get(id),
       report: this.#report,
-      stopped: (items) => this.#stopped(name, params, address, items),
+      stopped: (items) => this.#stopped(place, items),
     });
     this.#actors.set(address, actor);
     this.#keyCounts.set(name, (this.#keyCounts.get(name) ?? 0) + 1);
@@ -345,21 +342,17 @@ export class ServiceHost {
   }
 
   /** Who joined while the actor ended joins the next one; a service without a key is started again at its next use. */
-  #stopped(
-    name: string,
-    params: Readonly<Record<string, string>>,
-    address: string,
-    items: readonly Mail[],
-  ): void {
+  #stopped(place: Place, items: readonly Mail[]): void {
+    const { name, address } = place;
     this.#actors.delete(address);
     this.#keyCounts.set(name, (this.#keyCounts.get(name) ?? 1) - 1);
     this.#logs.release(address, this.#clock.now());
     const error = new CallFailedError(`${address} stopped before it handled this.`);
     for (const item of items) {
       if (item.type === "join" && item.client.membership === "joining" && !this.#draining) {
-        const next = this.#actor(name, params, address);
+        const next = this.#actor(place);
         next?.rejoin(new ServiceClient(next, item.client.data));
-      } else if (item.type === "call" || item.type === "broadcast") item.answer?.reject(error);
+      } else refuse(item, error);
     }
   }
 

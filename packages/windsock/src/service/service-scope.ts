@@ -2,11 +2,9 @@ import { OptionError, OverloadedError } from "../errors.ts";
 import { detach } from "./encode.ts";
 import type { ServiceActor } from "./service-actor.ts";
 import type { ServiceClient } from "./service-client.ts";
-import { ServiceTimers } from "./service-timers.ts";
+import { isTimerMs, maxTimerMs, ServiceTimers } from "./service-timers.ts";
 import type { LogSource, ServiceContext } from "./types.ts";
 import { describe } from "./value.ts";
-
-const maxTimerMs = 2 ** 31 - 1;
 
 /** What callbacks get as `service`: one for each incarnation, dead with it. */
 export class ServiceScope implements ServiceContext<
@@ -93,7 +91,7 @@ export class ServiceScope implements ServiceContext<
   }
 
   sendAfter(info: unknown, ms: number): { cancel(): void } {
-    if (!Number.isFinite(ms) || ms < 0 || ms > maxTimerMs) {
+    if (!isTimerMs(ms)) {
       throw new OptionError(
         `Expected \`sendAfter(info, ms)\` to get 0 to ${maxTimerMs} ms, got ${describe(ms)}. For later times, set another timer when this one has run.`,
       );

@@ -1,5 +1,12 @@
 import type { Clock, Timer } from "../actor/clock.ts";
 
+/** What the platform's timers can wait for: about 24 days. */
+export const maxTimerMs: number = 2 ** 31 - 1;
+
+export function isTimerMs(ms: number): boolean {
+  return Number.isFinite(ms) && ms >= 0 && ms <= maxTimerMs;
+}
+
 /** One `sendAfter`. It starts to run when its turn commits. */
 export class ServiceTimer {
   readonly info: unknown;

@@ -3,6 +3,7 @@ import { BadReturnError, CallbackTimeoutError } from "../errors.ts";
 import type { Out } from "../protocol/port.ts";
 import { OutcomeValue } from "./outcome.ts";
 import type { ServiceActor } from "./service-actor.ts";
+import { isTimerMs, maxTimerMs } from "./service-timers.ts";
 import { Turn, turnStorage, type Effect } from "./turn.ts";
 import { describe, isPromiseLike } from "./value.ts";
 
@@ -10,7 +11,7 @@ export interface TurnRunnerOptions {
   readonly actor: ServiceActor;
   readonly clock: Clock;
   readonly commit: (turn: Turn) => void | Promise<void>;
-  /** A turn is committed; this is what it returned beside a state. */
+  /** A callback's turn is committed; this is what it returned beside a state. */
   readonly committed: (outcome: OutcomeValue | undefined) => void | Promise<void>;
 }
 
@@ -63,7 +64,7 @@ export class TurnRunner {
     this.#callback = name;
     const turn = this.#open(details);
     if (details.before !== undefined) turn.before = details.before;
-    if (callback === undefined) return this.#finish(turn, undefined, details);
+    if (callback === undefined) return this.#commit(turn, details);
     let returned: unknown;
     try {
       returned = turnStorage.run(turn, callback as Callback<readonly unknown[]>, ...args);
@@ -108,7 +109,7 @@ export class TurnRunner {
   effects(effects: readonly Effect[], details: TurnDetails = noDetails): void | Promise<void> {
     const turn = this.#open(details);
     for (const effect of effects) turn.effects.push(effect);
-    return this.#finish(turn, undefined, details);
+    return this.#commit(turn, details);
   }
 
   /** Rejects when the value does not settle in time. */
@@ -135,6 +136,7 @@ export class TurnRunner {
       return this.#finish(turn, undefined, details);
     }
     if (returned.kind === (isCall ? "noreply" : "reply")) throw badReturn(name, returned);
+    checkTimeout(name, returned.timeoutMs);
     details.answered?.(returned);
     if (returned.hasState) this.state = returned.state;
     return this.#finish(turn, returned, details);
@@ -146,7 +148,16 @@ export class TurnRunner {
     return this.#turn;
   }
 
-  /** The turn did well: its effects leave, and what it asked for comes next. */
+  /** A turn without a callback: there is nothing to do after its commit. */
+  #commit(turn: Turn, details: TurnDetails): void | Promise<void> {
+    const pending = this.#options.commit(turn);
+    turn.status = "committed";
+    if (pending !== undefined) return pending.then(() => details.committed?.(undefined));
+    details.committed?.(undefined);
+    return undefined;
+  }
+
+  /** The callback did well: its effects leave, and what it asked for comes next. */
   #finish(
     turn: Turn,
     outcome: OutcomeValue | undefined,
@@ -154,11 +165,11 @@ export class TurnRunner {
   ): void | Promise<void> {
     const pending = this.#options.commit(turn);
     turn.status = "committed";
-    if (pending === undefined) return this.#committed(outcome, details);
-    return pending.then(() => this.#committed(outcome, details));
+    if (pending !== undefined) return pending.then(() => this.#finished(outcome, details));
+    return this.#finished(outcome, details);
   }
 
-  #committed(outcome: OutcomeValue | undefined, details: TurnDetails): void | Promise<void> {
+  #finished(outcome: OutcomeValue | undefined, details: TurnDetails): void | Promise<void> {
     details.committed?.(outcome);
     return this.#options.committed(outcome);
   }
@@ -167,6 +178,13 @@ export class TurnRunner {
 function failed(turn: Turn, error: unknown): never {
   turn.fail();
   throw error;
+}
+
+function checkTimeout(callback: string, ms: number | undefined): void {
+  if (ms === undefined || isTimerMs(ms)) return;
+  throw new BadReturnError(
+    `Expected ${callback} to return a \`timeoutMs\` of 0 to ${maxTimerMs} ms, got ${describe(ms)}.`,
+  );
 }
 
 function badReturn(callback: string, returned: unknown): BadReturnError {

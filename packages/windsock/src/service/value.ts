@@ -2,10 +2,12 @@
 export function describe(value: unknown): string {
   if (value === null) return "null";
   if (typeof value === "function") return "a function";
-  if (typeof value === "object")
-    return Array.isArray(value)
-      ? "an array"
-      : `an object with the keys ${Object.keys(value).slice(0, 5).join(", ") || "(none)"}`;
+  if (typeof value === "object") {
+    if (Array.isArray(value)) return "an array";
+    const kind = Object.prototype.toString.call(value).slice("[object ".length, -1);
+    if (kind !== "Object") return `an object of type ${kind}`;
+    return `an object with the keys ${Object.keys(value).slice(0, 5).join(", ") || "(none)"}`;
+  }
   const text = typeof value === "string" ? JSON.stringify(value) : String(value);
   return `${text.length > 60 ? `${text.slice(0, 60)}...` : text} (${typeof value})`;
 }
