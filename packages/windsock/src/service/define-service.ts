@@ -21,6 +21,9 @@ import type {
   TerminateReason,
   UpgradeRequest,
 } from "./types.ts";
+import { describe } from "./value.ts";
+
+export { describe };
 
 /** A definition as the runtime calls it: the types were the author's business. */
 export interface ErasedDefinition {
@@ -232,16 +235,4 @@ function isSchema(value: unknown): boolean {
     value !== null &&
     "~standard" in value
   );
-}
-
-/** A value as an error message shows it: short, with its type. */
-export function describe(value: unknown): string {
-  if (value === null) return "null";
-  if (typeof value === "function") return "a function";
-  if (typeof value === "object")
-    return Array.isArray(value)
-      ? "an array"
-      : `an object with the keys ${Object.keys(value).slice(0, 5).join(", ") || "(none)"}`;
-  const text = typeof value === "string" ? JSON.stringify(value) : String(value);
-  return `${text.length > 60 ? `${text.slice(0, 60)}...` : text} (${typeof value})`;
 }
