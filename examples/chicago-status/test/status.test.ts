@@ -121,7 +121,6 @@ describe.skipIf(chromiumPath === undefined)("the page, in Chromium", () => {
     expect(await broadcastFromShell("build 1 started")).toMatch(/^status has taken the message/);
     await isShown(page, "build 1 started");
     expect(errors).toEqual([]);
-    await page.close();
   });
 
   test("shows hostile text as text", async () => {
@@ -133,7 +132,6 @@ describe.skipIf(chromiumPath === undefined)("the page, in Chromium", () => {
     expect(await page.locator("#status *").count()).toBe(0);
     expect(await page.title()).toBe("Status");
     expect(errors).toEqual([]);
-    await page.close();
   });
 
   test.each(screens)("follows the end, fits and is accessible on a $name", async (screen) => {
@@ -146,7 +144,6 @@ describe.skipIf(chromiumPath === undefined)("the page, in Chromium", () => {
     await page.waitForFunction("scrollY + innerHeight >= document.body.scrollHeight - 1");
     expect(await page.evaluate("document.documentElement.scrollWidth <= innerWidth")).toBe(true);
     await expectAccessible(page);
-    await page.close();
   });
 
   test("comes back when its server does, and works below a base", async () => {
@@ -165,7 +162,6 @@ describe.skipIf(chromiumPath === undefined)("the page, in Chromium", () => {
     const second = await createServer({ ...options, port });
     await isShown(page, "Hello WebSocket!");
     expect(second.clients("status")).toHaveLength(1);
-    await page.close();
     await second.stop();
   });
 });
