@@ -5,6 +5,9 @@ import { Log } from "./log.ts";
 /** All logs of a process together, in bytes. Beyond: the oldest entries of the log that was used least recently go. */
 export const defaultLogBudgetBytes: number = 256 * 1024 * 1024;
 
+/** What a log takes beside its entries, in bytes: keeps the number of empty ones within the budget too. */
+export const logOverheadBytes = 1024;
+
 interface Kept {
   readonly log: Log;
   readonly ageMs: number;
@@ -14,7 +17,6 @@ interface Kept {
 
 /** The logs of all actors of a process: a log outlives its actor until age or budget ends it. */
 export class LogStore {
-  /** In the order of their last use. */
   readonly #kept = new Map<string, Kept>();
   readonly #budgetBytes: number;
 
@@ -30,7 +32,7 @@ export class LogStore {
       releasedAt: undefined,
     };
     kept.releasedAt = undefined;
-    this.#touch(address, kept);
+    this.#kept.set(address, kept);
     return kept.log;
   }
 
@@ -49,22 +51,31 @@ export class LogStore {
   /** Ends what is too old and what is beyond the budget. Called every few seconds. */
   sweep(now: number): void {
     let bytes = 0;
-    for (const [address, kept] of this.#kept) {
-      if (kept.releasedAt !== undefined && kept.releasedAt < now - kept.ageMs)
+    for (const [address, { log, ageMs, releasedAt }] of this.#kept) {
+      if (releasedAt !== undefined && releasedAt < now - ageMs) {
         this.#kept.delete(address);
-      else bytes += kept.log.bytes;
-    }
-    for (const { log } of this.#kept.values()) {
-      while (bytes > this.#budgetBytes) {
-        const before = log.bytes;
-        if (!log.evictOldest()) break;
-        bytes -= before - log.bytes;
+        continue;
       }
+      log.expire(now);
+      bytes += log.bytes + logOverheadBytes;
     }
+    if (bytes > this.#budgetBytes) this.#shrink(bytes - this.#budgetBytes);
   }
 
-  #touch(address: string, kept: Kept): void {
-    this.#kept.delete(address);
-    this.#kept.set(address, kept);
+  #shrink(surplus: number): void {
+    let over = surplus;
+    const byUse = [...this.#kept].sort(([, a], [, b]) => a.log.usedAt - b.log.usedAt);
+    for (const [address, { log, releasedAt }] of byUse) {
+      while (over > 0) {
+        const before = log.bytes;
+        if (!log.evictOldest()) break;
+        over -= before - log.bytes;
+      }
+      if (over <= 0) return;
+      // An actor that runs keeps its log, empty as it is now.
+      if (releasedAt === undefined) continue;
+      this.#kept.delete(address);
+      over -= logOverheadBytes;
+    }
   }
 }

@@ -21,7 +21,7 @@ export interface LogRange {
 }
 
 /** What an entry costs beside its payload, in bytes: keeps many tiny entries within the bound too. */
-const entryOverheadBytes = 64;
+export const entryOverheadBytes = 64;
 
 /**
  * What one actor published, numbered by its `seq`, and bounded.
@@ -38,6 +38,7 @@ export class Log {
   #start = 0;
   #bytes = 0;
   #seq = 0;
+  #usedAt = 0;
   readonly #evicted = new Map<string, number>();
   #evictedOther = 0;
 
@@ -57,6 +58,11 @@ export class Log {
 
   get size(): number {
     return this.#entries.length - this.#start;
+  }
+
+  /** When something was last appended or read. */
+  get usedAt(): number {
+    return this.#usedAt;
   }
 
   append(topic: string, payload: Payload, now: number): number {
@@ -84,12 +90,14 @@ export class Log {
     maxBytes: number,
     now: number,
   ): LogRange {
-    this.#expire(now);
-    const gone = topics.some((topic) => from < this.firstOf(topic) && until > from);
+    this.#usedAt = now;
+    this.expire(now);
+    const begin = Math.max(from, 1);
+    const gone = until > begin && topics.some((topic) => begin < this.firstOf(topic));
     const entries: Extract<LogEntry, { type: "message" }>[] = [];
     let bytes = 0;
-    let next = Math.max(from, 1);
-    for (let index = this.#indexOf(from); index < this.#entries.length; index++) {
+    let next = begin;
+    for (let index = this.#indexOf(begin); index < this.#entries.length; index++) {
       const entry = this.#entries[index];
       if (entry === undefined || entry.seq >= until) break;
       if (entry.type === "message" && topics.includes(entry.topic)) {
@@ -111,19 +119,8 @@ export class Log {
     return true;
   }
 
-  #push(entry: LogEntry, now: number): void {
-    this.#entries.push(entry);
-    this.#bytes += costOf(entry);
-    this.#expire(now);
-    while (
-      this.size > this.#limits.messages ||
-      (this.#bytes > this.#limits.bytes && this.size > 1)
-    ) {
-      if (!this.evictOldest()) break;
-    }
-  }
-
-  #expire(now: number): void {
+  /** Drops what is too old. */
+  expire(now: number): void {
     const oldest = now - this.#limits.ageMs;
     for (
       let entry = this.#entries[this.#start];
@@ -131,6 +128,19 @@ export class Log {
       entry = this.#entries[this.#start]
     )
       this.#evict(entry);
+  }
+
+  #push(entry: LogEntry, now: number): void {
+    this.#entries.push(entry);
+    this.#bytes += costOf(entry);
+    this.#usedAt = now;
+    this.expire(now);
+    while (
+      this.size > this.#limits.messages ||
+      (this.#bytes > this.#limits.bytes && this.size > 1)
+    ) {
+      if (!this.evictOldest()) break;
+    }
   }
 
   #evict(entry: LogEntry): void {

@@ -1,0 +1,145 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { opcode } from "../protocol/frame.ts";
+import { entryOverheadBytes, Log } from "./log.ts";
+
+function payloadOf(text: string) {
+  return { opcode: opcode.text, bytes: Buffer.from(text) } as const;
+}
+
+const roomy = { messages: 1000, bytes: 1e9, ageMs: 600_000 };
+
+/** A log with these texts, all of one topic and age. */
+function logOf(texts: readonly string[], limits: Partial<typeof roomy> = {}): Log {
+  const log = new Log("epoch", { ...roomy, ...limits });
+  for (const text of texts) log.append("", payloadOf(text), 0);
+  return log;
+}
+
+function texts(log: Log, topics: readonly string[] = [""], from = 1, now = 0): string[] {
+  return log
+    .read(topics, from, log.seq + 1, Infinity, now)
+    .entries.map(({ payload }) => Buffer.from(payload.bytes).toString());
+}
+
+describe("bounds", () => {
+  test("keeps as many messages as it may, and drops the oldest for one more", () => {
+    const log = logOf(["a", "b", "c"], { messages: 3 });
+    expect(texts(log)).toEqual(["a", "b", "c"]);
+    log.append("", payloadOf("d"), 0);
+    expect(texts(log)).toEqual(["b", "c", "d"]);
+    expect(log.size).toBe(3);
+  });
+
+  test("keeps as many bytes as it may, and drops the oldest for one more", () => {
+    const bytes = 3 * (10 + entryOverheadBytes);
+    const log = logOf(
+      ["a", "b", "c"].map((text) => text.repeat(10)),
+      { bytes },
+    );
+    expect(log.size).toBe(3);
+    expect(log.bytes).toBe(bytes);
+    log.append("", payloadOf("d".repeat(11)), 0);
+    expect(texts(log).map((text) => text[0])).toEqual(["c", "d"]);
+  });
+
+  test("keeps one message that is larger than all its bytes", () => {
+    const log = logOf(["a", "b".repeat(500)], { bytes: 100 });
+    expect(texts(log)).toEqual(["b".repeat(500)]);
+  });
+
+  test("keeps a message until it is too old, and not longer", () => {
+    const log = logOf(["a"], { ageMs: 1000 });
+    expect(texts(log, [""], 1, 1000)).toEqual(["a"]);
+    expect(texts(log, [""], 1, 1001)).toEqual([]);
+    expect(log.bytes).toBe(0);
+  });
+
+  // Only appends and reads looked at the age: what a quiet service had published stayed in memory.
+  test("lets go of what is too old without being read", () => {
+    const log = logOf(["a"], { ageMs: 1000 });
+    log.expire(1001);
+    expect(log.bytes).toBe(0);
+    expect(log.seq).toBe(1);
+  });
+});
+
+describe("reading", () => {
+  test("gives the entries of some topics, at their numbers", () => {
+    const log = new Log("epoch", roomy);
+    for (const topic of ["a", "b", "a", "c"]) log.append(topic, payloadOf(topic), 0);
+    const { entries, next, gone } = log.read(["a", "c"], 1, 5, Infinity, 0);
+    expect(entries.map(({ seq }) => seq)).toEqual([1, 3, 4]);
+    expect({ next, gone }).toEqual({ next: 5, gone: false });
+  });
+
+  test("gives at least one message, and about as many bytes as asked for", () => {
+    const log = logOf(["aaaa", "bbbb", "cccc"]);
+    const first = log.read([""], 1, 4, 1, 0);
+    expect([first.entries.length, first.next]).toEqual([1, 2]);
+    const two = log.read([""], 1, 4, 8, 0);
+    expect([two.entries.length, two.next]).toEqual([2, 3]);
+  });
+
+  test("begins with the first entry when asked for 0, and gives nothing beyond the head", () => {
+    const log = logOf(["a", "b"]);
+    expect(texts(log, [""], 0)).toEqual(["a", "b"]);
+    expect(log.read([""], 3, 9, Infinity, 0)).toEqual({ entries: [], next: 3, gone: false });
+  });
+
+  test("a restart takes a number and is not a message", () => {
+    const log = logOf(["a"]);
+    log.appendRestarted(0);
+    expect(log.append("", payloadOf("b"), 0)).toBe(3);
+    expect(texts(log)).toEqual(["a", "b"]);
+  });
+});
+
+describe("what is gone", () => {
+  test("is said only to readers of a topic that lost something behind their position", () => {
+    const log = new Log("epoch", { ...roomy, messages: 2 });
+    for (const topic of ["rare", "often", "often", "often"]) log.append(topic, payloadOf("x"), 0);
+    expect(log.read(["rare"], 2, 5, Infinity, 0).gone).toBe(false);
+    expect(log.read(["rare"], 1, 5, Infinity, 0).gone).toBe(true);
+    expect(log.read(["often"], 2, 5, Infinity, 0).gone).toBe(true);
+    expect(log.read(["often"], 3, 5, Infinity, 0).gone).toBe(false);
+    expect(log.read(["never"], 1, 5, Infinity, 0).gone).toBe(false);
+  });
+
+  test("is remembered for 1,000 topics; beyond, a reader may be told of a gap that was none, never the reverse", () => {
+    const log = new Log("epoch", { ...roomy, messages: 1 });
+    for (let index = 0; index <= 1001; index++) log.append(`t${index}`, payloadOf("x"), 0);
+    // t0 is number 1 and was forgotten together with others; t1 has its own place.
+    expect(log.read(["t0"], 1, 3, Infinity, 0).gone).toBe(true);
+    expect(log.read(["t500"], 502, 600, Infinity, 0).gone).toBe(false);
+    expect(log.read(["unheard of"], 1, 3, Infinity, 0).gone).toBe(true);
+  });
+
+  test("a reader never has a hole that it is not told of", () => {
+    const append = fc.record({ topic: fc.constantFrom("a", "b", "c"), age: fc.nat({ max: 30 }) });
+    fc.assert(
+      fc.property(
+        fc.array(append, { maxLength: 60 }),
+        fc.integer({ min: 1, max: 10 }),
+        fc.nat({ max: 60 }),
+        fc.subarray(["a", "b", "c"], { minLength: 1 }),
+        (appends, messages, from, topics) => {
+          const log = new Log("epoch", { messages, bytes: 1e9, ageMs: 100 });
+          const all: { seq: number; topic: string }[] = [];
+          let now = 0;
+          for (const { topic, age } of appends) {
+            now += age;
+            all.push({ seq: log.append(topic, payloadOf("x"), now), topic });
+          }
+          const range = log.read(topics, from, log.seq + 1, Infinity, now);
+          const got = range.entries.map(({ seq }) => seq);
+          const due = all
+            .filter(({ seq, topic }) => seq >= from && topics.includes(topic))
+            .map(({ seq }) => seq);
+          expect(range.gone).toBe(got.length < due.length);
+          expect(got).toEqual(due.slice(due.length - got.length));
+        },
+      ),
+    );
+  });
+});
