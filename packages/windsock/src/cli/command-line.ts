@@ -12,10 +12,17 @@ export interface ServeOptions {
   readonly drainTimeoutMs: number | undefined;
 }
 
+export interface DevOptions extends ServeOptions {
+  /** The file of the services' names. */
+  readonly types: string | undefined;
+}
+
 export interface RoutesOptions {
   readonly services: string;
   readonly base: string | undefined;
   readonly json: boolean;
+  /** The file of the services' names, to be written instead of a list. */
+  readonly types: string | undefined;
 }
 
 /** Where the message of a broadcast comes from. */
@@ -39,7 +46,7 @@ export type CommandLine =
   | { readonly type: "version" }
   | { readonly type: "start"; readonly options: ServeOptions }
   /** `args`: those of the server that is started again and again. */
-  | { readonly type: "dev"; readonly options: ServeOptions; readonly args: readonly string[] }
+  | { readonly type: "dev"; readonly options: DevOptions; readonly args: readonly string[] }
   /** That server, in a process of its own. */
   | { readonly type: "dev-server"; readonly options: ServeOptions }
   | { readonly type: "routes"; readonly options: RoutesOptions }
@@ -56,9 +63,10 @@ const serveOptions = {
 
 const optionsOf = {
   start: serveOptions,
-  dev: serveOptions,
+  dev: { ...serveOptions, types: { type: "string" } },
   routes: {
     json: { type: "boolean" },
+    types: { type: "string" },
     base: { type: "string" },
     services: { type: "string" },
   },
@@ -110,7 +118,7 @@ export function readCommandLine(
     case "start":
       return { type: "start", options: readServe(parsed) };
     case "dev":
-      return { type: "dev", options: readServe(parsed), args };
+      return { type: "dev", options: { ...readServe(parsed), types: parsed.text("types") }, args };
     case "routes":
       return { type: "routes", options: readRoutes(parsed) };
     case "broadcast":
@@ -205,8 +213,11 @@ const defaultServices = "src/websocket";
 
 function readRoutes(parsed: Parsed): RoutesOptions {
   noPositionals(parsed);
+  if (parsed.flag("json") && parsed.flag("types"))
+    throw new UsageError("Expected `--json` or `--types`, got both. Leave one out.");
   return {
     services: parsed.text("services") ?? defaultServices,
+    types: parsed.text("types"),
     base: parsed.text("base"),
     json: parsed.flag("json"),
   };

@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
 import { relative, resolve, sep } from "node:path";
-import { OptionError } from "../errors.ts";
+import { OptionError, WindsockError } from "../errors.ts";
 import { stopOnSignals } from "../node/signals.ts";
-import type { ServeOptions } from "./command-line.ts";
+import type { DevOptions } from "./command-line.ts";
 import { defaultDrainTimeoutMs } from "./dev-protocol.ts";
+import { defaultNamesFile, writeNames } from "./names.ts";
 import { ServerProcess } from "./server-process.ts";
 import { SourceChanges } from "./source-changes.ts";
 
@@ -11,13 +12,18 @@ import { SourceChanges } from "./source-changes.ts";
 const extraGraceMs = 1000;
 
 /** `windsock dev`: a server that is started again whenever a file of it changes. */
-export async function dev(options: ServeOptions, args: readonly string[]): Promise<void> {
+export async function dev(options: DevOptions, args: readonly string[]): Promise<void> {
   const graceMs = (options.drainTimeoutMs ?? defaultDrainTimeoutMs) + extraGraceMs;
   const folders = watched(options.services);
-  const changes = new SourceChanges(folders, (error) => {
-    console.error(`Expected to watch ${folders.join(" and ")}, got ${error.message}.`);
-    process.exit(1);
-  });
+  const names = options.types ?? defaultNamesFile(options.services);
+  const changes = new SourceChanges(
+    folders,
+    (error) => {
+      console.error(`Expected to watch ${folders.join(" and ")}, got ${error.message}.`);
+      process.exit(1);
+    },
+    names,
+  );
   let server: ServerProcess | undefined;
   let port = options.port;
   let isStopping = false;
@@ -29,6 +35,8 @@ export async function dev(options: ServeOptions, args: readonly string[]): Promi
 
   while (!isStopping) {
     changes.clear();
+    if (names !== undefined) await updateNames(names, options.services);
+    if (isStopping) return;
     // With `--port 0` the free port that was found first is kept: pages find their server again.
     server = new ServerProcess(
       port === undefined ? args : [...args, "--port", String(port)],
@@ -46,6 +54,17 @@ export async function dev(options: ServeOptions, args: readonly string[]): Promi
     const file = await next;
     console.log(`\n${relative("", file)} has changed.`);
     await server.stop();
+  }
+}
+
+async function updateNames(file: string, services: string): Promise<void> {
+  try {
+    if ((await writeNames(file, services)) === "written") console.log(`${file} is written.`);
+  } catch (error) {
+    // The server is about to say what is wrong with the names.
+    if (error instanceof WindsockError) return;
+    const reason = error instanceof Error ? error.message : String(error);
+    console.error(`Expected to write ${file}, got ${reason}.`);
   }
 }
 

@@ -39,6 +39,9 @@ Clients are closed with 1012 and may come back at once. A file that is wrong is 
 change is another try.
 
 ${serving} (2000)
+  --types <file>     the file that makes the services' names known to the
+                     compiler, kept current (windsock.d.ts beside the services
+                     folder, if there is a tsconfig.json)
 
 ${environment}
 `,
@@ -47,6 +50,8 @@ ${environment}
 Lists the services of a folder: name, URL, file and keys. No file is run.
 
   --json             as JSON
+  --types <file>     writes a file that makes the names known to the compiler,
+                     such as src/windsock.d.ts, instead
   --base <path>      the path that all URLs lie below, such as /app
   --services <path>  the folder of services (src/websocket)
 `,

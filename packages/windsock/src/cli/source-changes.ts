@@ -1,5 +1,5 @@
 import { watch, type FSWatcher } from "node:fs";
-import { join, sep } from "node:path";
+import { join, resolve, sep } from "node:path";
 
 /** From the first change, in ms: an editor or a checkout writes several files at a time. */
 const collectMs = 100;
@@ -12,11 +12,11 @@ export class SourceChanges {
   #wake: (() => void) | undefined;
 
   /** `ignored`: a file that we write ourselves. */
-  constructor(folders: readonly string[], fail: (error: Error) => void, ignored?: string) {
+  constructor(folders: readonly string[], fail: (error: Error) => void, ignored = "") {
     this.#watchers = folders.map((folder) =>
       watch(folder, { recursive: true }, (_event, name) => {
         const file = join(folder, name ?? "");
-        if (!isSource(file) || file === ignored) return;
+        if (!isSource(file) || resolve(file) === resolve(ignored)) return;
         this.#changed ??= file;
         this.#wake?.();
       }).on("error", fail),

@@ -1,4 +1,4 @@
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { PlainClient } from "../../src/testing/index.ts";
@@ -123,6 +123,24 @@ test("a folder of services outside src is watched", async () => {
   await write(folder, "server/status.ts", greeting("two"));
   await cli.url();
   expect(await greetingAt(url, "status")).toBe("two");
+});
+
+test("in a TypeScript project the names of the services are kept for the compiler", async () => {
+  const folder = await project({ "src/websocket/status.ts": hello, "tsconfig.json": "{}" });
+  const cli = new Cli(folder, ["dev", "--port", "0"]);
+  await cli.sees(/src\/windsock\.d\.ts is written\./);
+  await cli.url();
+  await write(folder, "src/websocket/lobby.ts", hello);
+  await cli.sees(/lobby\.ts has changed\.\nsrc\/windsock\.d\.ts is written\./);
+  await cli.url();
+  const text = await readFile(join(folder, "src/windsock.d.ts"), "utf8");
+  expect(text).toContain('lobby: typeof import("./websocket/lobby.ts").default;');
+  expect(text).toContain('status: typeof import("./websocket/status.ts").default;');
+
+  // What it writes itself is no change; what somebody else does is the next one.
+  await write(folder, "src/other.ts", "");
+  const [seen] = await cli.sees(/\S+ has changed\./);
+  expect(seen).toBe("src/other.ts has changed.");
 });
 
 test("what no change of a file can mend ends it, with exit code 1", async () => {

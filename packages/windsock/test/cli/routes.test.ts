@@ -1,3 +1,5 @@
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { hello, project, windsock } from "./run-cli.ts";
 
@@ -49,4 +51,18 @@ test("windsock routes says how to begin where there is no folder, and when it is
 
   const empty = await windsock(await project({ "src/websocket/_shared.ts": "" }), ["routes"]);
   expect(empty).toEqual({ code: 0, out: "There is no service in src/websocket yet.\n", err: "" });
+});
+
+test("windsock routes --types writes the names for the compiler, when they have changed", async () => {
+  const folder = await project({ "src/websocket/room/[id].ts": hello });
+  const file = join(folder, "types/windsock.d.ts");
+  const args = ["routes", "--types", "types/windsock.d.ts"];
+  const first = await windsock(folder, args);
+  expect(first).toEqual({ code: 0, out: "types/windsock.d.ts is written.\n", err: "" });
+  const text = await readFile(file, "utf8");
+  expect(text).toContain('"room/[id]": typeof import("../src/websocket/room/[id].ts").default;');
+  const { mtimeMs } = await stat(file);
+  const second = await windsock(folder, args);
+  expect(second.out).toBe("types/windsock.d.ts is up to date.\n");
+  expect((await stat(file)).mtimeMs).toBe(mtimeMs);
 });

@@ -39,6 +39,7 @@ test.each([
   [["start", "--port", "8001.5"], /got "8001\.5"\.$/],
   [["start", "here"], /^Expected only options after `windsock start`, got "here"\.$/],
   [["routes", "--json=yes"], /^Expected `--json` without a value, got "yes"\.$/],
+  [["routes", "--json", "--types", "x"], /^Expected `--json` or `--types`, got both\./],
   [["broadcast"], /^Expected a service and a text, got no service: /],
   [["broadcast", "status"], /^Expected a text for status, got none: /],
   [["broadcast", "status", "build", "1"], /`windsock broadcast status "build 1"`\.$/],
