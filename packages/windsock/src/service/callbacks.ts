@@ -21,8 +21,6 @@ export interface CallbacksOptions {
   readonly turns: TurnRunner;
   readonly committer: Committer;
   readonly clock: Clock;
-  /** What the callbacks of the present incarnation get as `service`. */
-  readonly scope: () => ServiceScope;
 }
 
 /** Which callback each item of the mailbox leads to, and what has to hold before it is called. */
@@ -217,7 +215,7 @@ export class Callbacks {
   }
 
   get #scope(): ServiceScope {
-    return this.#options.scope();
+    return this.#actor.scope;
   }
 }
 

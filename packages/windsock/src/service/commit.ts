@@ -4,6 +4,8 @@ import type { Out, Payload } from "../protocol/port.ts";
 import type { LogSources } from "./log-sources.ts";
 import type { CommitHead, Members } from "./members.ts";
 import type { Post, Poster } from "./post.ts";
+import type { ServiceClient } from "./service-client.ts";
+import type { ServiceTimer } from "./service-timers.ts";
 import type { Effect, Turn } from "./turn.ts";
 
 export interface CommitterOptions {
@@ -14,8 +16,8 @@ export interface CommitterOptions {
   readonly poster: Poster;
   /** What the commits of the present incarnation say of themselves. */
   readonly head: () => CommitHead;
-  /** Puts the info of a timer that ran out into the mailbox. */
-  readonly fire: (info: unknown) => void;
+  /** Puts a timer that ran out into the mailbox. */
+  readonly due: (timer: ServiceTimer) => void;
 }
 
 /** Lets the effects of a turn out: to the log, to the edges, to other mailboxes. */
@@ -56,9 +58,11 @@ export class Committer {
           break;
         }
         case "subscribe":
-          out.push(this.#subscription(effect));
+          if (effect.client.subscriptions.subscribe(effect.topic))
+            out.push(this.#subscription(effect));
           break;
         case "unsubscribe":
+          effect.client.subscriptions.unsubscribe(effect.topic);
           out.push({ type: "unsubscribe", mid: effect.client.id, topic: effect.topic });
           break;
         case "advance":
@@ -70,7 +74,7 @@ export class Committer {
           break;
         }
         case "timer":
-          effect.timer.start(clock, this.#options.fire);
+          effect.timer.start(clock, this.#options.due);
           break;
         case "post":
           posts ??= [];
@@ -85,6 +89,19 @@ export class Committer {
   /** What leaves without a turn: the framework's own closes and restarts. */
   send(out: readonly Out[]): void {
     this.#options.members.commit(this.#options.head(), out);
+  }
+
+  /** A member is about to join again: it follows what a new one does, and what it is subscribed to keeps its place. */
+  beginReplay(client: ServiceClient): void {
+    if (!client.hasSubscriptions || !client.subscriptions.beginReplay()) return;
+    this.send([{ type: "subscribe", mid: client.id, topic: "", seq: this.#options.log.seq }]);
+  }
+
+  /** It has joined: subscriptions that its join has not renewed end. */
+  endReplay(client: ServiceClient): void {
+    if (!client.hasSubscriptions) return;
+    const ended = client.subscriptions.endReplay();
+    this.send(ended.map((topic) => ({ type: "unsubscribe", mid: client.id, topic })));
   }
 
   #subscription({ client, topic, from }: Extract<Effect, { type: "subscribe" }>): Out {

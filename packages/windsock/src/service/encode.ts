@@ -20,6 +20,12 @@ export class Encoder {
     this.#lastPayload = payloadOf(text);
     return this.#lastPayload;
   }
+
+  /** At the end of a turn, so that no actor holds on to the last text that it sent. */
+  forget(): void {
+    this.#lastText = undefined;
+    this.#lastPayload = undefined;
+  }
 }
 
 /** Text as UTF-8, a copy of the bytes, or the JSON of anything else. */

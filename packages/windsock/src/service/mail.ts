@@ -4,6 +4,7 @@ import { opcode } from "../protocol/frame.ts";
 import type { CloseReason, Payload } from "../protocol/port.ts";
 import { decodeText, viewOf } from "./encode.ts";
 import type { ServiceClient } from "./service-client.ts";
+import type { ServiceTimer } from "./service-timers.ts";
 import type { Effect } from "./turn.ts";
 import type { TerminateReason } from "./types.ts";
 
@@ -29,6 +30,7 @@ export type Mail = MailItem &
     /** A broadcast to a service without a handler for it. */
     | { readonly type: "publish"; readonly payload: Payload; readonly answer?: Answer<number> }
     | { readonly type: "info"; readonly info: unknown }
+    | { readonly type: "timer"; readonly timer: ServiceTimer }
     | {
         readonly type: "call";
         readonly name: string;
@@ -50,6 +52,15 @@ export function refuse(mail: Mail, error: WindsockError): void {
   if ("answer" in mail) mail.answer?.reject(error);
 }
 
+/** How many of these somebody sent who hears of no answer. */
+export function countUnanswered(items: readonly Mail[]): number {
+  return items.filter(
+    (mail) =>
+      mail.type === "info" ||
+      ((mail.type === "broadcast" || mail.type === "publish") && mail.answer === undefined),
+  ).length;
+}
+
 /** The client that an item came from. */
 export function clientOf(mail: Mail | undefined): ServiceClient | undefined {
   return mail !== undefined && "client" in mail ? mail.client : undefined;
@@ -66,6 +77,8 @@ export function viewOfMail(mail: Mail): string | undefined {
       return viewOf(mail.message);
     case "info":
       return viewOf(mail.info);
+    case "timer":
+      return viewOf(mail.timer.info);
     case "call":
       return `${mail.name}(${viewOf(mail.request)})`;
     case "leave":

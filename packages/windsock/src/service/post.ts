@@ -10,6 +10,8 @@ export interface Post {
   offer(): boolean;
   /** Resolves when it is worth trying again. */
   room(): Promise<void>;
+  /** It will not leave: its turn failed, or nobody takes it. */
+  drop?(): void;
 }
 
 /** Posts from outside any turn: there is nobody who could wait, so a full mailbox is an error. */
@@ -74,7 +76,9 @@ export class Poster {
     }
   }
 
-  #undelivered({ address, what }: Post, reason: string): void {
+  #undelivered(post: Post, reason: string): void {
+    post.drop?.();
+    const { address, what } = post;
     this.#options.report({ type: "undelivered", address, what, reason });
   }
 }

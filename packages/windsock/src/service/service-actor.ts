@@ -10,7 +10,7 @@ import { Committer } from "./commit.ts";
 import type { ErasedDefinition } from "./define-service.ts";
 import { Encoder } from "./encode.ts";
 import { LogSources } from "./log-sources.ts";
-import { clientOf, refuse, viewOfMail, type Mail } from "./mail.ts";
+import { clientOf, countUnanswered, refuse, viewOfMail, type Mail } from "./mail.ts";
 import { Members } from "./members.ts";
 import { NoreplyTimeout } from "./noreply-timeout.ts";
 import type { OutcomeValue } from "./outcome.ts";
@@ -19,7 +19,7 @@ import type { Report } from "./report.ts";
 import type { ServiceClient } from "./service-client.ts";
 import { ServiceScope } from "./service-scope.ts";
 import { TurnRunner } from "./turn-runner.ts";
-import { turnStorage, type Effect } from "./turn.ts";
+import { drop, turnStorage, type Effect } from "./turn.ts";
 import type { TerminateReason } from "./types.ts";
 
 export interface ServiceActorOptions {
@@ -58,6 +58,10 @@ export class ServiceActor implements Behaviour<Mail> {
   readonly #callbacks: Callbacks;
   readonly #timeout: NoreplyTimeout;
   #scope: ServiceScope;
+  /** `init` has given this incarnation its state, and `terminate` has not run. */
+  #hasBegun = false;
+  /** The error of a `stop(error)`: no crash of the turn that returned it. */
+  #stopError: Error | undefined;
   #idle: Timer | undefined;
 
   constructor(options: ServiceActorOptions) {
@@ -87,7 +91,7 @@ export class ServiceActor implements Behaviour<Mail> {
         epoch: log.epoch,
         generation: this.actor.generation,
       }),
-      fire: (info) => void this.actor.force({ type: "info", bytes: 0, info }),
+      due: (timer) => void this.actor.force({ type: "timer", bytes: 0, timer }),
     });
     this.#timeout = new NoreplyTimeout(
       clock,
@@ -96,7 +100,10 @@ export class ServiceActor implements Behaviour<Mail> {
     this.#turns = new TurnRunner({
       actor: this,
       clock,
-      commit: (turn) => this.#committer.commit(turn),
+      commit: (turn) => {
+        this.encoder.forget();
+        return this.#committer.commit(turn);
+      },
       committed: (outcome) => this.#committed(outcome),
     });
     this.#callbacks = new Callbacks({
@@ -105,8 +112,12 @@ export class ServiceActor implements Behaviour<Mail> {
       turns: this.#turns,
       committer: this.#committer,
       clock,
-      scope: () => this.#scope,
     });
+  }
+
+  /** What the callbacks of the present incarnation get as `service`. */
+  get scope(): ServiceScope {
+    return this.#scope;
   }
 
   /** The addresses of the actors whose answers the running turn awaits. */
@@ -168,28 +179,29 @@ export class ServiceActor implements Behaviour<Mail> {
   effect(effect: Effect): void {
     const turn = turnStorage.getStore();
     // Whoever sends to a service that has stopped is as late as one who sends to a client that has left.
-    if (turn?.status === "failed" || this.actor.state === "stopped") {
-      if (effect.type === "timer") effect.timer.cancel();
-      return;
-    }
+    if (turn?.status === "failed" || this.actor.state === "stopped") return drop(effect);
     if (turn !== undefined) {
       if (turn.status === "open") {
         turn.effects.push(
           turn.actor === this ? effect : { type: "post", post: this.#effectPost(effect) },
         );
-        return;
+        return undefined;
       }
-      if (turn.actor === this && turn.generation !== this.actor.generation) return;
+      if (turn.actor === this && turn.scope.isEnded) return drop(effect);
     }
-    deliver(this.#effectPost(effect));
+    try {
+      deliver(this.#effectPost(effect));
+    } catch (error) {
+      drop(effect);
+      throw error;
+    }
+    return undefined;
   }
 
   #effectPost(effect: Effect): Post {
-    return this.postOf("an effect", {
-      type: "effects",
-      bytes: effect.type === "publish" || effect.type === "send" ? effect.payload.bytes.length : 0,
-      effects: [effect],
-    });
+    const bytes = "payload" in effect ? effect.payload.bytes.length : 0;
+    const mail: Mail = { type: "effects", bytes, effects: [effect] };
+    return { ...this.postOf("an effect", mail), drop: () => drop(effect) };
   }
 
   postOf(what: string, mail: Mail): Post {
@@ -230,11 +242,16 @@ export class ServiceActor implements Behaviour<Mail> {
     for (let pass = 1; ; pass++) {
       this.#turns.state = undefined;
       await this.#callbacks.init();
-      if (await this.#replay()) return;
+      this.#hasBegun = true;
+      const lost = await this.#replay();
+      if (lost === undefined) return;
       if (pass === maxReplayPasses)
         throw new WindsockError(
           `Expected \`handleJoin\` to take the members of ${this.address} back, got ${pass} replays that lost some.`,
+          { cause: lost.error },
         );
+      // The state may have seen half of a join: it is given up, as after a crash.
+      await this.#terminate({ type: "error", error: lost.error });
       this.#scope.end();
       this.#scope = new ServiceScope(this);
     }
@@ -252,17 +269,22 @@ export class ServiceActor implements Behaviour<Mail> {
 
   async crashed(error: unknown, mail: Mail | undefined): Promise<void> {
     this.#reportCrash(error, mail, true);
+    // First: to `terminate`, a client whose join failed is none.
+    if (error !== this.#stopError && mail !== undefined) this.#afterCrash(mail);
+    this.#stopError = undefined;
     await this.#terminate({ type: "error", error });
     this.#scope.end();
     this.#timeout.set(undefined);
-    this.#afterCrash(mail);
   }
 
   /** `onCrash: "keep"`: the turn is dropped, the state before it stays. */
-  #kept(error: unknown, mail: Mail): void {
+  #kept(error: unknown, mail: Mail): void | Promise<void> {
+    if (error === this.#stopError) throw error;
     this.#reportCrash(error, mail, false);
-    this.#afterCrash(mail);
+    const end = this.#afterCrash(mail);
     this.#watchIdle();
+    // The state that stays knows the client: it has to hear of its end.
+    return end === undefined ? undefined : this.handle(end);
   }
 
   down(retryAfterMs: number, items: readonly Mail[]): void {
@@ -277,11 +299,19 @@ export class ServiceActor implements Behaviour<Mail> {
       })),
     );
     for (const client of members) this.members.remove(client);
-    for (const item of items)
-      refuse(
-        item,
-        new ServiceDownError(`${this.address} is down: it restarted too often.`, retryAfterMs),
-      );
+    const error = new ServiceDownError(
+      `${this.address} is down: it restarted too often.`,
+      retryAfterMs,
+    );
+    for (const item of items) refuse(item, error);
+    const lost = countUnanswered(items);
+    if (lost > 0)
+      this.#options.report({
+        type: "undelivered",
+        address: this.address,
+        what: `${lost} messages of its mailbox`,
+        reason: "the service is down",
+      });
   }
 
   stopped(items: readonly Mail[]): void {
@@ -321,6 +351,8 @@ export class ServiceActor implements Behaviour<Mail> {
         return callbacks.call(mail);
       case "timeout":
         return this.#timeout.take(mail.token) ? callbacks.info({ type: "timeout" }) : undefined;
+      case "timer":
+        return mail.timer.take() ? callbacks.info(mail.timer.info) : undefined;
       case "effects":
         return callbacks.effects(mail.effects);
       case "end":
@@ -328,20 +360,22 @@ export class ServiceActor implements Behaviour<Mail> {
     }
   }
 
-  /** Joins the members again. False: some threw and are gone, and the state may have seen half of their joins. */
-  async #replay(): Promise<boolean> {
-    let whole = true;
+  /** Joins the members again. What it gives: one threw, is gone, and may have left half of its join in the state. */
+  async #replay(): Promise<{ readonly error: unknown } | undefined> {
+    let lost: { readonly error: unknown } | undefined;
     for (const client of this.members.all()) {
       if (client.membership !== "joined") continue;
       try {
+        this.#committer.beginReplay(client);
         await this.#callbacks.joinAgain(client);
+        this.#committer.endReplay(client);
       } catch (error) {
-        whole = this.#definition.onCrash === "keep" && whole;
+        if (this.#definition.onCrash !== "keep") lost = { error };
         this.#options.report(this.#crashReport(error, "handleJoin", client, undefined, false));
         this.#closeAndRemove(client, closeCode.internalError, "joining again failed");
       }
     }
-    return whole;
+    return lost;
   }
 
   // ---------- after a turn ----------
@@ -349,7 +383,10 @@ export class ServiceActor implements Behaviour<Mail> {
   #committed(outcome: OutcomeValue | undefined): void | Promise<void> {
     if (outcome?.kind === "stop") {
       const reason = outcome.reason ?? "normal";
-      if (reason instanceof Error) throw reason;
+      if (reason instanceof Error) {
+        this.#stopError = reason;
+        throw reason;
+      }
       return this.#end({ type: "stop", reason });
     }
     this.#timeout.set(outcome?.timeoutMs);
@@ -387,6 +424,8 @@ export class ServiceActor implements Behaviour<Mail> {
   }
 
   async #terminate(reason: TerminateReason): Promise<void> {
+    if (!this.#hasBegun) return;
+    this.#hasBegun = false;
     try {
       await this.#callbacks.terminate(reason);
     } catch (error) {
@@ -421,19 +460,18 @@ export class ServiceActor implements Behaviour<Mail> {
     };
   }
 
-  /** What a crash means for whoever sent the item. */
-  #afterCrash(mail: Mail | undefined): void {
-    if (mail === undefined) return;
+  /** What a crash means for whoever sent the item. Gives the end of a client that has caused too many. */
+  #afterCrash(mail: Mail): Extract<Mail, { type: "leave" }> | undefined {
     refuse(mail, new CallFailedError(`${this.address} crashed while it handled this.`));
     if (mail.type === "join")
       this.#closeAndRemove(mail.client, closeCode.internalError, "joining failed");
-    else if (mail.type === "incoming" && mail.client.crashed(this.#clock.now())) {
-      this.#closeAndRemove(
-        mail.client,
-        closeCode.policyViolation,
-        "its messages crashed the service three times in a minute",
-      );
-    }
+    if (mail.type !== "incoming" || !mail.client.crashed(this.#clock.now())) return undefined;
+    const { client } = mail;
+    const code = closeCode.policyViolation;
+    const reason = "its messages crashed the service three times in a minute";
+    if (this.#definition.onCrash !== "keep") this.#closeAndRemove(client, code, reason);
+    else this.#committer.send([{ type: "close", mid: client.id, code, reason }]);
+    return { type: "leave", bytes: 0, client, reason: { type: "closed", code, reason } };
   }
 
   #closeAndRemove(client: ServiceClient, code: number, reason: string): void {

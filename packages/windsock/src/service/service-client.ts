@@ -2,6 +2,7 @@ import { OptionError, OverloadedError } from "../errors.ts";
 import { fitCloseReason, isSendableCloseCode } from "../protocol/close-code.ts";
 import type { RequestData } from "../protocol/port.ts";
 import type { ServiceActor } from "./service-actor.ts";
+import { Subscriptions } from "./subscriptions.ts";
 import type { Client, SubscribeOptions, UpgradeRequest } from "./types.ts";
 import { upgradeRequestOf } from "./upgrade-request.ts";
 import { describe } from "./value.ts";
@@ -33,7 +34,7 @@ export class ServiceClient implements Client<unknown, unknown, Readonly<Record<s
   readonly #actor: ServiceActor;
   #request: UpgradeRequest | undefined;
   #crashes: number[] | undefined;
-  #topics: Set<string> | undefined;
+  #subscriptions: Subscriptions | undefined;
   membership: MembershipState = "joining";
   joinReason: "new" | "restart" = "new";
 
@@ -72,6 +73,16 @@ export class ServiceClient implements Client<unknown, unknown, Readonly<Record<s
     return this.#request;
   }
 
+  get subscriptions(): Subscriptions {
+    this.#subscriptions ??= new Subscriptions();
+    return this.#subscriptions;
+  }
+
+  /** Whether it ever changed what it follows. */
+  get hasSubscriptions(): boolean {
+    return this.#subscriptions !== undefined;
+  }
+
   send(message: unknown): void {
     if (this.membership === "gone") return;
     this.#actor.effect({
@@ -99,20 +110,21 @@ export class ServiceClient implements Client<unknown, unknown, Readonly<Record<s
       );
     }
     if (this.membership === "gone") return;
-    this.#topics ??= new Set();
-    if (!this.#topics.has(topic) && this.#topics.size >= this.#actor.limits.maxSubscriptions) {
+    const { subscriptions } = this;
+    const max = this.#actor.limits.maxSubscriptions;
+    if (topic !== "" && !subscriptions.has(topic) && subscriptions.count >= max) {
       throw new OverloadedError(
-        `Expected a client to follow at most ${this.#actor.limits.maxSubscriptions} topics, got one more: ${describe(topic)}. Unsubscribe first, or raise \`limits.maxSubscriptions\`.`,
+        `Expected a client to follow at most ${max} topics, got one more: ${describe(topic)}. Unsubscribe first, or raise \`limits.maxSubscriptions\`.`,
         0,
       );
     }
-    this.#topics.add(topic);
+    subscriptions.want(topic);
     this.#actor.effect({ type: "subscribe", client: this, topic, from });
   }
 
   unsubscribe(topic: string): void {
     if (this.membership === "gone") return;
-    this.#topics?.delete(topic);
+    this.subscriptions.unwant(topic);
     this.#actor.effect({ type: "unsubscribe", client: this, topic });
   }
 

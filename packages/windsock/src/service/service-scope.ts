@@ -14,7 +14,8 @@ export class ServiceScope implements ServiceContext<
   ServiceClient
 > {
   readonly #actor: ServiceActor;
-  readonly #abort = new AbortController();
+  #abort: AbortController | undefined;
+  #isEnded = false;
   readonly timers: ServiceTimers = new ServiceTimers();
 
   constructor(actor: ServiceActor) {
@@ -46,6 +47,9 @@ export class ServiceScope implements ServiceContext<
   }
 
   get signal(): AbortSignal {
+    // Made when it is asked for: an idle key should cost little.
+    this.#abort ??= new AbortController();
+    if (this.#isEnded) this.#abort.abort();
     return this.#abort.signal;
   }
 
@@ -54,7 +58,7 @@ export class ServiceScope implements ServiceContext<
   }
 
   publish(...args: [message: unknown] | [topic: string, message: unknown]): void {
-    if (this.#ended) return;
+    if (this.#isEnded) return;
     const [topic, message] = args.length === 1 ? ["", args[0]] : args;
     if (typeof topic !== "string")
       throw new OptionError(
@@ -64,7 +68,7 @@ export class ServiceScope implements ServiceContext<
   }
 
   sendAll(clients: Iterable<{ readonly id: string }>, message: unknown): void {
-    if (this.#ended) return;
+    if (this.#isEnded) return;
     const present: ServiceClient[] = [];
     for (const { id } of clients) {
       const client = this.#actor.members.get(id);
@@ -79,7 +83,7 @@ export class ServiceScope implements ServiceContext<
   }
 
   info(info: unknown): void {
-    if (this.#ended) return;
+    if (this.#isEnded) return;
     this.#actor.effect({
       type: "post",
       post: this.#actor.postOf("an info", {
@@ -103,7 +107,7 @@ export class ServiceScope implements ServiceContext<
       );
     }
     const timer = this.timers.create(detach(info, "an info"), ms);
-    if (this.#ended) timer.cancel();
+    if (this.#isEnded) timer.cancel();
     else this.#actor.effect({ type: "timer", timer });
     return timer;
   }
@@ -113,7 +117,7 @@ export class ServiceScope implements ServiceContext<
   }
 
   advance(topic: string): void {
-    if (this.#ended) return;
+    if (this.#isEnded) return;
     if (!this.#actor.sources.has(topic))
       throw new OptionError(
         `Expected a topic that \`service.log\` has put a log under, got ${describe(topic)}.`,
@@ -127,11 +131,12 @@ export class ServiceScope implements ServiceContext<
 
   /** The incarnation is over: what its leftovers do is dropped. */
   end(): void {
+    this.#isEnded = true;
     this.timers.cancelAll();
-    this.#abort.abort();
+    this.#abort?.abort();
   }
 
-  get #ended(): boolean {
-    return this.#abort.signal.aborted;
+  get isEnded(): boolean {
+    return this.#isEnded;
   }
 }

@@ -7,13 +7,21 @@ export function isTimerMs(ms: number): boolean {
   return Number.isFinite(ms) && ms >= 0 && ms <= maxTimerMs;
 }
 
-/** One `sendAfter`. It starts to run when its turn commits. */
+/**
+ * One `sendAfter`. It starts to run when its turn commits, and may be cancelled until it
+ * is handled.
+ *
+ * ```
+ *   waiting ──commit──► running ──time──► due, in the mailbox ──handled──► over
+ *      └────────────────────┴─────────────────────┴──── cancelled ───────────▲
+ * ```
+ */
 export class ServiceTimer {
   readonly info: unknown;
   readonly ms: number;
   readonly #timers: ServiceTimers;
   #timer: Timer | undefined;
-  #state: "waiting" | "running" | "over" = "waiting";
+  #state: "waiting" | "running" | "due" | "over" = "waiting";
 
   constructor(timers: ServiceTimers, info: unknown, ms: number) {
     this.#timers = timers;
@@ -21,13 +29,21 @@ export class ServiceTimer {
     this.ms = ms;
   }
 
-  start(clock: Clock, fire: (info: unknown) => void): void {
+  /** `due` puts it into the mailbox, where `take` says whether it still counts. */
+  start(clock: Clock, due: (timer: ServiceTimer) => void): void {
     if (this.#state !== "waiting") return;
     this.#state = "running";
     this.#timer = clock.setTimeout(() => {
-      this.#end();
-      fire(this.info);
+      this.#state = "due";
+      due(this);
     }, this.ms);
+  }
+
+  /** False: it was cancelled meanwhile, or its incarnation has ended. */
+  take(): boolean {
+    if (this.#state !== "due") return false;
+    this.#end();
+    return true;
   }
 
   cancel(): void {

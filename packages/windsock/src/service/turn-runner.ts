@@ -144,7 +144,7 @@ export class TurnRunner {
 
   #open(details: TurnDetails): Turn {
     const { actor } = this.#options;
-    this.#turn = new Turn(actor, actor.actor.generation, details.deadline);
+    this.#turn = new Turn(actor, actor.scope, details.deadline);
     return this.#turn;
   }
 

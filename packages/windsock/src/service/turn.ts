@@ -3,6 +3,7 @@ import type { Out, Payload } from "../protocol/port.ts";
 import type { Post } from "./post.ts";
 import type { ServiceActor } from "./service-actor.ts";
 import type { ServiceClient } from "./service-client.ts";
+import type { ServiceScope } from "./service-scope.ts";
 import type { ServiceTimer } from "./service-timers.ts";
 
 /** What a callback does, collected until its turn commits. */
@@ -26,6 +27,14 @@ export type Effect =
   | { readonly type: "timer"; readonly timer: ServiceTimer }
   /** Something for a mailbox: of this actor, or of another. */
   | { readonly type: "post"; readonly post: Post };
+
+/** Takes back what an effect that will not leave has claimed already. */
+export function drop(effect: Effect): void {
+  if (effect.type === "timer") effect.timer.cancel();
+  else if (effect.type === "post") effect.post.drop?.();
+  else if (effect.type === "subscribe" || effect.type === "unsubscribe")
+    effect.client.subscriptions.revert();
+}
 
 /** An answer of another actor that a turn awaits. */
 export interface WaitsFor {
@@ -51,14 +60,15 @@ export class Turn {
   /** What leaves ahead of the effects: the join that the turn is about. */
   before: readonly Out[] = [];
   readonly actor: ServiceActor;
-  readonly generation: number;
+  /** The incarnation that it belongs to. */
+  readonly scope: ServiceScope;
   /** When the caller stops waiting, on the clock; undefined without one. */
   readonly deadline: number | undefined;
   #waitsFor: Set<WaitsFor> | undefined;
 
-  constructor(actor: ServiceActor, generation: number, deadline: number | undefined) {
+  constructor(actor: ServiceActor, scope: ServiceScope, deadline: number | undefined) {
     this.actor = actor;
-    this.generation = generation;
+    this.scope = scope;
     this.deadline = deadline;
   }
 
@@ -73,7 +83,7 @@ export class Turn {
   fail(): void {
     if (this.status !== "open") return;
     this.status = "failed";
-    for (const effect of this.effects) if (effect.type === "timer") effect.timer.cancel();
+    for (const effect of this.effects) drop(effect);
     this.effects = [];
     for (const awaited of [...(this.#waitsFor ?? [])]) awaited.turnFailed();
   }
