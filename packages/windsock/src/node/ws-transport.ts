@@ -1,8 +1,15 @@
 import type { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
 import type { Transport, TransportEvents } from "../edge/transport.ts";
+import { closeCode } from "../protocol/close-code.ts";
 
 const transportOf: unique symbol = Symbol("transport");
+
+/** What a client has sent that no client may send: with which code `ws` has closed it, and why. */
+interface Fault {
+  readonly code: number;
+  readonly reason: string;
+}
 
 /** A `ws` connection that remembers its transport: so that all of them share the same few listeners. */
 type Bound = WebSocket & { [transportOf]?: WsTransport };
@@ -17,6 +24,7 @@ export class WsTransport implements Transport {
   readonly #ws: Bound;
   readonly #socket: BoundSocket;
   #events: TransportEvents | undefined;
+  #fault: Fault | undefined;
 
   constructor(ws: WebSocket, socket: Duplex) {
     this.#ws = ws;
@@ -38,6 +46,18 @@ export class WsTransport implements Transport {
 
   get events(): TransportEvents | undefined {
     return this.#events;
+  }
+
+  failed(error: Error): void {
+    const code = faultCode(error);
+    if (code !== undefined) this.#fault ??= { code, reason: error.message };
+  }
+
+  ended(code: number, reason: string): void {
+    // After a fault `ws` reads no more, so no answer to its close frame is seen.
+    const { code: last, reason: why } =
+      code === closeCode.abnormal ? (this.#fault ?? { code, reason }) : { code, reason };
+    this.#events?.closed(last, why);
   }
 
   get isWritable(): boolean {
@@ -99,12 +119,32 @@ function onAlive(this: Bound): void {
 }
 
 function onClose(this: Bound, code: number, reason: Buffer): void {
-  this[transportOf]?.events?.closed(code, reason.toString("utf8"));
+  this[transportOf]?.ended(code, reason.toString("utf8"));
 }
 
 /** `ws` has already answered with the right close code; `close` follows. */
-function onError(this: Bound): void {}
+function onError(this: Bound, error: Error): void {
+  this[transportOf]?.failed(error);
+}
 
 function onDrain(this: BoundSocket): void {
   this[transportOf]?.events?.writable();
+}
+
+/** Which close code `ws` has given this error; undefined for what is no fault of the client's. */
+function faultCode(error: Error): number | undefined {
+  const name: unknown = "code" in error ? error.code : undefined;
+  switch (name) {
+    case "WS_ERR_INVALID_UTF8":
+      return closeCode.invalidPayload;
+    case "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH":
+    case "WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH":
+      return closeCode.tooBig;
+    case "WS_ERR_TOO_MANY_BUFFERED_PARTS":
+      return closeCode.policyViolation;
+    default:
+      return typeof name === "string" && name.startsWith("WS_ERR_")
+        ? closeCode.protocolError
+        : undefined;
+  }
 }

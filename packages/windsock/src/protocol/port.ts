@@ -29,7 +29,7 @@ export interface RequestData {
 
 /** How a client's membership ended. */
 export type CloseReason =
-  /** A close frame arrived or was answered: its code and reason. */
+  /** A close frame arrived or was answered: its code and reason. Or one was sent because of what the client had sent (1002, 1007, 1009). */
   | { readonly type: "closed"; readonly code: number; readonly reason: string }
   /** The connection broke without a close frame. */
   | { readonly type: "lost" }
