@@ -21,7 +21,9 @@ const serving = `  --port <n>         the port to listen on; 0 takes a free one 
 const environment = `  WINDSOCK_SECRET    signs the session cookie: at least 32 characters
   WINDSOCK_TOKEN     switches on broadcasting over HTTP: at least 16 characters`;
 
-const helpOf = {
+export type CommandName = "start" | "dev" | "routes" | "broadcast";
+
+const helpOf: Readonly<Record<CommandName, string>> = {
   start: `Usage: windsock start [options]
 
 Serves the services of a folder until SIGTERM or SIGINT. Then clients are told to come back,
@@ -71,9 +73,7 @@ is named as in code: status, room/42. Text that begins with a dash stands after 
 
 The exit code is 0 when the service has taken the message, 1 when not.
 `,
-} as const;
-
-export type CommandName = keyof typeof helpOf;
+};
 
 export const commandNames = Object.keys(helpOf) as readonly CommandName[];
 
