@@ -311,7 +311,9 @@ describe("properties", () => {
             )
             .map((elements) => JSON.stringify(elements)),
         ),
-        (message) => expect(otherErrors(message)).toEqual([]),
+        (message) => {
+          expect(otherErrors(message)).toEqual([]);
+        },
       ),
       { numRuns: 2000 },
     );
