@@ -82,7 +82,7 @@ export interface GeneratorCommands {
     ask: { readonly size: number; readonly inFlight: number; readonly ms: number };
     answer: PhaseResult;
   };
-  /** Open loop: a broadcast now and then, whether or not the last has arrived. */
+  /** A broadcast now and then, each by itself. */
   paced: {
     ask: { readonly size: number; readonly perSecond: number; readonly ms: number };
     answer: PhaseResult;

@@ -133,13 +133,13 @@ function share(value: number): string {
 
 /** For CI: what needs no quiet machine. */
 function gate(): void {
-  for (const { goal, estimate, isMet } of results.verdicts()) {
+  for (const { goal, estimate, answer } of results.verdicts()) {
     if (goal.unit !== "writes") continue;
     const found = estimate?.median.toFixed(4) ?? "nothing";
     console.log(
       `${goal.row}: expected at most ${goal.bound} write calls a message and client, got ${found}.`,
     );
-    if (isMet !== true && process.platform === "linux") broken = true;
+    if (answer !== "met" && process.platform === "linux") broken = true;
   }
   const { deliveries, ...faults } = results.faults(ours);
   console.log(`${deliveries} deliveries, ${JSON.stringify(faults)}`);
@@ -172,10 +172,19 @@ function write(): void {
   console.log(`\n${page}\nbench/results/${kind}.md, bench/results/${kind}.json`);
 }
 
+/** The commit, and whether what is measured differs from it. */
 function commit(): string {
-  const { stdout } = spawnSync("git", ["rev-parse", "--short", "HEAD"], {
+  const head = git("rev-parse", "--short", "HEAD");
+  if (head === "") return "unknown";
+  const changes = git("status", "--porcelain", "--", "../packages/windsock/src", ".");
+  const isChanged = changes.split("\n").some((line) => line !== "" && !line.includes("results/"));
+  return isChanged ? `${head} with changes` : head;
+}
+
+function git(...args: readonly string[]): string {
+  const { stdout } = spawnSync("git", args, {
     cwd: new URL(".", import.meta.url),
     encoding: "utf8",
   });
-  return stdout.trim() || "unknown";
+  return (stdout ?? "").trim();
 }

@@ -91,25 +91,30 @@ function cell(results: Results, row: string, peer: string, unit: Unit): string {
     : `${number(figure.median)} · **${number(ratio.median)}**${range(ratio)}`;
 }
 
+const answers = {
+  met: "met",
+  interval: "met by the interval, not by the median",
+  missed: "**not met**",
+} as const;
+
 function verdicts(results: Results, rows: readonly Row[]): string[] {
   const titles = new Map(rows.map(({ name, title }) => [name, title]));
   const lines = results
     .verdicts()
     .filter(({ estimate }) => estimate !== undefined)
-    .map(({ goal, estimate, isMet }) => {
+    .map(({ goal, estimate, answer }) => {
       const unit =
         goal.unit === "writes" ? "write calls a message and client" : units[goal.unit].title;
       const sign = goal.unit === "perSecond" ? ">=" : "<=";
       const bound =
         goal.against === undefined ? number(goal.bound) : `${number(goal.bound)} x ${goal.against}`;
-      const found =
-        estimate === undefined ? "" : `${number(estimate.median, goal.bound)}${range(estimate)}`;
+      const found = estimate === undefined ? "" : `${number(estimate.median)}${range(estimate)}`;
       return [
         titles.get(goal.row) ?? goal.row,
         unit,
         `${sign} ${bound}`,
         found,
-        isMet === true ? "met" : "**not met**",
+        answer === undefined ? "" : answers[answer],
       ];
     });
   return section("Goals of Windsock's own broadcast", ["", "", "goal", "measured", ""], lines);
@@ -152,9 +157,8 @@ function range({ interval }: Estimate): string {
   return interval === undefined ? "" : ` [${number(interval.low)}, ${number(interval.high)}]`;
 }
 
-/** Three digits that count, or what the bound beside it has. */
-function number(value: number, like: number = value): string {
+/** Three digits that count. */
+function number(value: number): string {
   if (Math.abs(value) >= 100) return Math.round(value).toLocaleString("en");
-  if (Math.abs(value) >= 10) return value.toFixed(1);
-  return value.toPrecision(Math.abs(like) < 1 && Math.abs(value) < 1 ? 2 : 3);
+  return value.toPrecision(3);
 }

@@ -13,7 +13,8 @@ export interface Verdict {
   readonly goal: Goal;
   /** Undefined: not measured in this run. */
   readonly estimate: Estimate | undefined;
-  readonly isMet: boolean | undefined;
+  /** `interval`: its interval reaches the goal, its median does not. */
+  readonly answer: "met" | "interval" | "missed" | undefined;
 }
 
 /** All samples of a run, and what follows from them. */
@@ -84,12 +85,16 @@ export class Results {
           : against === undefined
             ? this.figure(row, ours, unit)
             : this.ratio(row, ours, against, unit);
-      if (found === undefined) return { goal, estimate: undefined, isMet: undefined };
-      const best =
-        unit === "perSecond"
-          ? (found.interval?.high ?? found.median)
-          : (found.interval?.low ?? found.median);
-      return { goal, estimate: found, isMet: unit === "perSecond" ? best >= bound : best <= bound };
+      if (found === undefined) return { goal, estimate: undefined, answer: undefined };
+      const reaches = (value: number): boolean =>
+        unit === "perSecond" ? value >= bound : value <= bound;
+      const best = unit === "perSecond" ? found.interval?.high : found.interval?.low;
+      const answer = reaches(found.median)
+        ? "met"
+        : best !== undefined && reaches(best)
+          ? "interval"
+          : "missed";
+      return { goal, estimate: found, answer };
     });
   }
 

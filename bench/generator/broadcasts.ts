@@ -25,15 +25,14 @@ abstract class Broadcasts extends Phase {
     return this.sent;
   }
 
-  /** One order each for `orders` times `count` broadcasts, in one write. */
-  protected order(orders: number, count: number): void {
-    const now = performance.now();
+  /** One order each for `orders` times `count` broadcasts, in one write. Their times count from `since`. */
+  protected order(orders: number, count: number, since: number = performance.now()): void {
     const frames: Buffer[] = [];
     for (let n = 0; n < orders; n++) {
       frames.push(this.stream.frame(formatOrder({ first: this.sent, count, size: this.#size })));
       const end = this.sent + count;
       for (; this.sent < end; this.sent++) {
-        this.#orderedAt[this.sent % ringSize] = now;
+        this.#orderedAt[this.sent % ringSize] = since;
         this.#arrivals[this.sent % ringSize] = 0;
       }
     }
@@ -113,9 +112,11 @@ export class Saturation extends Broadcasts {
   }
 }
 
-/** More than this many unfinished broadcasts: the server does not keep up, and the ring must not be overrun. */
-const maxBacklog = 1000;
-
+/**
+ * Broadcasts at fixed times, each by itself: one that is due before the last has arrived waits for
+ * it, and its time counts from when it was due. So a server that was kept from running gains nothing
+ * by sending two at once, and loses the time that it let others wait.
+ */
 export class Paced extends Broadcasts {
   readonly #perSecond: number;
   readonly #ms: number;
@@ -130,9 +131,10 @@ export class Paced extends Broadcasts {
     const began = performance.now();
     const total = Math.max(1, Math.round((this.#ms * this.#perSecond) / 1000));
     for (let n = 0; n < total; n++) {
-      if (this.sent - this.completed < maxBacklog) this.order(1, 1);
-      const due = began + ((n + 1) * 1000) / this.#perSecond;
+      const due = began + (n * 1000) / this.#perSecond;
       await sleep(Math.max(0, due - performance.now()));
+      if (!(await this.arrival())) return;
+      this.order(1, 1, Math.min(due, performance.now()));
     }
   }
 }
