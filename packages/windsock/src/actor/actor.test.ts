@@ -17,6 +17,7 @@ class Recorder implements Behaviour<Item> {
   readonly seen: string[] = [];
   readonly handled: number[] = [];
   failStarts = 0;
+  idles = 0;
   onHandle: (item: Item) => void = () => {};
 
   start(generation: number): void {
@@ -48,6 +49,9 @@ class Recorder implements Behaviour<Item> {
   }
   stopped(items: readonly Item[]): void {
     this.seen.push(`stopped with ${items.length}`);
+  }
+  idle(): void {
+    this.idles += 1;
   }
   full(): void {
     this.seen.push("full");
@@ -128,6 +132,23 @@ test("each item is handled exactly once and in order, whatever crashes on the wa
     ),
     { numRuns: 100 },
   );
+});
+
+test("says that it is idle whenever there is nothing left to do, and only then", async () => {
+  const { actor, recorder } = actorOf();
+  actor.start();
+  await settle();
+  expect(recorder.idles).toBe(1);
+  recorder.onHandle = () => expect(recorder.idles).toBe(1);
+  for (const id of [1, 2, 3]) actor.offer(item(id, "await"));
+  await settle();
+  expect(recorder.idles).toBe(2);
+  recorder.onHandle = () => {};
+  actor.offer(item(4, "throw"));
+  await settle();
+  expect(recorder.idles).toBe(3);
+  actor.stop();
+  expect(recorder.idles).toBe(3);
 });
 
 test("a crash keeps the mailbox, and its item is not handled again", async () => {
@@ -278,6 +299,7 @@ test("runs in no context of whoever posts to it, starts it or stops it", async (
       crashed: note,
       down: note,
       stopped: note,
+      idle: note,
       full: note,
       ready: note,
     },

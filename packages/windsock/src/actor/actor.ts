@@ -16,6 +16,8 @@ export interface Behaviour<Item> {
   crashed(error: unknown, item: Item | undefined): void | Promise<void>;
   /** The restart budget is spent: refuse what comes, for `retryAfterMs`. `items` is what the mailbox held. */
   down(retryAfterMs: number, items: readonly Item[]): void;
+  /** The mailbox is empty and no turn runs. */
+  idle(): void;
   /** The actor ended in order, with what its mailbox still held. Nothing is called after it. */
   stopped(items: readonly Item[]): void;
   /** The mailbox has become full: hold back what can be held back. */
@@ -211,6 +213,8 @@ export class Actor<Item extends MailItem> {
   #settled(): void {
     if (this.#busy) return;
     if (this.#stopAsked) this.#finish();
+    else if (this.#state === "running" && !this.#scheduled && this.mailbox.size === 0)
+      this.#behaviour.idle();
     if (this.#idleWaiters.length > 0 && (this.mailbox.size === 0 || !this.#takes())) {
       wake(this.#idleWaiters);
     }

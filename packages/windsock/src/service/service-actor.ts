@@ -1,5 +1,5 @@
 import { Actor, type Behaviour } from "../actor/actor.ts";
-import type { Clock, Timer } from "../actor/clock.ts";
+import type { Clock } from "../actor/clock.ts";
 import { CallFailedError, OptionError, ServiceDownError, WindsockError } from "../errors.ts";
 import type { Log } from "../log/log.ts";
 import { closeCode } from "../protocol/close-code.ts";
@@ -9,6 +9,7 @@ import { Callbacks } from "./callbacks.ts";
 import { Committer } from "./commit.ts";
 import type { ErasedDefinition } from "./define-service.ts";
 import { Encoder } from "./encode.ts";
+import { IdleWatch } from "./idle-watch.ts";
 import { LogSources } from "./log-sources.ts";
 import { clientOf, countUnanswered, refuse, viewOfMail, type Mail } from "./mail.ts";
 import { Members } from "./members.ts";
@@ -32,8 +33,8 @@ export interface ServiceActorOptions {
   /** The way to one edge; undefined when that edge is gone. */
   readonly edge: (id: string) => Outlet<ActorToEdge> | undefined;
   readonly report: (report: Report) => void;
-  /** Called once, with what the mailbox still held. */
-  readonly stopped: (items: readonly Mail[]) => void;
+  /** Called once, with what the mailbox still held. `wasIdle`: it ended because nobody needed it. */
+  readonly stopped: (items: readonly Mail[], wasIdle: boolean) => void;
 }
 
 /** A replay that keeps losing clients is given up after so many passes; that counts as one crash. */
@@ -57,12 +58,13 @@ export class ServiceActor implements Behaviour<Mail> {
   readonly #turns: TurnRunner;
   readonly #callbacks: Callbacks;
   readonly #timeout: NoreplyTimeout;
+  readonly #idleWatch: IdleWatch;
   #scope: ServiceScope;
   /** `init` has given this incarnation its state, and `terminate` has not run. */
   #hasBegun = false;
+  #wasIdle = false;
   /** The error of a `stop(error)`: no crash of the turn that returned it. */
   #stopError: Error | undefined;
-  #idle: Timer | undefined;
 
   constructor(options: ServiceActorOptions) {
     const { address, clock, definition, log, report } = options;
@@ -97,6 +99,16 @@ export class ServiceActor implements Behaviour<Mail> {
       clock,
       (token) => void this.actor.force({ type: "timeout", bytes: 0, token }),
     );
+    this.#idleWatch = new IdleWatch({
+      clock,
+      idleTimeoutMs: this.limits.idleTimeoutMs,
+      isIdle: () =>
+        this.members.size === 0 &&
+        this.actor.isIdle &&
+        this.#scope.timers.size === 0 &&
+        !this.#timeout.isSet,
+      end: () => this.end({ type: "normal" }),
+    });
     this.#turns = new TurnRunner({
       actor: this,
       clock,
@@ -143,8 +155,13 @@ export class ServiceActor implements Behaviour<Mail> {
     if (this.actor.force({ type: "join", bytes: 0, client })) this.#enrol(client);
   }
 
+  /** As from another incarnation's mailbox: it was taken already, so it enters. */
+  takeOver(mail: Mail): void {
+    this.actor.force(mail);
+  }
+
   #enrol(client: ServiceClient): void {
-    this.#idle?.cancel();
+    this.#idleWatch.cancel();
     this.members.add(client);
     if (this.actor.wasFull) this.members.hold(this.address);
   }
@@ -155,7 +172,6 @@ export class ServiceActor implements Behaviour<Mail> {
     if (client.membership === "joining") {
       // Its join is still in the mailbox and will be skipped: no callback hears of this client.
       this.members.remove(client);
-      this.#watchIdle();
       return;
     }
     this.actor.force({ type: "leave", bytes: 0, client, reason });
@@ -282,7 +298,6 @@ export class ServiceActor implements Behaviour<Mail> {
     if (error === this.#stopError) throw error;
     this.#reportCrash(error, mail, false);
     const end = this.#afterCrash(mail);
-    this.#watchIdle();
     // The state that stays knows the client: it has to hear of its end.
     return end === undefined ? undefined : this.handle(end);
   }
@@ -315,10 +330,14 @@ export class ServiceActor implements Behaviour<Mail> {
   }
 
   stopped(items: readonly Mail[]): void {
-    this.#idle?.cancel();
+    this.#idleWatch.cancel();
     this.#timeout.set(undefined);
     this.#scope.end();
-    this.#options.stopped(items);
+    this.#options.stopped(items, this.#wasIdle);
+  }
+
+  idle(): void {
+    if (this.isKeyed && this.members.size === 0) this.#idleWatch.touch();
   }
 
   full(): void {
@@ -332,7 +351,6 @@ export class ServiceActor implements Behaviour<Mail> {
   // ---------- from the mailbox to the callbacks ----------
 
   #dispatch(mail: Mail): void | Promise<void> {
-    this.#idle?.cancel();
     const callbacks = this.#callbacks;
     switch (mail.type) {
       case "join":
@@ -390,23 +408,7 @@ export class ServiceActor implements Behaviour<Mail> {
       return this.#end({ type: "stop", reason });
     }
     this.#timeout.set(outcome?.timeoutMs);
-    this.#watchIdle();
     return undefined;
-  }
-
-  /** A keyed actor with nobody and nothing to do stops after a while. */
-  #watchIdle(): void {
-    if (!this.isKeyed || this.members.size > 0) return;
-    this.#idle?.cancel();
-    this.#idle = this.#clock.setTimeout(() => {
-      const isIdle =
-        this.members.size === 0 &&
-        this.actor.isIdle &&
-        this.#scope.timers.size === 0 &&
-        !this.#timeout.isSet;
-      if (isIdle) this.end({ type: "normal" });
-      else this.#watchIdle();
-    }, this.limits.idleTimeoutMs);
   }
 
   // ---------- ends ----------
@@ -420,6 +422,7 @@ export class ServiceActor implements Behaviour<Mail> {
         if (client.membership === "joined")
           this.#closeAndRemove(client, closeCode.goingAway, "the service has stopped");
     }
+    this.#wasIdle = reason.type === "normal";
     this.actor.stop();
   }
 

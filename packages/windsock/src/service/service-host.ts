@@ -1,16 +1,22 @@
 import type { Clock, Timer } from "../actor/clock.ts";
-import { CallFailedError, UnknownServiceError } from "../errors.ts";
+import {
+  CallFailedError,
+  OverloadedError,
+  ServiceDownError,
+  UnknownServiceError,
+} from "../errors.ts";
 import { LogStore } from "../log/log-store.ts";
-import { defaultServiceLimits } from "../protocol/limits.ts";
 import type { ActorToEdge, EdgeToActor, Outlet } from "../protocol/port.ts";
 import { Addresses, type AddressBook, type AnyTarget, type Place } from "./addresses.ts";
 import { Calls, type CallOptions } from "./calls.ts";
 import { definitionOf, type ErasedDefinition } from "./define-service.ts";
 import { decodePublished, detach, payloadOf } from "./encode.ts";
-import { refuse, type Answer, type Mail } from "./mail.ts";
+import { handOver } from "./hand-over.ts";
+import { countUnanswered, refuse, type Answer, type Mail } from "./mail.ts";
 import { deliver, type Post } from "./post.ts";
 import { PublishedKeys } from "./published.ts";
 import type { Report } from "./report.ts";
+import { check, type Checked } from "./schema.ts";
 import { ServiceActor } from "./service-actor.ts";
 import { ServiceClient } from "./service-client.ts";
 import { turnStorage } from "./turn.ts";
@@ -51,11 +57,13 @@ type PullMessage = Extract<EdgeToActor, { type: "pull" }>;
 type ReadMessage = Extract<EdgeToActor, { type: "read" }>;
 
 const sweepIntervalMs = 5000;
+const crowdRetryMs = 5000;
 
 /** The actor's side of a process: it starts actors, and takes what edges and code send them. */
 export class ServiceHost {
   readonly #services: ReadonlyMap<string, ErasedDefinition>;
   readonly #actors = new Map<string, ServiceActor>();
+  readonly #own = new WeakSet<ServiceActor>();
   readonly #keyCounts = new Map<string, number>();
   readonly #edges = new Map<string, Outlet<ActorToEdge>>();
   readonly #logs: LogStore = new LogStore();
@@ -77,12 +85,7 @@ export class ServiceHost {
     this.#calls = new Calls({
       clock: options.clock,
       running: (address) => this.#actors.get(address),
-      started: (place) => {
-        const actor = this.#draining ? this.#actors.get(place.address) : this.#actor(place);
-        if (actor === undefined)
-          throw new UnknownServiceError(`Expected a service that runs, got ${place.address}.`);
-        return actor;
-      },
+      started: (place) => this.#started(place),
     });
   }
 
@@ -113,9 +116,9 @@ export class ServiceHost {
     return this.#services.get(name);
   }
 
-  /** Whether this actor is one of this host's. */
+  /** Whether this actor is one of this host's, or was. */
   runs(actor: ServiceActor): boolean {
-    return this.#actors.get(actor.address) === actor;
+    return this.#own.has(actor);
   }
 
   services(): ServiceInfo[] {
@@ -173,15 +176,10 @@ export class ServiceHost {
     if (this.#draining) return refused(503, "the server is stopping", 1000);
     const found = this.#addresses.parse(address);
     if (found === undefined) return refused(404, `no service has the address ${address}`, 0);
-    const limits = this.#services.get(found.name)?.limits ?? defaultServiceLimits;
-    if (!this.#actors.has(address) && (this.#keyCounts.get(found.name) ?? 0) >= limits.maxKeys) {
-      return refused(
-        503,
-        `${found.name} already has ${limits.maxKeys} keys (\`limits.maxKeys\`)`,
-        5000,
-      );
-    }
-    const actor = this.#actor({ ...found, address });
+    const place = { ...found, address };
+    const crowd = this.#crowd(place);
+    if (crowd !== undefined) return refused(503, crowd, crowdRetryMs);
+    const actor = this.#actor(place);
     if (actor === undefined) return refused(404, `no service has the address ${address}`, 0);
     if (actor.actor.state === "down")
       return refused(
@@ -256,7 +254,7 @@ export class ServiceHost {
 
   broadcast(target: AnyTarget, message: unknown): void {
     const place = this.#addresses.find(target);
-    this.#post(place.address, "a broadcast", this.#broadcastMail(place.name, message));
+    this.#post(place, "a broadcast", this.#broadcastMail(place.name, message));
   }
 
   /** Encoded or copied here, so that what cannot be is an error of its sender. */
@@ -272,12 +270,15 @@ export class ServiceHost {
 
   info(target: AnyTarget, info: unknown): void {
     const detached = detach(info, "an info");
-    const { address } = this.#addresses.find(target);
-    this.#post(address, "an info", { type: "info", bytes: sizeOf(detached), info: detached });
+    this.#post(this.#addresses.find(target), "an info", {
+      type: "info",
+      bytes: sizeOf(detached),
+      info: detached,
+    });
   }
 
-  #post(address: string, what: string, mail: Mail): void {
-    const post = this.#postTo(address, what, mail);
+  #post(place: Place, what: string, mail: Mail): void {
+    const post = this.#postTo(place, what, mail);
     const turn = turnStorage.getStore();
     if (turn === undefined || turn.status === "committed") {
       deliver(post);
@@ -288,15 +289,18 @@ export class ServiceHost {
   }
 
   /** Finds the actor when the post leaves, not when it is written. */
-  #postTo(address: string, what: string, mail: Mail): Post {
+  #postTo(place: Place, what: string, mail: Mail): Post {
+    const { address } = place;
     return {
       address,
       what,
       offer: () => {
         const actor = this.#actors.get(address);
         if (actor !== undefined) return actor.postOf(what, mail).offer();
-        // A key without an actor has nobody to tell: none is started for it.
-        this.#report({ type: "undelivered", address, what, reason: "nobody has joined it" });
+        // A message that nobody waits for starts no actor.
+        const isKeyed = Object.keys(place.params).length > 0;
+        const reason = isKeyed ? "nobody has joined it" : "the service has stopped";
+        this.#report({ type: "undelivered", address, what, reason });
         return true;
       },
       room: () => this.#actors.get(address)?.actor.room() ?? Promise.resolve(),
@@ -318,6 +322,36 @@ export class ServiceHost {
 
   // ---------- actors ----------
 
+  /** For calls, which start the actor that they need, within its bounds. */
+  #started(place: Place): ServiceActor | Promise<ServiceActor> {
+    const { name, address, params } = place;
+    const running = this.#actors.get(address);
+    if (running !== undefined) return running;
+    const key = this.#services.get(name)?.key;
+    if (key === undefined) return this.#startedAs(place, { ok: true, value: params });
+    const checked = check(key, params);
+    return checked instanceof Promise
+      ? checked.then((done) => this.#startedAs(place, done))
+      : this.#startedAs(place, checked);
+  }
+
+  #startedAs(place: Place, key: Checked): ServiceActor {
+    if (!key.ok)
+      throw new UnknownServiceError(`Expected a key that fits ${place.name}: ${key.message}.`);
+    const crowd = this.#crowd(place);
+    if (crowd !== undefined) throw new OverloadedError(`${crowd}.`, crowdRetryMs);
+    const actor = this.#draining ? this.#actors.get(place.address) : this.#actor(place);
+    if (actor === undefined) throw new ServiceDownError("The server is stopping.", 1000);
+    return actor;
+  }
+
+  /** Why no actor may start here: there are too many keys. */
+  #crowd({ name, address }: Place): string | undefined {
+    const max = this.#services.get(name)?.limits.maxKeys ?? 0;
+    if (this.#actors.has(address) || (this.#keyCounts.get(name) ?? 0) < max) return undefined;
+    return `${name} already has ${max} keys (\`limits.maxKeys\`)`;
+  }
+
   #actor(place: Place): ServiceActor | undefined {
     const { name, address, params } = place;
     const running = this.#actors.get(address);
@@ -333,27 +367,35 @@ export class ServiceHost {
       log: this.#logs.open(address, definition.history),
       edge: (id) => this.#edges.get(id),
       report: this.#report,
-      stopped: (items) => this.#stopped(place, items),
+      stopped: (items, wasIdle) => this.#stopped(place, items, wasIdle),
     });
     this.#actors.set(address, actor);
+    this.#own.add(actor);
     this.#keyCounts.set(name, (this.#keyCounts.get(name) ?? 0) + 1);
     actor.actor.start();
     return actor;
   }
 
-  /** Who joined while the actor ended joins the next one; a service without a key is started again at its next use. */
-  #stopped(place: Place, items: readonly Mail[]): void {
+  /** Who waits in the mailbox for a join goes on to the next incarnation; what goes nowhere is refused or reported. */
+  #stopped(place: Place, items: readonly Mail[], wasIdle: boolean): void {
     const { name, address } = place;
     this.#actors.delete(address);
-    this.#keyCounts.set(name, (this.#keyCounts.get(name) ?? 1) - 1);
+    const left = (this.#keyCounts.get(name) ?? 1) - 1;
+    if (left > 0) this.#keyCounts.set(name, left);
+    else this.#keyCounts.delete(name);
     this.#logs.release(address, this.#clock.now());
-    const error = new CallFailedError(`${address} stopped before it handled this.`);
-    for (const item of items) {
-      if (item.type === "join" && item.client.membership === "joining" && !this.#draining) {
-        const next = this.#actor(place);
-        next?.rejoin(new ServiceClient(next, item.client.data));
-      } else refuse(item, error);
-    }
+    const start = () => (this.#draining ? undefined : this.#actor(place));
+    const lost = handOver(items, start, wasIdle);
+    for (const item of lost)
+      refuse(item, new CallFailedError(`${address} stopped before it handled this.`));
+    const count = countUnanswered(lost);
+    if (count > 0)
+      this.#report({
+        type: "undelivered",
+        address,
+        what: `${count} messages of its mailbox`,
+        reason: "the service has stopped",
+      });
   }
 
   #scheduleSweep(): void {
