@@ -2,7 +2,7 @@ import { defineConfig } from "tsdown";
 
 export default defineConfig({
   // One entry for each subpath in package.json, and what bin/windsock.js starts.
-  entry: ["src/{index,testing/index,cli/main}.ts"],
+  entry: ["src/{index,client/index,testing/index,cli/main}.ts"],
   tsconfig: "tsconfig.build.json",
   platform: "node",
   dts: true,

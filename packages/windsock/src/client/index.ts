@@ -1,0 +1,31 @@
+/** The client of Windsock's services, for browsers and Node: typed, and it comes back without a gap unseen. */
+export { ClientError, type ClientErrorCode } from "./client-error.ts";
+export { connect, createClient, createCoreClient, type WindsockClient } from "./create-client.ts";
+export type { OutboxLimits } from "./outbox.ts";
+export { browserPage, noPage, systemClock } from "./ports.ts";
+export type {
+  ClientClock,
+  ClientPage,
+  ClientPorts,
+  ClientSocket,
+  ClientTimer,
+  PageEvent,
+} from "./ports.ts";
+export type { ReaderLimits } from "./reader.ts";
+export type {
+  CallOptions,
+  Channel,
+  ChannelEvent,
+  ChannelHandlers,
+  ChannelState,
+  Connect,
+  ConnectOptions,
+  Incoming,
+  Jsonified,
+  MessageSource,
+  Outgoing,
+  SendOptions,
+} from "./types.ts";
+export { decodeServerEnvelope, readServerEnvelope } from "../protocol/v1/index.ts";
+export type { PresenceChanges, PresenceEntry } from "../protocol/v1/index.ts";
+export type { Services } from "../service/registry.ts";

@@ -1,0 +1,187 @@
+import {
+  EnvelopeError,
+  protocolName,
+  type ClientEnvelope,
+  type ServerEnvelope,
+} from "../protocol/v1/index.ts";
+import type { ClientPorts, ClientSocket, ClientTimer } from "./ports.ts";
+
+/** Silence after which a ping is sent, and silence after it that means the connection is gone. */
+const silenceMs = 35_000;
+const pongTimeoutMs = 10_000;
+/** How long a connection may take to open. */
+const openTimeoutMs = 10_000;
+
+/** Codes that a browser lets a page send. */
+const closeNormal = 1000;
+const closeFault = 4002;
+/** How an end without a close frame is called (RFC 6455, section 7.1.5). */
+const closeAbnormal = 1006;
+
+/** A channel as its link sees it. */
+export interface LinkChannel {
+  /** An envelope for this channel, or an entry of a log that it may follow. `length`: of the message, in bytes or characters. */
+  receive(envelope: ServerEnvelope, length: number): void;
+}
+
+/** Why a link is gone. */
+export interface LinkEnd {
+  readonly code: number;
+  readonly reason: string;
+  /** The other side does not speak as specified. */
+  readonly isFault: boolean;
+}
+
+export interface LinkOwner {
+  linkOpened(link: Link): void;
+  linkLost(link: Link, end: LinkEnd): void;
+  linkDraining(link: Link, windowMs: number): void;
+}
+
+/**
+ * One WebSocket, from its opening to its end.
+ *
+ * ```
+ *   opening ──► open ──► over
+ *      └─────────────────▲   close frame, cut, silence, fault, close()
+ * ```
+ */
+export class Link {
+  readonly #ports: ClientPorts;
+  readonly #owner: LinkOwner;
+  readonly #socket: ClientSocket;
+  #state: "opening" | "open" | "over" = "opening";
+  #timer: ClientTimer;
+  #isProbing = false;
+  #heardAt = 0;
+  #lastChannel = 0;
+  readonly #channels = new Map<number, LinkChannel>();
+
+  constructor(url: string, ports: ClientPorts, owner: LinkOwner) {
+    this.#ports = ports;
+    this.#owner = owner;
+    const socket = new ports.WebSocket(url, protocolName);
+    this.#socket = socket;
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => this.#opened();
+    socket.onmessage = ({ data }) => this.#received(data);
+    socket.onclose = ({ code, reason }) => this.#lost(code, reason);
+    // A close follows, and says as much.
+    socket.onerror = null;
+    this.#timer = ports.clock.setTimeout(
+      () => this.#lost(closeAbnormal, `it did not open within ${openTimeoutMs} ms`),
+      openTimeoutMs,
+    );
+  }
+
+  get isOpen(): boolean {
+    return this.#state === "open";
+  }
+
+  /** A number for a channel. Each is used once. */
+  add(channel: LinkChannel): number {
+    this.#lastChannel += 1;
+    this.#channels.set(this.#lastChannel, channel);
+    return this.#lastChannel;
+  }
+
+  /** What still comes for this number is dropped. */
+  remove(channel: number): void {
+    this.#channels.delete(channel);
+  }
+
+  /** An envelope by its elements. Those with a payload of the application's come to `write`. */
+  send(...elements: readonly [type: ClientEnvelope["type"], ...fields: unknown[]]): void {
+    this.write(JSON.stringify(elements));
+  }
+
+  write(message: string | Uint8Array): void {
+    if (this.#state === "open") this.#socket.send(message);
+  }
+
+  /** Asks whether the other side is still there, without waiting for the silence. */
+  probe(): void {
+    if (this.#state !== "open" || this.#isProbing) return;
+    this.#isProbing = true;
+    this.send("ping", 0);
+    this.#arm(pongTimeoutMs, () =>
+      this.#lost(closeAbnormal, `nothing came within ${pongTimeoutMs} ms of a ping`),
+    );
+  }
+
+  /** Ends it without a word to the owner. Channels that have not left can be resumed. */
+  close(): void {
+    this.#end(closeNormal);
+  }
+
+  #opened(): void {
+    if (this.#socket.protocol !== protocolName) {
+      this.#fault(`the server agreed to the sub-protocol "${this.#socket.protocol}"`);
+      return;
+    }
+    this.#state = "open";
+    this.#listen();
+    this.#owner.linkOpened(this);
+  }
+
+  /** Arms the heartbeat. Always on receipt: a chain of timers would be throttled in a hidden page. */
+  #listen(): void {
+    const now = this.#ports.clock.now();
+    if (!this.#isProbing && now - this.#heardAt < 1000) return;
+    this.#isProbing = false;
+    this.#heardAt = now;
+    this.#arm(silenceMs, () => this.probe());
+  }
+
+  #arm(ms: number, run: () => void): void {
+    this.#timer.cancel();
+    this.#timer = this.#ports.clock.setTimeout(run, ms);
+  }
+
+  #received(data: unknown): void {
+    this.#listen();
+    const message = data instanceof ArrayBuffer ? new Uint8Array(data) : String(data);
+    let envelope: ServerEnvelope | undefined;
+    try {
+      envelope = this.#ports.decode(message);
+    } catch (error) {
+      if (!(error instanceof EnvelopeError)) throw error;
+      this.#fault(error.message);
+      return;
+    }
+    if (envelope === undefined) return;
+    switch (envelope.type) {
+      case "pong":
+        return;
+      case "draining":
+        this.#owner.linkDraining(this, envelope.windowMs);
+        return;
+      case "pub":
+      case "restarted":
+        for (const channel of this.#channels.values()) channel.receive(envelope, message.length);
+        return;
+      default:
+        // A late envelope of an ended channel finds nobody.
+        this.#channels.get(envelope.channel)?.receive(envelope, message.length);
+    }
+  }
+
+  #fault(reason: string): void {
+    this.#lost(closeFault, reason, true);
+  }
+
+  #lost(code: number, reason: string, isFault = false): void {
+    if (this.#state === "over") return;
+    this.#end(isFault ? closeFault : closeNormal);
+    this.#owner.linkLost(this, { code, reason, isFault });
+  }
+
+  #end(code: number): void {
+    this.#state = "over";
+    this.#timer.cancel();
+    this.#channels.clear();
+    const socket = this.#socket;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close(code);
+  }
+}

@@ -1,0 +1,245 @@
+import {
+  byteLengthOf,
+  wrapBytes,
+  wrapText,
+  type Head,
+  type WireMessage,
+} from "../protocol/v1/index.ts";
+import { ClientError } from "./client-error.ts";
+
+/** What may wait at the client: sent and not done, or not sent yet. */
+export interface OutboxLimits {
+  /** Beyond: `send` and `call` reject with `WINDSOCK_QUEUE_FULL`. @default 262144 */
+  readonly maxQueueBytes: number;
+  /** As above. @default 1000 */
+  readonly maxQueueMessages: number;
+}
+
+/** A message or call that the server has not disposed of. */
+export interface Outgoing {
+  /** 0 until it is first sent. */
+  n: number;
+  /** JSON text, or bytes. */
+  readonly payload: string | Uint8Array;
+  readonly bytes: number;
+  /** Sent again under a new number where it would be unknown. */
+  readonly retry: boolean;
+  /** A call: what it asks for, and until when. */
+  readonly call: { readonly name: string; readonly deadline: number } | undefined;
+  /** The application has its answer, or wants none any more. */
+  isSettled: boolean;
+  /** Once; an error may be whatever a signal was aborted with. */
+  settle(error: unknown, value?: unknown): void;
+}
+
+/** A channel that is joined, as the outbox needs it. */
+export interface OutboxLine {
+  readonly channel: number;
+  write(message: WireMessage): void;
+}
+
+export function encodePayload(value: unknown): string | Uint8Array {
+  if (value instanceof Uint8Array) return value.slice();
+  let json: string | undefined;
+  let cause: unknown;
+  try {
+    json = JSON.stringify(value);
+  } catch (error) {
+    cause = error;
+  }
+  if (json !== undefined) return json;
+  throw new ClientError(
+    "WINDSOCK_ENCODE",
+    { value: typeof value, reason: cause && String(cause) },
+    cause,
+  );
+}
+
+/**
+ * What a membership has sent and the server has not disposed of, followed by what waits
+ * for a connection or for credit. One list, in the order of the calls:
+ *
+ * ```
+ *   [ 4 5 6 | 7 8 | - - - ]      numbers; `-` has none yet
+ *         │     └ sent on this channel up to here
+ *         └ not to be sent again: `info.done`
+ * ```
+ */
+export class Outbox {
+  readonly #limits: OutboxLimits;
+  readonly #path: string;
+  readonly #now: () => number;
+  #waiting: Outgoing[] = [];
+  /** Calls with a number that have no answer: `done` does not settle them. */
+  readonly #calls = new Map<number, Outgoing>();
+  #bytes = 0;
+  /** Where in `#waiting` the next to be sent on this channel stands. */
+  #next = 0;
+  #lastN = 0;
+  #line: OutboxLine | undefined;
+  #sentBytes = 0;
+  #credit = 0;
+  #maxBytes = 0;
+
+  constructor(path: string, limits: OutboxLimits, now: () => number) {
+    this.#path = path;
+    this.#limits = limits;
+    this.#now = now;
+  }
+
+  /** Takes one more, or settles it at once when there is no room. */
+  add(outgoing: Outgoing): void {
+    const { maxQueueBytes, maxQueueMessages } = this.#limits;
+    if (this.#waiting.length >= maxQueueMessages || this.#bytes + outgoing.bytes > maxQueueBytes) {
+      outgoing.settle(
+        new ClientError("WINDSOCK_QUEUE_FULL", {
+          bytes: outgoing.bytes,
+          messages: this.#waiting.length,
+          waitingBytes: this.#bytes,
+        }),
+      );
+      return;
+    }
+    this.#waiting.push(outgoing);
+    this.#bytes += outgoing.bytes;
+    this.pump();
+  }
+
+  /** The answer is no longer wanted. What has a number keeps its place, since numbers have no gaps. */
+  giveUp(outgoing: Outgoing): void {
+    if (outgoing.n === 0) this.#removeAt(this.#waiting.indexOf(outgoing));
+    else if (this.#calls.delete(outgoing.n)) this.#cancel(outgoing);
+  }
+
+  // ---------- the channel ----------
+
+  /** Sends again what is above `done`, then what waits. */
+  joined(
+    line: OutboxLine,
+    info: { readonly done: number; readonly credit: number; readonly maxBytes: number },
+  ): void {
+    this.#line = line;
+    this.#sentBytes = 0;
+    this.#credit = info.credit;
+    this.#maxBytes = info.maxBytes;
+    this.#next = this.#waiting.findIndex(({ n }) => n === 0 || n > info.done);
+    if (this.#next < 0) this.#next = this.#waiting.length;
+    this.pump();
+  }
+
+  /** Nothing can be sent until the next `joined`. */
+  parted(): void {
+    this.#line = undefined;
+  }
+
+  /** The membership is gone: numbers begin anew, and what was sent is unknown or goes out again. */
+  forget(): void {
+    const isUnknown = ({ n, isSettled, retry }: Outgoing): boolean =>
+      n > 0 && (isSettled || !retry);
+    const unknown = new Set([...this.#waiting.filter(isUnknown), ...this.#calls.values()]);
+    this.#waiting = this.#waiting.filter((outgoing) => !unknown.has(outgoing));
+    this.#calls.clear();
+    this.#bytes = 0;
+    for (const outgoing of this.#waiting) {
+      outgoing.n = 0;
+      this.#bytes += outgoing.bytes;
+    }
+    this.#lastN = 0;
+    this.#next = 0;
+    for (const outgoing of unknown)
+      outgoing.settle(new ClientError("WINDSOCK_UNKNOWN", { path: this.#path }));
+  }
+
+  /** The channel is closed for good. */
+  close(error: ClientError): void {
+    this.parted();
+    this.forget();
+    for (const outgoing of this.#waiting.splice(0)) outgoing.settle(error);
+    this.#bytes = 0;
+  }
+
+  // ---------- the server's answers ----------
+
+  credit(bytes: number): void {
+    this.#credit = Math.max(this.#credit, bytes);
+    this.pump();
+  }
+
+  /** Everything up to `n` is disposed of. What was not refused before was taken. */
+  done(n: number): void {
+    for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
+      if (first.n === 0 || first.n > n) break;
+      this.#removeAt(0);
+      if (first.call === undefined) first.settle(undefined);
+    }
+  }
+
+  /** The answer to call `n`. */
+  replied(n: number, value: unknown): void {
+    const call = this.#calls.get(n);
+    this.#calls.delete(n);
+    call?.settle(undefined, value);
+  }
+
+  /** Message or call `n` was not done. */
+  refused(n: number, error: ClientError): void {
+    const outgoing = this.#calls.get(n) ?? this.#waiting.find((waiting) => waiting.n === n);
+    this.#calls.delete(n);
+    outgoing?.settle(error);
+  }
+
+  // ---------- sending ----------
+
+  /** Sends what credit allows, in order. */
+  pump(): void {
+    for (;;) {
+      const outgoing = this.#waiting[this.#next];
+      if (this.#line === undefined || outgoing === undefined) return;
+      const message = encode(
+        outgoing,
+        this.#line.channel,
+        outgoing.n || this.#lastN + 1,
+        this.#now(),
+      );
+      const bytes = byteLengthOf(message);
+      if (bytes > this.#maxBytes && outgoing.n === 0) {
+        this.#removeAt(this.#next);
+        outgoing.settle(new ClientError("WINDSOCK_TOO_BIG", { bytes, maxBytes: this.#maxBytes }));
+        continue;
+      }
+      if (this.#sentBytes + bytes > this.#credit) return;
+      this.#sentBytes += bytes;
+      this.#next += 1;
+      if (outgoing.n === 0) {
+        this.#lastN += 1;
+        outgoing.n = this.#lastN;
+        if (outgoing.call !== undefined) this.#calls.set(outgoing.n, outgoing);
+      }
+      this.#line.write(message);
+      if (outgoing.isSettled && outgoing.call !== undefined) this.#cancel(outgoing);
+    }
+  }
+
+  #cancel({ n }: Outgoing): void {
+    // Unless it has yet to be sent on this channel: then the cancel follows it.
+    const index = this.#waiting.findIndex((outgoing) => outgoing.n === n);
+    if (index >= this.#next) return;
+    const { channel } = this.#line ?? { channel: 0 };
+    this.#line?.write(JSON.stringify(["cancel", channel, n]));
+  }
+
+  #removeAt(index: number): void {
+    const [removed] = index < 0 ? [] : this.#waiting.splice(index, 1);
+    if (removed === undefined) return;
+    this.#bytes -= removed.bytes;
+    if (index < this.#next) this.#next -= 1;
+  }
+}
+
+function encode({ payload, call }: Outgoing, channel: number, n: number, now: number): WireMessage {
+  const head: Head =
+    call === undefined
+      ? ["send", channel, n]
+      : ["call", channel, n, call.name, Math.max(1, Math.ceil(call.deadline - now))];
+  return typeof payload === "string" ? wrapText(head, payload) : wrapBytes(head, payload);
+}
