@@ -20,6 +20,7 @@ export class MemoryTransport implements Transport {
   closed: { readonly code: number | undefined; readonly reason: string } | undefined;
   isDestroyed = false;
   takenBytes = 0;
+  readBytes = 0;
   mostBuffered = 0;
   #events: TransportEvents | undefined;
   #pending: Buffer[] = [];
@@ -71,7 +72,6 @@ export class MemoryTransport implements Transport {
   close(code: number, reason: string): void {
     if (this.closed !== undefined || this.isDestroyed) return;
     this.closed = { code, reason };
-    this.resume();
     this.#answerClose();
   }
 
@@ -122,7 +122,7 @@ export class MemoryTransport implements Transport {
   /** It sends a message. While the socket is paused, it stays on the way. */
   send(data: string | Uint8Array): void {
     const arrive = (): void => {
-      this.#events?.alive();
+      this.readBytes += 1;
       this.#events?.message(Buffer.from(data as string), typeof data !== "string");
     };
     if (this.isPaused) this.#incoming.push(arrive);
@@ -130,7 +130,7 @@ export class MemoryTransport implements Transport {
   }
 
   pong(): void {
-    this.#events?.alive();
+    this.readBytes += 1;
   }
 
   /** It ends the connection: with a close frame, or (no code) by going away. */

@@ -9,6 +9,7 @@ export type Pulse = "fine" | "ping" | "timeout" | "stalled";
  * whole milliseconds, as of the last sweep: exact enough, and small integers in memory.
  */
 export class Heartbeat {
+  #readBytes = 0;
   #aliveAt: number;
   #pingedAt = -1;
   #takenBytes = 0;
@@ -19,7 +20,7 @@ export class Heartbeat {
     this.#movedAt = now;
   }
 
-  /** Something arrived. */
+  /** As if something had arrived. */
   alive(now: number): void {
     this.#aliveAt = now;
     this.#pingedAt = -1;
@@ -31,6 +32,10 @@ export class Heartbeat {
       this.#takenBytes = transport.takenBytes;
       this.#movedAt = now;
     } else if (now - this.#movedAt >= limits.stalledTimeoutMs) return "stalled";
+    if (transport.readBytes !== this.#readBytes) {
+      this.#readBytes = transport.readBytes;
+      this.alive(now);
+    }
     if (this.#pingedAt >= 0)
       return now - this.#pingedAt >= limits.pongTimeoutMs ? "timeout" : "fine";
     if (now - this.#aliveAt < limits.pingIntervalMs) return "fine";

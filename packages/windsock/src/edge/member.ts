@@ -276,10 +276,6 @@ export class Member implements TransportEvents, InflowOwner, TapOwner {
 
   // ---------- life ----------
 
-  alive(): void {
-    this.#heartbeat.alive(this.#host.coarseNow);
-  }
-
   writable(): void {
     this.pump(false);
   }
@@ -305,6 +301,8 @@ export class Member implements TransportEvents, InflowOwner, TapOwner {
     this.#state = "closing";
     if (this.#closingAt < 0) this.#closingAt = Math.floor(this.#host.now());
     this.#forget();
+    // Paused, it would never read the answer.
+    this.#transport?.resume();
     this.#transport?.close(code, reason);
   }
 

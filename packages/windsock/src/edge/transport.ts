@@ -11,6 +11,8 @@ export interface Transport {
   readonly bufferedBytes: number;
   /** Bytes that the system has taken since the connection began: does a slow one still move? */
   readonly takenBytes: number;
+  /** Bytes that have arrived since the connection began: is the other side still there? */
+  readonly readBytes: number;
   /** One or more whole frames. */
   write(frames: Buffer): void;
   /** Gathers the writes up to `uncork` into one. */
@@ -29,8 +31,6 @@ export interface Transport {
 /** What a transport calls. Each on the session that it was given. */
 export interface TransportEvents {
   message(data: Buffer, isBinary: boolean): void;
-  /** Anything arrived, also a pong. */
-  alive(): void;
   writable(): void;
   /** The connection is over: with a code if a close frame came, else without. Called once. */
   closed(code: number | undefined, reason: string): void;

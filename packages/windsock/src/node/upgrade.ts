@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { serialize } from "node:v8";
-import { WebSocketServer } from "ws";
+import { WebSocketServer, type Server as HandshakeServer } from "ws";
 import { settleWithin, type Clock } from "../actor/clock.ts";
 import type { Edge } from "../edge/edge.ts";
 import { OptionError, WindsockError } from "../errors.ts";
@@ -18,6 +18,8 @@ import type { ErasedDefinition } from "../service/define-service.ts";
 import type { Report } from "../service/report.ts";
 import { check } from "../service/schema.ts";
 import { upgradeRequestOf } from "../service/upgrade-request.ts";
+import { Connections, type AddressCount } from "./connections.ts";
+import { HeaderPool } from "./header-pool.ts";
 import { newSessionId, readSession, sessionCookie } from "./session-cookie.ts";
 import { WsTransport } from "./ws-transport.ts";
 
@@ -47,9 +49,9 @@ export class Upgrades {
   isDraining = false;
   readonly #options: UpgradeOptions;
   readonly #agreed = new WeakMap<IncomingMessage, Agreed>();
-  readonly #server: WebSocketServer;
-  readonly #connectionsOf = new Map<string, number>();
-  #connections = 0;
+  readonly #server: HandshakeServer<typeof WsTransport>;
+  readonly #connections = new Connections();
+  readonly #headers = new HeaderPool();
   #pending = 0;
 
   constructor(options: UpgradeOptions) {
@@ -59,6 +61,7 @@ export class Upgrades {
       // Newer than the type declarations of `ws`.
       ...closing,
       noServer: true,
+      WebSocket: WsTransport,
       clientTracking: false,
       perMessageDeflate: false,
       maxPayload: options.limits.maxPayloadBytes,
@@ -68,11 +71,6 @@ export class Upgrades {
       const cookie = this.#agreed.get(request)?.setCookie;
       if (cookie !== undefined) headers.push(`Set-Cookie: ${cookie}`);
     });
-  }
-
-  /** Connections that are open or on their way. */
-  get connections(): number {
-    return this.#connections;
   }
 
   /** Takes over the socket. Never rejects. */
@@ -97,12 +95,12 @@ export class Upgrades {
     head: Buffer,
     address: string,
   ): Promise<Refusal | undefined> {
-    const { routes, limits, admission, definitionOf, clock } = this.#options;
+    const { routes, limits, admission, definitionOf } = this.#options;
     const decision = admit(requestHead(request), {
       routes,
       load: {
-        connections: this.#connections,
-        connectionsOfAddress: this.#connectionsOf.get(address) ?? 0,
+        connections: this.#connections.count,
+        connectionsOfAddress: this.#connections.countOf(address),
         isDraining: this.isDraining,
       },
       options: admission,
@@ -124,29 +122,46 @@ export class Upgrades {
         { "Retry-After": "1" },
       );
     }
-    const release = this.#count(address, socket);
+    const of = this.#connections.open(address);
+    let isUp = false;
     this.#pending += 1;
     try {
       const data: RequestData = {
-        url: decision.url.href,
-        rawHeaders: request.rawHeaders,
-        remoteAddress: request.socket.remoteAddress ?? "",
+        url: this.#headers.share(decision.url.href),
+        rawHeaders: this.#headers.headers(request.rawHeaders),
+        remoteAddress: this.#headers.share(request.socket.remoteAddress ?? ""),
       };
-      const admitted = await settleWithin(
-        this.#authorize(definition, decision.match, data),
-        limits.handshakeTimeoutMs,
-        clock,
-        () =>
-          new WindsockError(
-            `Expected \`authorize\` of ${decision.match.route.name} to settle within ${limits.handshakeTimeoutMs} ms (\`handshakeTimeoutMs\`), got nothing.`,
-          ),
-      );
+      const admitted = await this.#authorizeInTime(definition, decision.match, data);
       if (admitted.type === "refuse") return admitted;
       if (socket.destroyed) return undefined;
-      return await this.#join(request, socket, head, decision, data, admitted.user);
+      const joined = await this.#join(request, decision, data, admitted.user);
+      if (joined.type === "refuse") return joined;
+      isUp = this.#complete(request, socket, head, joined, of);
+      return undefined;
     } finally {
       this.#pending -= 1;
-      if (socket.destroyed) release();
+      if (!isUp) this.#connections.close(of);
+    }
+  }
+
+  /** `authorize`, for at most what is left of a handshake's time. */
+  async #authorizeInTime(
+    definition: ErasedDefinition,
+    match: ServiceMatch,
+    data: RequestData,
+  ): Promise<{ type: "user"; user: unknown } | Refusal> {
+    const { clock, report } = this.#options;
+    const { handshakeTimeoutMs: ms } = this.#options.limits;
+    const late = new WindsockError(
+      `Expected \`authorize\` of ${match.route.name} to settle within ${ms} ms (\`limits.handshakeTimeoutMs\`), got nothing.`,
+    );
+    try {
+      return await settleWithin(this.#authorize(definition, match, data), ms, clock, () => late);
+    } catch (error) {
+      if (error !== late) throw error;
+      report({ type: "failure", where: `authorize of ${match.route.name}`, error });
+      const sentence = `Expected to know within ${ms} ms whether you may connect, got no answer.`;
+      return refuse(504, `${sentence} Try again later.`, { "Retry-After": "5" });
     }
   }
 
@@ -182,14 +197,13 @@ export class Upgrades {
     return { type: "user", user: structuredClone(user) };
   }
 
+  /** A place in the mailbox. */
   async #join(
     request: IncomingMessage,
-    socket: Duplex,
-    head: Buffer,
     decision: { readonly match: ServiceMatch; readonly protocol: string | undefined },
     data: RequestData,
     user: unknown,
-  ): Promise<Refusal | undefined> {
+  ): Promise<({ readonly type: "joined"; readonly mid: string } & Agreed) | Refusal> {
     const { edge, sessionSecret, base } = this.#options;
     const known = readSession(request.headers.cookie, sessionSecret);
     const sessionId = known ?? newSessionId();
@@ -206,50 +220,40 @@ export class Upgrades {
       request: data,
       user,
     });
-    if (answer.type === "refused") {
-      const headers =
-        answer.retryAfterMs > 0
-          ? { "Retry-After": String(Math.ceil(answer.retryAfterMs / 1000)) }
-          : {};
-      return refuse(
-        answer.status,
-        `Expected a service that takes clients: ${fitCloseReason(answer.reason)}.`,
-        headers,
-      );
-    }
-    if (socket.destroyed) {
-      edge.abandon(mid);
-      return undefined;
-    }
-    this.#agreed.set(request, { protocol: decision.protocol, setCookie });
-    let isUp = false;
-    this.#server.handleUpgrade(request, socket, head, (ws) => {
-      isUp = true;
-      const transport = new WsTransport(ws, socket);
-      const events = edge.attach(mid, transport);
-      if (events === undefined) ws.terminate();
-      else transport.bind(events);
-    });
-    // `ws` found a fault of its own and has answered it.
-    if (!isUp) edge.abandon(mid);
-    return undefined;
+    if (answer.type === "admitted")
+      return { type: "joined", mid, protocol: decision.protocol, setCookie };
+    const headers: Record<string, string> =
+      answer.retryAfterMs > 0
+        ? { "Retry-After": String(Math.ceil(answer.retryAfterMs / 1000)) }
+        : {};
+    return refuse(
+      answer.status,
+      `Expected a service that takes clients: ${fitCloseReason(answer.reason)}.`,
+      headers,
+    );
   }
 
-  /** Counts a connection until its socket is closed. */
-  #count(address: string, socket: Duplex): () => void {
-    this.#connections += 1;
-    this.#connectionsOf.set(address, (this.#connectionsOf.get(address) ?? 0) + 1);
-    let isOver = false;
-    const release = (): void => {
-      if (isOver) return;
-      isOver = true;
-      this.#connections -= 1;
-      const left = (this.#connectionsOf.get(address) ?? 1) - 1;
-      if (left > 0) this.#connectionsOf.set(address, left);
-      else this.#connectionsOf.delete(address);
-    };
-    socket.once("close", release);
-    return release;
+  /** The handshake's answer. False: the socket is gone, or `ws` found a fault of its own and has answered it. */
+  #complete(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    joined: { readonly mid: string } & Agreed,
+    of: AddressCount,
+  ): boolean {
+    const { edge } = this.#options;
+    let isUp = false;
+    if (!socket.destroyed) {
+      this.#agreed.set(request, joined);
+      this.#server.handleUpgrade(request, socket, head, (transport) => {
+        isUp = true;
+        socket.off("error", ignore);
+        const events = edge.attach(joined.mid, transport);
+        if (events !== undefined) transport.bind(socket, events, this.#connections, of);
+      });
+    }
+    if (!isUp) edge.abandon(joined.mid);
+    return isUp;
   }
 }
 

@@ -1,9 +1,17 @@
 import type { Duplex } from "node:stream";
-import type { WebSocket } from "ws";
+import { WebSocket } from "ws";
 import type { Transport, TransportEvents } from "../edge/transport.ts";
 import { closeCode } from "../protocol/close-code.ts";
+import type { AddressCount, Connections } from "./connections.ts";
 
 const transportOf: unique symbol = Symbol("transport");
+
+/** A socket that remembers its transport once it has been slow: so that all of them share one listener. */
+type Wire = Duplex & {
+  [transportOf]?: WsTransport;
+  readonly bytesRead?: number;
+  readonly bytesWritten?: number;
+};
 
 /** What a client has sent that no client may send: with which code `ws` has closed it, and why. */
 interface Fault {
@@ -11,124 +19,106 @@ interface Fault {
   readonly reason: string;
 }
 
-/** A `ws` connection that remembers its transport: so that all of them share the same few listeners. */
-type Bound = WebSocket & { [transportOf]?: WsTransport };
-type BoundSocket = Duplex & { [transportOf]?: WsTransport; readonly bytesWritten?: number };
-
 /**
  * A connection on `ws` and its socket. `ws` does the handshake, reads frames, answers
  * pings and closes; messages go straight to the socket, as frames that are built once
  * for all who receive them.
+ *
+ * It is a `WebSocket` itself and takes its events where they are emitted: beside one, with
+ * listeners on it, a connection would take some 400 bytes more.
  */
-export class WsTransport implements Transport {
-  readonly #ws: Bound;
-  readonly #socket: BoundSocket;
+export class WsTransport extends WebSocket implements Transport {
+  #wire: Wire | undefined;
   #events: TransportEvents | undefined;
+  #connections: Connections | undefined;
+  #of: AddressCount | undefined;
   #fault: Fault | undefined;
 
-  constructor(ws: WebSocket, socket: Duplex) {
-    this.#ws = ws;
-    this.#socket = socket;
-    this.#ws[transportOf] = this;
-    this.#socket[transportOf] = this;
-  }
-
   /** From here on, what happens goes to these handlers. */
-  bind(events: TransportEvents): void {
+  bind(wire: Duplex, events: TransportEvents, connections: Connections, of: AddressCount): void {
+    this.#wire = wire;
     this.#events = events;
-    this.#ws.on("message", onMessage);
-    this.#ws.on("ping", onAlive);
-    this.#ws.on("pong", onAlive);
-    this.#ws.on("close", onClose);
-    this.#ws.on("error", onError);
-    this.#socket.on("drain", onDrain);
+    this.#connections = connections;
+    this.#of = of;
   }
 
-  get events(): TransportEvents | undefined {
-    return this.#events;
+  get isWritable(): boolean {
+    return this.#wire?.writableNeedDrain === false && this.readyState === WebSocket.OPEN;
   }
 
-  failed(error: Error): void {
+  get bufferedBytes(): number {
+    return this.#wire?.writableLength ?? 0;
+  }
+
+  get takenBytes(): number {
+    return (this.#wire?.bytesWritten ?? 0) - this.bufferedBytes;
+  }
+
+  get readBytes(): number {
+    return this.#wire?.bytesRead ?? 0;
+  }
+
+  write(frames: Buffer): void {
+    const wire = this.#wire;
+    // Once the closing handshake has begun, no data frame may follow (RFC 6455, section 5.5.1).
+    if (wire === undefined || this.readyState !== WebSocket.OPEN) return;
+    if (wire.write(frames) || wire[transportOf] !== undefined) return;
+    wire[transportOf] = this;
+    wire.on("drain", onDrain);
+  }
+
+  cork(): void {
+    this.#wire?.cork();
+  }
+
+  uncork(): void {
+    this.#wire?.uncork();
+  }
+
+  destroy(): void {
+    this.terminate();
+  }
+
+  drained(): void {
+    this.#events?.writable();
+  }
+
+  override emit(event: string | symbol, first?: unknown, second?: unknown): boolean {
+    switch (event) {
+      case "message":
+        this.#events?.message(first as Buffer, second as boolean);
+        return true;
+      case "error":
+        this.#failed(first as Error);
+        return true;
+      case "close":
+        this.#ended(first as number, second as Buffer);
+        return true;
+      default:
+        return super.emit(event, first, second);
+    }
+  }
+
+  /** `ws` has already answered with the right close code; `close` follows. */
+  #failed(error: Error): void {
     const code = faultCode(error);
     if (code !== undefined) this.#fault ??= { code, reason: error.message };
   }
 
-  ended(code: number, reason: string): void {
+  #ended(code: number, reason: Buffer): void {
+    if (this.#of !== undefined) this.#connections?.close(this.#of);
+    this.#of = undefined;
+    const events = this.#events;
+    this.#events = undefined;
     // After a fault `ws` reads no more, so no answer to its close frame is seen.
-    const { code: last, reason: why } =
-      code === closeCode.abnormal ? (this.#fault ?? { code, reason }) : { code, reason };
-    this.#events?.closed(last, why);
-  }
-
-  get isWritable(): boolean {
-    return !this.#socket.writableNeedDrain && this.#ws.readyState === this.#ws.OPEN;
-  }
-
-  get bufferedBytes(): number {
-    return this.#socket.writableLength;
-  }
-
-  get takenBytes(): number {
-    return (this.#socket.bytesWritten ?? 0) - this.#socket.writableLength;
-  }
-
-  write(frames: Buffer): void {
-    // Once the closing handshake has begun, no data frame may follow (RFC 6455, section 5.5.1).
-    if (this.#ws.readyState === this.#ws.OPEN) this.#socket.write(frames);
-  }
-
-  cork(): void {
-    this.#socket.cork();
-  }
-
-  uncork(): void {
-    this.#socket.uncork();
-  }
-
-  close(code: number, reason: string): void {
-    // Paused, it would never read the answer.
-    this.#ws.resume();
-    this.#ws.close(code, reason);
-  }
-
-  destroy(): void {
-    this.#ws.terminate();
-  }
-
-  ping(): void {
-    if (this.#ws.readyState === this.#ws.OPEN) this.#ws.ping();
-  }
-
-  pause(): void {
-    this.#ws.pause();
-  }
-
-  resume(): void {
-    this.#ws.resume();
+    if (code === closeCode.abnormal && this.#fault !== undefined)
+      events?.closed(this.#fault.code, this.#fault.reason);
+    else events?.closed(code, reason.toString("utf8"));
   }
 }
 
-function onMessage(this: Bound, data: unknown, isBinary: boolean): void {
-  const events = this[transportOf]?.events;
-  events?.alive();
-  events?.message(data as Buffer, isBinary);
-}
-
-function onAlive(this: Bound): void {
-  this[transportOf]?.events?.alive();
-}
-
-function onClose(this: Bound, code: number, reason: Buffer): void {
-  this[transportOf]?.ended(code, reason.toString("utf8"));
-}
-
-/** `ws` has already answered with the right close code; `close` follows. */
-function onError(this: Bound, error: Error): void {
-  this[transportOf]?.failed(error);
-}
-
-function onDrain(this: BoundSocket): void {
-  this[transportOf]?.events?.writable();
+function onDrain(this: Wire): void {
+  this[transportOf]?.drained();
 }
 
 /** Which close code `ws` has given this error; undefined for what is no fault of the client's. */
