@@ -22,6 +22,13 @@ async function fetched(repository: TestRepository): Promise<Mirror> {
 }
 
 describe("a mirror", () => {
+  test("names the command that failed, also behind options with a value", async () => {
+    const { folder } = new TestRepository({ a: "1" });
+    const none = path.join(temporaryFolder(), "none");
+    await expect(git(["-C", folder, "show", "none"])).rejects.toThrow(/^git show exited with 128/);
+    await expect(git(["--git-dir", none, "log"])).rejects.toThrow(/^git log exited with 128/);
+  });
+
   test("knows the source's branches and where its HEAD is", async () => {
     const repository = new TestRepository({ a: "1" });
     const first = repository.git("rev-parse", "HEAD").trim();

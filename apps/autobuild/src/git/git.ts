@@ -16,6 +16,7 @@ export interface GitOptions {
 
 const defaults = { timeoutMs: 60_000, maxOutputBytes: 16 * 1024 * 1024 } as const;
 
+const optionsWithValue = new Set(["-C", "--git-dir"]);
 const maxErrorBytes = 8 * 1024;
 const killAfterMs = 2000;
 
@@ -50,7 +51,9 @@ export function git(args: readonly string[], options: GitOptions = {}): Promise<
     maxOutputBytes = defaults.maxOutputBytes,
     redact = [],
   } = options;
-  const verb = args.find((argument) => !argument.startsWith("-")) ?? "git";
+  const verb = args.find(
+    (argument, index) => !argument.startsWith("-") && !optionsWithValue.has(args[index - 1] ?? ""),
+  );
 
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
