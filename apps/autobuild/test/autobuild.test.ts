@@ -130,6 +130,16 @@ describe("a repository", () => {
     expect(await server.ended(1)).toMatchObject({ state: "passed" });
   });
 
+  test("whose copy somebody removed is copied anew", async () => {
+    const repository = new TestRepository(steps("true"));
+    const dataDir = temporaryFolder();
+    const server = await TestServer.start({ repositories: [repository.folder], dataDir });
+    await server.ended(1);
+    rmSync(path.join(dataDir, "mirrors"), { recursive: true });
+    repository.commitSteps("second", "true");
+    expect(await server.ended(2)).toMatchObject({ state: "passed", subject: "second" });
+  });
+
   test("without commits waits for the first one", async () => {
     const repository = new TestRepository();
     const server = await TestServer.start({ repositories: [repository.folder] });

@@ -123,6 +123,9 @@ export class RepositoryWatcher {
     } catch (error) {
       if (signal.aborted) return 0;
       this.#failures++;
+      // The copy may be what is broken, or gone: the next look makes it anew where it is missing.
+      this.#isOpen = false;
+      this.#handled = undefined;
       const waitMs = Math.min(
         this.#pollMs() * 2 ** Math.min(this.#failures, 16),
         this.#options.maxBackoffMs,
