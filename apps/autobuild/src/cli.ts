@@ -1,6 +1,8 @@
 import { WindsockError, type Server } from "windsock";
 import { createAutobuild, type Autobuild } from "./autobuild.ts";
 import { AutobuildError, messageOf } from "./errors.ts";
+import { expectRepository } from "./git/expect-repository.ts";
+import { parseSource } from "./git/source.ts";
 import { help, readCommandLine } from "./options.ts";
 import { startServer } from "./server.ts";
 
@@ -22,6 +24,7 @@ async function main(): Promise<void> {
     console.log(help);
     return;
   }
+  for (const repository of command.repositories) await expectRepository(parseSource(repository));
   const autobuild = createAutobuild(command);
   autobuild.on("problem", ({ message }) => console.error(`autobuild: ${message}`));
   autobuild.on("repositoryChanged", ({ label, state }) => {
