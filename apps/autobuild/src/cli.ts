@@ -9,6 +9,9 @@ import { startServer } from "./server.ts";
 // Builds are told to a person in the terminal they started AutoBuild in; the pages show the same lines.
 const chunkBytes = 64 * 1024;
 
+/** Ctrl-C reaches us from the terminal, and npm and pnpm hand it on once more: within this time it is one press of a key. */
+const sameKeyMs = 100;
+
 try {
   await main();
 } catch (error) {
@@ -45,10 +48,17 @@ async function main(): Promise<void> {
 
 /** The first signal ends builds and then the process; a second one does not wait. */
 function stopOnSignal(autobuild: Autobuild, server: Server): void {
-  let isStopping = false;
-  const handleSignal = (): void => {
-    if (isStopping) process.exit(1);
-    isStopping = true;
+  let first: { readonly signal: NodeJS.Signals; readonly atMs: number } | undefined;
+  const handleSignal = (signal: NodeJS.Signals): void => {
+    if (first !== undefined) {
+      const isSameKey =
+        signal === "SIGINT" &&
+        first.signal === "SIGINT" &&
+        performance.now() - first.atMs < sameKeyMs;
+      if (isSameKey) return;
+      process.exit(1);
+    }
+    first = { signal, atMs: performance.now() };
     // Pages first: what they ask for needs the store, and they come back by themselves.
     server
       .stop()
