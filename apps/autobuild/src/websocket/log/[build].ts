@@ -11,9 +11,9 @@ const topic = "log";
 export default defineService({
   params: ["build"],
   authorize({ url }) {
-    const id = Number(url.pathname.split("/").at(-1));
-    const build = Number.isSafeInteger(id) ? currentAutobuild().builds.get(id) : undefined;
-    if (build === undefined)
+    const id = url.pathname.split("/").at(-1) ?? "";
+    // One name for each build: `0x1` and `01` would be further actors for the same log.
+    if (!/^[1-9]\d{0,14}$/.test(id) || currentAutobuild().builds.get(Number(id)) === undefined)
       return new Response("Expected the number of a build, got one that there is not.\n", {
         status: 404,
       });
