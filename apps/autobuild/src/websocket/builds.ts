@@ -17,6 +17,8 @@ export type BuildsEvent =
     }
   | { readonly type: "build"; readonly build: Build }
   | { readonly type: "repository"; readonly repository: Repository }
+  /** The answer to a ping: the connection holds. */
+  | { readonly type: "pong" }
   /** The answer to something this client asked for and that could not be done. */
   | { readonly type: "refused"; readonly message: string };
 
@@ -27,6 +29,7 @@ export default defineService({
   incoming: z.discriminatedUnion("type", [
     z.object({ type: z.literal("rebuild"), id: z.number().int() }),
     z.object({ type: z.literal("cancel"), id: z.number().int() }),
+    z.object({ type: z.literal("ping") }),
   ]),
   outgoing: type<BuildsEvent>(),
   init(service) {
@@ -46,17 +49,24 @@ export default defineService({
       repositories: builds.repositories(),
     });
   },
-  async handleIncoming(client, message) {
+  handleIncoming(client, message) {
     const { builds } = currentAutobuild();
-    try {
-      if (message.type === "rebuild") builds.rebuild(message.id);
-      // Takes as long as its processes need to end; nobody else waits for it.
-      else
-        void builds
-          .cancel(message.id, "from the page")
-          .catch((error: unknown) => client.send({ type: "refused", message: messageOf(error) }));
-    } catch (error) {
+    const refuse = (error: unknown): void =>
       client.send({ type: "refused", message: messageOf(error) });
+    switch (message.type) {
+      case "ping":
+        client.send({ type: "pong" });
+        return;
+      case "rebuild":
+        try {
+          builds.rebuild(message.id);
+        } catch (error) {
+          refuse(error);
+        }
+        return;
+      case "cancel":
+        // Takes as long as its processes need to end; nobody else waits for it.
+        builds.cancel(message.id, "somebody on the page").catch(refuse);
     }
   },
 });
