@@ -1,7 +1,23 @@
-import { visibleLine } from "./format.ts";
+import { StyledText } from "./styled-text.ts";
 
 const linesPerBlock = 250;
+const charactersPerBlock = 128 * 1024;
+/** Elements in a block; when they are used up, its further lines are shown without colours. */
+const elementsPerBlock = 2000;
 const maxBlocks = 20;
+/** Somebody who reads further up keeps what is on the screen for so much longer. */
+const maxBlocksWhileReading = 80;
+const maxWaitingCharacters = 8 * 1024 * 1024;
+
+/** What begins a line of AutoBuild's own. A build may print it too, and gains nothing by it. */
+const ownLine = "=== ";
+
+interface Block {
+  readonly element: HTMLElement;
+  lines: number;
+  characters: number;
+  elements: number;
+}
 
 /**
  * The black page with the green `<pre>`: a log that grows, of which the newest 5,000
@@ -12,12 +28,14 @@ export class ConsoleView {
   readonly #pre: HTMLElement;
   readonly #toEnd: HTMLButtonElement;
   readonly #cut: HTMLElement;
+  readonly #styled = new StyledText();
   #waiting: string[] = [];
+  #waitingCharacters = 0;
   #isDrawing = false;
   #isFollowing = true;
   #unseen = 0;
-  #block: HTMLElement | undefined;
-  #linesInBlock = 0;
+  #lastTop = 0;
+  #block: Block | undefined;
 
   constructor(parts: {
     readonly scroller: HTMLElement;
@@ -34,18 +52,28 @@ export class ConsoleView {
     this.#scroller.addEventListener("wheel", ({ deltaY }) => deltaY < 0 && this.#unfollow(), {
       passive: true,
     });
-    this.#scroller.addEventListener(
-      "keydown",
-      ({ key }) => ["PageUp", "ArrowUp", "Home"].includes(key) && this.#unfollow(),
-    );
-    this.#toEnd.addEventListener("click", () => this.follow());
+    this.#scroller.addEventListener("keydown", ({ key }) => {
+      if (["PageUp", "ArrowUp", "Home"].includes(key)) this.#unfollow();
+      // Where it is at the end already, no scrolling tells.
+      else if (key === "End") this.follow();
+    });
+    this.#toEnd.addEventListener("click", () => {
+      this.follow();
+      // The button is gone now, and the keyboard must be somewhere.
+      this.#scroller.focus({ preventScroll: true });
+    });
+    // Lines that wrap anew, and blocks that turn out higher than was thought, move the end.
+    const resized = new ResizeObserver(() => this.#isFollowing && this.#toBottom());
+    resized.observe(this.#pre);
+    resized.observe(this.#scroller);
   }
 
   clear(): void {
     this.#waiting = [];
+    this.#waitingCharacters = 0;
+    this.#styled.reset();
     this.#pre.replaceChildren();
     this.#block = undefined;
-    this.#linesInBlock = 0;
     this.#cut.hidden = true;
     this.follow();
   }
@@ -53,10 +81,12 @@ export class ConsoleView {
   /** Adds whole lines. They are drawn together with what else comes before the next frame. */
   append(text: string): void {
     for (const line of text.split("\n")) this.#waiting.push(line);
+    this.#waitingCharacters += text.length;
     // What would fall out at the top again is not drawn at all.
     const most = linesPerBlock * maxBlocks;
-    if (this.#waiting.length > 2 * most) {
-      this.#waiting = this.#waiting.slice(-most);
+    if (this.#waiting.length > 2 * most || this.#waitingCharacters > maxWaitingCharacters) {
+      this.#waiting = this.#waiting.slice(-Math.min(most, Math.ceil(this.#waiting.length / 2)));
+      this.#waitingCharacters = this.#waiting.reduce((sum, line) => sum + line.length, 0);
       this.#cut.hidden = false;
     }
     if (this.#isDrawing) return;
@@ -70,45 +100,88 @@ export class ConsoleView {
     this.#isFollowing = true;
     this.#unseen = 0;
     this.#toEnd.hidden = true;
-    this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    this.#trim();
+    this.#toBottom();
+  }
+
+  /** Shows the last of AutoBuild's own lines that begins like this, at the top. False when it is not here (any more). */
+  show(beginning: string): boolean {
+    const line = [...this.#pre.querySelectorAll(".own")].findLast((element) =>
+      element.textContent.startsWith(beginning),
+    );
+    if (line === undefined) return false;
+    this.#unfollow();
+    line.scrollIntoView({ block: "start" });
+    return true;
   }
 
   #draw(): void {
     this.#isDrawing = false;
     const lines = this.#waiting;
     this.#waiting = [];
-    for (let index = 0; index < lines.length;) {
-      if (this.#block === undefined || this.#linesInBlock >= linesPerBlock) this.#addBlock();
-      const part = lines.slice(index, index + linesPerBlock - this.#linesInBlock);
-      // Text only: a line may hold anything, `<script>` too.
-      this.#block?.append(`${part.map(visibleLine).join("\n")}\n`);
-      this.#linesInBlock += part.length;
-      index += part.length;
-    }
-    while (this.#pre.childElementCount > maxBlocks) {
-      this.#pre.firstElementChild?.remove();
-      this.#cut.hidden = false;
-    }
-    if (this.#isFollowing) this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    this.#waitingCharacters = 0;
+    for (const line of lines) this.#add(line);
+    this.#trim();
+    if (this.#isFollowing) this.#toBottom();
     else {
       this.#unseen += lines.length;
       this.#toEnd.textContent = `Go to the end (${this.#unseen} new ${this.#unseen === 1 ? "line" : "lines"})`;
     }
   }
 
-  #addBlock(): void {
-    this.#block = document.createElement("span");
-    this.#block.className = "block";
-    this.#pre.append(this.#block);
-    this.#linesInBlock = 0;
+  /** Adds a line as text and nothing else: it may hold anything, `<script>` too. */
+  #add(line: string): void {
+    const block = this.#blockWithRoom();
+    const isOwn = line.startsWith(ownLine);
+    // A style that a killed step left on ends with it.
+    if (isOwn) this.#styled.reset();
+    for (const { text, classes } of this.#styled.line(line)) {
+      const names = isOwn ? "own" : classes;
+      block.characters += text.length;
+      if (names === "" || block.elements >= elementsPerBlock) block.element.append(text);
+      else {
+        const span = document.createElement("span");
+        span.className = names;
+        span.textContent = text;
+        block.element.append(span);
+        block.elements++;
+      }
+    }
+    block.element.append("\n");
+    block.lines++;
   }
 
+  #blockWithRoom(): Block {
+    const block = this.#block;
+    if (block !== undefined && block.lines < linesPerBlock && block.characters < charactersPerBlock)
+      return block;
+    block?.element.normalize();
+    const element = document.createElement("span");
+    element.className = "block";
+    this.#pre.append(element);
+    return (this.#block = { element, lines: 0, characters: 0, elements: 0 });
+  }
+
+  #trim(): void {
+    const most = this.#isFollowing ? maxBlocks : maxBlocksWhileReading;
+    while (this.#pre.childElementCount > most) {
+      this.#pre.firstElementChild?.remove();
+      this.#cut.hidden = false;
+    }
+  }
+
+  #toBottom(): void {
+    this.#scroller.scrollTop = this.#scroller.scrollHeight;
+  }
+
+  /** Only a movement upwards ends the following: the end also moves away by itself, as lines come. */
   #scrolled(): void {
     const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
-    const isAtEnd = scrollHeight - scrollTop - clientHeight < 24;
-    if (isAtEnd && !this.#isFollowing) this.follow();
-    else if (!isAtEnd && scrollHeight - scrollTop - clientHeight > clientHeight / 2)
-      this.#unfollow();
+    const toEnd = scrollHeight - scrollTop - clientHeight;
+    const isUpwards = scrollTop < this.#lastTop - 1;
+    this.#lastTop = scrollTop;
+    if (this.#isFollowing && isUpwards && toEnd > 4) this.#unfollow();
+    else if (!this.#isFollowing && !isUpwards && toEnd < 24) this.follow();
   }
 
   #unfollow(): void {
