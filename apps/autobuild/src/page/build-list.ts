@@ -1,13 +1,15 @@
 import type { Build } from "../build/build.ts";
-import { ago, duration, elapsedMs, marks } from "./format.ts";
+import { make, setText } from "./dom.ts";
+import { ago, duration, elapsedMs, marks, stateOf } from "./format.ts";
 
 interface Row {
   readonly item: HTMLLIElement;
   readonly link: HTMLAnchorElement;
-  readonly mark: HTMLSpanElement;
-  readonly subject: HTMLSpanElement;
-  readonly when: HTMLSpanElement;
-  readonly facts: HTMLSpanElement;
+  readonly mark: HTMLElement;
+  readonly subject: HTMLElement;
+  readonly when: HTMLElement;
+  readonly state: HTMLElement;
+  readonly facts: HTMLElement;
 }
 
 /** The list of builds, newest first. Rows are kept, so that focus and selection stay where they are. */
@@ -19,60 +21,58 @@ export class BuildList {
     this.#list = list;
   }
 
-  show(builds: readonly Build[], selectedId: number | undefined, nowMs: number): void {
-    const several = new Set(builds.map((build) => build.repositoryId)).size > 1;
-    const ids = new Set(builds.map((build) => build.id));
+  show(
+    builds: readonly Build[],
+    { selectedId, hasRepositories }: { selectedId: number | undefined; hasRepositories: boolean },
+    nowMs: number,
+  ): void {
+    const ids = new Set(builds.map(({ id }) => id));
     for (const [id, { item }] of this.#rows) {
       if (ids.has(id)) continue;
       item.remove();
       this.#rows.delete(id);
     }
-    builds.forEach((build, index) => {
+    for (const [index, build] of builds.entries()) {
       const row = this.#rows.get(build.id) ?? this.#add(build.id);
       if (this.#list.children[index] !== row.item)
         this.#list.insertBefore(row.item, this.#list.children[index] ?? null);
-      fill(row, build, several, nowMs);
+      fill(row, build, hasRepositories, nowMs);
       if (build.id === selectedId) row.link.setAttribute("aria-current", "true");
       else row.link.removeAttribute("aria-current");
-    });
+    }
   }
 
   #add(id: number): Row {
-    const item = document.createElement("li");
-    const link = document.createElement("a");
+    const item = make("li");
+    const link = make("a");
     link.href = `#build-${id}`;
-    const [mark, subject, when, facts] = ["mark", "subject", "when", "facts"].map((name) => {
-      const part = document.createElement("span");
-      part.className = name;
-      link.append(part);
-      return part;
-    }) as [HTMLSpanElement, HTMLSpanElement, HTMLSpanElement, HTMLSpanElement];
+    const mark = make("span", "mark");
     mark.setAttribute("aria-hidden", "true");
+    const [subject, when, line] = [make("span", "subject"), make("span", "when"), make("span")];
+    line.className = "facts";
+    const [state, facts] = [make("b"), make("span")];
+    line.append(state, facts);
+    link.append(mark, subject, when, line);
     item.append(link);
-    const row = { item, link, mark, subject, when, facts };
+    const row = { item, link, mark, subject, when, state, facts };
     this.#rows.set(id, row);
     return row;
   }
 }
 
 /** Everything that came from a repository goes in as text, never as markup. */
-function fill(row: Row, build: Build, withRepository: boolean, nowMs: number): void {
-  const { sign, word } = marks[build.state];
-  setText(row.mark, sign);
-  row.mark.dataset["state"] = build.state;
+function fill(row: Row, build: Build, hasRepositories: boolean, nowMs: number): void {
+  row.link.dataset["state"] = build.state;
+  setText(row.mark, marks[build.state].sign);
   setText(row.subject, build.subject);
   row.subject.title = build.subject;
   const time = elapsedMs(build, nowMs);
   setText(row.when, time === undefined ? "" : duration(time));
-  const at = ago(nowMs - (build.finishedMs ?? build.startedMs ?? build.queuedMs));
-  const where = withRepository ? `${build.repository} ${build.branch}` : build.branch;
+  setText(row.state, `#${build.id} ${stateOf(build)}`);
+  const at = build.finishedMs ?? build.startedMs ?? build.queuedMs;
+  const where = hasRepositories ? `${build.repository} ${build.branch}` : build.branch;
   setText(
     row.facts,
-    `#${build.id} ${word} · ${where} · ${build.sha.slice(0, 7)} · ${build.author} · ${at}`,
+    ` · ${where} · ${build.sha.slice(0, 7)} · ${build.author} · ${ago(nowMs - at)}`,
   );
-}
-
-/** Leaves what is the same alone: screen readers and selections are not disturbed. */
-function setText(element: HTMLElement, text: string): void {
-  if (element.textContent !== text) element.textContent = text;
 }

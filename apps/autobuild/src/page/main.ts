@@ -1,74 +1,106 @@
 import type { Build } from "../build/build.ts";
 import type { Repository } from "../build/repository.ts";
 import type { BuildsEvent } from "../websocket/builds.ts";
+import { BuildHead } from "./build-head.ts";
 import { BuildList } from "./build-list.ts";
 import { Connection, type ConnectionState } from "./connection.ts";
 import { ConsoleView } from "./console-view.ts";
-import { duration, elapsedMs, marks, usualMs } from "./format.ts";
+import { make, part, setText } from "./dom.ts";
+import { stateOf } from "./format.ts";
+import { KnownBuilds } from "./known-builds.ts";
+import { RepositoryFilter } from "./repository-filter.ts";
+import { showTab } from "./tab.ts";
 import { drawTrend } from "./trend.ts";
 
-const shownBuilds = 50;
-
-function part<Element extends HTMLElement = HTMLElement>(id: string): Element {
-  const element = document.getElementById(id);
-  if (element === null) throw new Error(`Expected an element #${id} in the page, got none.`);
-  return element as Element;
-}
+/** How often the page asks whether the server is still there, and how long it waits for an answer. */
+const beatMs = 15_000;
+const patienceMs = 10_000;
 
 const parts = {
   connection: part("connection"),
+  announcer: part("announcer"),
   problems: part("problems"),
+  toggle: part<HTMLButtonElement>("toggle-builds"),
   trend: part("trend"),
+  trendText: part("trend-text"),
   noBuilds: part("no-builds"),
-  title: part("log-title"),
-  liveLink: part<HTMLAnchorElement>("live-link"),
-  rawLink: part<HTMLAnchorElement>("raw-link"),
-  rebuild: part<HTMLButtonElement>("rebuild"),
-  cancel: part<HTMLButtonElement>("cancel"),
-  progress: part("progress"),
-  progressBar: part("progress-bar"),
+  older: part<HTMLButtonElement>("older"),
+  note: part("log-note"),
+  cutLink: part<HTMLAnchorElement>("cut-link"),
+  scroller: part("scroller"),
+  pre: part("status"),
+  wrap: part<HTMLButtonElement>("wrap"),
   favicon: part<HTMLLinkElement>("favicon"),
 };
 const list = new BuildList(part("builds"));
 const view = new ConsoleView({
-  scroller: part("scroller"),
-  pre: part("status"),
+  scroller: parts.scroller,
+  pre: parts.pre,
   toEnd: part<HTMLButtonElement>("to-end"),
   cut: part("cut"),
 });
+const head = new BuildHead(({ name, command }) => {
+  view.show(`=== step ${name}: ${command.split("\n", 1)[0]}`);
+});
 
-let builds: Build[] = [];
+const filter = new RepositoryFilter(part("filter"), draw);
+
+const builds = new KnownBuilds();
+let hasSnapshot = false;
 let repositories: Repository[] = [];
 let refusal: string | undefined;
+/** The build that somebody asked to have again: the page goes to the new one as soon as it is there. */
+let repeatedId: number | undefined;
 /** The server's clock less this one: times are the server's. */
 let clockSkewMs = 0;
 /** Undefined: live, whatever is built. */
 let selectedId: number | undefined;
 let log: Connection | undefined;
 
+const states = { events: "connecting" as ConnectionState, log: "live" as ConnectionState };
+let offlineSinceMs: number | undefined;
+let silence: number | undefined;
+
 const events = new Connection({
   path: () => "/websocket/builds",
-  handleMessage: (text) => handleEvent(JSON.parse(text) as BuildsEvent),
-  handleState: showConnection,
+  handleMessage(text) {
+    clearTimeout(silence);
+    handleEvent(JSON.parse(text) as BuildsEvent);
+  },
+  handleState: (state) => showConnection("events", state),
 });
 
 addEventListener("hashchange", select);
-parts.rebuild.addEventListener("click", () => ask("rebuild"));
-parts.cancel.addEventListener("click", () => ask("cancel"));
+part("rebuild").addEventListener("click", () => ask("rebuild"));
+part("cancel").addEventListener("click", () => ask("cancel"));
+part("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  parts.scroller.focus();
+});
+parts.older.addEventListener("click", () => void showOlder());
+parts.toggle.addEventListener("click", () => showList(!isListShown()));
+parts.wrap.addEventListener("click", () =>
+  wrap(parts.wrap.getAttribute("aria-pressed") !== "true"),
+);
+wrap(localStorage.getItem("wrap") !== "no");
 setInterval(draw, 1000);
+setInterval(beat, beatMs);
 select();
 
 function handleEvent(event: BuildsEvent): void {
   switch (event.type) {
     case "snapshot":
       clockSkewMs = event.nowMs - Date.now();
-      builds = [...event.builds];
+      hasSnapshot = true;
+      builds.snapshot(event.builds);
       repositories = [...event.repositories];
+      openLog();
       break;
     case "build":
-      builds = [event.build, ...builds.filter(({ id }) => id !== event.build.id)]
-        .sort((a, b) => b.id - a.id)
-        .slice(0, shownBuilds);
+      announce(event.build);
+      builds.change(event.build);
+      if (event.build.state === "queued" && event.build.causeBuildId === repeatedId)
+        location.hash = `#build-${event.build.id}`;
       break;
     case "repository":
       repositories = [
@@ -79,6 +111,8 @@ function handleEvent(event: BuildsEvent): void {
     case "refused":
       refusal = event.message;
       break;
+    case "pong":
+      return;
   }
   draw();
 }
@@ -87,10 +121,22 @@ function handleEvent(event: BuildsEvent): void {
 function select(): void {
   const id = /^#build-(\d+)$/.exec(location.hash)?.[1];
   selectedId = id === undefined ? undefined : Number(id);
+  refusal = repeatedId = undefined;
+  showList(false);
   log?.close();
+  log = undefined;
   view.clear();
-  log = selectedId === undefined ? followLive() : followBuild(selectedId);
+  openLog();
   draw();
+}
+
+/** Follows the log that is shown, once it is known that there is one. */
+function openLog(): void {
+  if (log !== undefined) return;
+  showConnection("log", "live");
+  if (selectedId === undefined) log = followLive();
+  else if (builds.get(selectedId) !== undefined) log = followBuild(selectedId);
+  else if (hasSnapshot) void find(selectedId);
 }
 
 function followLive(): Connection {
@@ -99,6 +145,7 @@ function followLive(): Connection {
     // It begins anew with the running build's first line.
     handleOpen: () => view.clear(),
     handleMessage: (text) => view.append(text),
+    handleState: (state) => showConnection("log", state),
   });
 }
 
@@ -107,113 +154,143 @@ function followBuild(id: number): Connection {
   let offset = 0;
   return new Connection({
     path: () => `/websocket/log/${id}?from=${offset}`,
-    handleMessage: (text) => {
+    handleMessage(text) {
       offset += encoder.encode(text).length + 1;
       view.append(text);
     },
+    handleState: (state) => showConnection("log", state),
   });
 }
 
+/** An old build that is not in the list. */
+async function find(id: number): Promise<void> {
+  const answer = await fetch(`/api/builds/${id}`).catch(() => undefined);
+  if (selectedId !== id || log !== undefined) return;
+  // Without an answer there is no connection, and with the next one this is asked again.
+  if (answer?.ok === true) {
+    builds.found((await answer.json()) as Build);
+    openLog();
+  } else if (answer !== undefined) refusal = `There is no build ${id}.`;
+  draw();
+}
+
+async function showOlder(): Promise<void> {
+  const before = builds.listed.at(-1)?.id ?? 0;
+  parts.older.disabled = true;
+  const answer = await fetch(`/api/builds?before=${before}`).catch(() => undefined);
+  parts.older.disabled = false;
+  if (answer?.ok === true) builds.older(((await answer.json()) as { builds: Build[] }).builds);
+  draw();
+}
+
 function shown(): Build | undefined {
-  if (selectedId !== undefined) return builds.find(({ id }) => id === selectedId);
-  return (
-    builds.find(({ state }) => state === "running") ??
-    builds.find(({ startedMs }) => startedMs !== null)
-  );
+  return selectedId === undefined ? builds.live : builds.get(selectedId);
 }
 
 function ask(type: "rebuild" | "cancel"): void {
   const build = shown();
   if (build === undefined) return;
-  refusal = events.send({ type, id: build.id })
+  const isSent = events.send({ type, id: build.id });
+  refusal = isSent
     ? undefined
     : "There is no connection to the server now. Try again when the page is live.";
+  if (isSent && type === "rebuild") repeatedId = build.id;
   draw();
 }
 
-function draw(): void {
-  const nowMs = Date.now() + clockSkewMs;
-  const build = shown();
-  list.show(builds, build?.id, nowMs);
-  parts.noBuilds.hidden = builds.length > 0;
-  drawTrend(parts.trend, builds, nowMs);
-  drawProblems();
-  drawHead(build, nowMs);
-  drawIcon(build);
+/** A network that breaks does not always tell: no answer is the only sign. */
+function beat(): void {
+  if (document.visibilityState === "hidden" || !events.send({ type: "ping" })) return;
+  clearTimeout(silence);
+  silence = window.setTimeout(() => {
+    events.drop();
+    log?.drop();
+  }, patienceMs);
 }
 
-function drawHead(build: Build | undefined, nowMs: number): void {
-  const time = build === undefined ? undefined : elapsedMs(build, nowMs);
-  const what =
-    build === undefined
-      ? ""
-      : `#${build.id} ${marks[build.state].word}${time === undefined ? "" : ` · ${duration(time)}`}`;
-  const usual = build?.state === "running" ? usualMs(build, builds) : undefined;
-  const left =
-    usual === undefined || time === undefined
-      ? ""
-      : time < usual
-        ? ` · about ${duration(usual - time)} left`
-        : " · longer than usual";
-  const title = [selectedId === undefined ? "Live" : `Build ${selectedId}`, what + left]
-    .filter(Boolean)
-    .join(" · ");
-  if (parts.title.textContent !== title) parts.title.textContent = title;
-  parts.liveLink.hidden = selectedId === undefined;
-  parts.rawLink.hidden = build === undefined || build.startedMs === null;
-  if (build !== undefined) parts.rawLink.href = `/builds/${build.id}/log`;
-  const isOver = build !== undefined && build.state !== "queued" && build.state !== "running";
-  parts.rebuild.hidden = !isOver;
-  parts.cancel.hidden = build === undefined || isOver;
-  parts.progress.hidden = usual === undefined;
-  if (usual !== undefined && time !== undefined)
-    parts.progressBar.style.width = `${Math.min(97, (100 * time) / usual)}%`;
+function draw(): void {
+  // Without a connection nobody knows how long a build has been running: time stands still.
+  const nowMs = (offlineSinceMs ?? Date.now()) + clockSkewMs;
+  const build = shown();
+  filter.show(repositories, builds.listed);
+  const listed = filter.of(builds.listed);
+  list.show(listed, { selectedId: build?.id, hasRepositories: repositories.length > 1 }, nowMs);
+  parts.noBuilds.hidden = !hasSnapshot || listed.length > 0;
+  parts.older.hidden = !builds.hasOlder;
+  setText(parts.toggle, `Builds (${listed.length})`);
+  drawTrend(parts.trend, parts.trendText, listed, nowMs);
+  drawProblems();
+  drawNote(build);
+  head.show(build, selectedId, builds.listed, nowMs);
+  showTab(parts.favicon, build);
 }
 
 function drawProblems(): void {
-  const sentences = repositories.flatMap(({ label, state }) =>
-    state.type === "unreachable" ? [`${label}: ${state.message}`] : [],
+  const problems = repositories.flatMap(({ name, state }) =>
+    state.type === "unreachable" ? [[`${name} cannot be reached`, state.message]] : [],
   );
-  if (refusal !== undefined) sentences.push(refusal);
-  const text = sentences.join("\n");
+  if (refusal !== undefined) problems.push([refusal, ""]);
+  const text = problems.flat().join("\n");
   if (parts.problems.dataset["text"] === text) return;
   parts.problems.dataset["text"] = text;
   parts.problems.replaceChildren(
-    ...sentences.map((sentence) => {
-      const paragraph = document.createElement("p");
-      paragraph.textContent = sentence;
+    ...problems.map(([what = "", why = ""]) => {
+      const paragraph = make("p");
+      paragraph.title = why;
+      paragraph.append(make("b", "", what), why === "" ? "" : ` ${why}`);
       return paragraph;
     }),
   );
 }
 
-/** The tab tells the state too, by shape and by word. */
-function drawIcon(build: Build | undefined): void {
-  const state = build?.state ?? "queued";
-  document.title =
-    build === undefined
-      ? "AutoBuild"
-      : `${marks[state].sign} ${marks[state].word} · ${build.repository} · AutoBuild`;
-  const colour = {
-    passed: "#3ddc5a",
-    failed: "#ff6b61",
-    running: "#4cc2ff",
-    queued: "#c9a94a",
-    cancelled: "#a9a9b8",
-    lost: "#a9a9b8",
-  }[state];
-  const shape =
-    state === "failed"
-      ? '<rect x="2" y="2" width="12" height="12" />'
-      : '<circle cx="8" cy="8" r="6" />';
-  const icon = `data:image/svg+xml,${encodeURIComponent(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16" fill="${colour}">${shape}</svg>`)}`;
-  if (parts.favicon.getAttribute("href") !== icon) parts.favicon.href = icon;
+/** What stands in place of a log that is not there. */
+function drawNote(build: Build | undefined): void {
+  let note = "";
+  if (build?.state === "queued")
+    note = "This build waits for its turn. Its log begins when it starts.";
+  else if (build !== undefined && build.startedMs === null)
+    note = "This build never started, so it has no log.";
+  else if (build === undefined && selectedId === undefined && hasSnapshot)
+    note = "What is built appears here, line by line, while it is built.";
+  setText(parts.note, note);
+  parts.note.hidden = note === "";
+  if (build !== undefined) parts.cutLink.href = `/builds/${build.id}/log`;
 }
 
-function showConnection(state: ConnectionState): void {
-  const text = { connecting: "connecting", live: "live", offline: "offline, trying again" }[
-    state.type
-  ];
-  parts.connection.dataset["state"] = state.type;
-  parts.connection.textContent = text;
+/** Says the end of a build to those who do not see the page. */
+function announce(build: Build): void {
+  if (builds.get(build.id)?.state !== "running" || build.state === "running") return;
+  setText(parts.announcer, `Build ${build.id} of ${build.repository} ${stateOf(build)}`);
+}
+
+/** Live is what both sockets are: a list without its log is not. */
+function showConnection(which: keyof typeof states, state: ConnectionState): void {
+  states[which] = state;
+  const both = Object.values(states);
+  const worst = both.find((one) => one === "offline") ?? both.find((one) => one !== "live");
+  offlineSinceMs = worst === "offline" ? (offlineSinceMs ?? Date.now()) : undefined;
+  parts.connection.dataset["state"] = worst ?? "live";
+  const since =
+    offlineSinceMs === undefined ? "" : new Date(offlineSinceMs).toLocaleTimeString("en-GB");
+  setText(
+    parts.connection,
+    worst === "offline" ? `offline since ${since}, trying again` : (worst ?? "live"),
+  );
+  document.body.dataset["connection"] = worst ?? "live";
+  draw();
+}
+
+function isListShown(): boolean {
+  return parts.toggle.getAttribute("aria-expanded") === "true";
+}
+
+/** On a narrow page the list makes room for the log until it is asked for. */
+function showList(isShown: boolean): void {
+  parts.toggle.setAttribute("aria-expanded", String(isShown));
+}
+
+function wrap(isOn: boolean): void {
+  parts.wrap.setAttribute("aria-pressed", String(isOn));
+  parts.pre.classList.toggle("unwrapped", !isOn);
+  localStorage.setItem("wrap", isOn ? "yes" : "no");
 }
