@@ -7,11 +7,12 @@ const giveUpAfterMs = 15_000;
 export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,
+  patienceMs = giveUpAfterMs,
 ): Promise<void> {
-  const deadline = performance.now() + giveUpAfterMs;
+  const deadline = performance.now() + patienceMs;
   while (!(await condition())) {
     if (performance.now() > deadline)
-      throw new Error(`Waited ${giveUpAfterMs / 1000} s in vain until ${what}.`);
+      throw new Error(`Waited ${patienceMs / 1000} s in vain until ${what}.`);
     await sleep(10);
   }
 }

@@ -1,0 +1,128 @@
+import { request } from "node:http";
+import { describe, expect, test } from "vitest";
+import { Program } from "../support/program.ts";
+import { steps, TestRepository } from "../support/repository.ts";
+import { upgradeStatus } from "../support/watcher.ts";
+
+describe("over HTTP", () => {
+  test("everything carries headers under which nothing that a build prints can run", async () => {
+    const program = await Program.start([new TestRepository(steps("echo '<b>'")).folder]);
+    await program.buildEnded(1);
+    for (const path of [
+      "/",
+      "/main.js",
+      "/api/builds",
+      "/api/builds/1",
+      "/builds/1/log",
+      "/none",
+    ]) {
+      const { headers } = await fetch(program.url + path);
+      const policy = headers.get("content-security-policy") ?? "";
+      expect([path, policy, Object.fromEntries(headers)]).toEqual([
+        path,
+        expect.stringMatching(
+          /^default-src 'none'; script-src 'self'; style-src 'self';.*frame-ancestors 'none'/,
+        ),
+        expect.objectContaining({
+          "x-content-type-options": "nosniff",
+          "referrer-policy": "no-referrer",
+          "cross-origin-resource-policy": "same-origin",
+        }),
+      ]);
+      expect(policy).not.toContain("unsafe");
+    }
+    const log = await fetch(`${program.url}/builds/1/log`);
+    expect(log.headers.get("content-type")).toBe("text/plain; charset=utf-8");
+    expect(await log.text()).toBe(program.logOf(1));
+  });
+
+  test("builds can be had page by page, and one by one", async () => {
+    const program = await Program.start([new TestRepository(steps("true")).folder]);
+    await program.buildEnded(1);
+    const get = async (path: string): Promise<[number, unknown]> => {
+      const answer = await fetch(program.url + path);
+      const body = await answer.text();
+      return [answer.status, answer.ok ? JSON.parse(body) : body];
+    };
+    const build = await program.build(1);
+    expect(await get("/api/builds/1")).toEqual([200, build]);
+    expect(await get("/api/builds")).toEqual([
+      200,
+      { builds: [build], repositories: expect.any(Array) },
+    ]);
+    expect(await get("/api/builds?before=2")).toMatchObject([200, { builds: [build] }]);
+    expect(await get("/api/builds?before=1")).toMatchObject([200, { builds: [] }]);
+    expect(await get("/api/builds?before=x")).toMatchObject([400, /number of a build/]);
+    for (const path of ["/api/builds/2", "/api/builds/x", "/builds/2/log", "/builds/x/log", "/x"])
+      expect([path, (await get(path))[0]]).toEqual([path, 404]);
+  });
+
+  test("the page is small, and is not sent again while it is the same", async () => {
+    const program = await Program.start([new TestRepository(steps("true")).folder]);
+    const page = await (await fetch(program.url)).text();
+    const paths = ["/", "/style.css", "/main.js"];
+    let bytes = 0;
+    for (const path of paths) {
+      const answer = await rawGet(program.url + path, { "Accept-Encoding": "gzip" });
+      bytes += answer.bytes;
+      expect([path, answer.status]).toEqual([path, 200]);
+      const again = await rawGet(program.url + path, {
+        "Accept-Encoding": "gzip",
+        "If-None-Match": answer.etag,
+      });
+      expect([path, again.status]).toEqual([path, 304]);
+      // What a module needs is a part of the page, too.
+      const text = await (await fetch(program.url + path)).text();
+      for (const [, name] of text.matchAll(/from "\.(\/[a-z-]+\.js)"/g))
+        if (name !== undefined && !paths.includes(name)) paths.push(name);
+    }
+    expect(page).toContain('<pre id="status"></pre>');
+    expect(bytes).toBeLessThan(30_000);
+  });
+
+  test("who comes by another name is refused: pages, API, logs and sockets", async () => {
+    const program = await Program.start([new TestRepository(steps("true")).folder]);
+    await program.buildEnded(1);
+    for (const path of ["/", "/main.js", "/api/builds", "/builds/1/log", "/none"]) {
+      for (const host of ["evil.example", `evil.example:${program.port}`, "127.0.0.1.evil.example"])
+        expect([path + host, (await rawGet(program.url + path, { Host: host })).status]).toEqual([
+          path + host,
+          403,
+        ]);
+      const own = await rawGet(program.url + path, { Host: `localhost:${program.port}` });
+      expect([path, own.status]).toEqual([path, path === "/none" ? 404 : 200]);
+    }
+    for (const path of ["/websocket/status", "/websocket/builds", "/websocket/log/1"]) {
+      const url = program.url + path;
+      expect([path, await upgradeStatus(url, { headers: { Host: "evil.example" } })]).toEqual([
+        path,
+        403,
+      ]);
+      for (const origin of ["http://evil.example", "null", `https://127.0.0.1:${program.port}`])
+        expect([path + origin, await upgradeStatus(url, { origin })]).toEqual([path + origin, 403]);
+      expect([path, await upgradeStatus(url, { origin: program.url })]).toEqual([path, 101]);
+      expect([path, await upgradeStatus(url)]).toEqual([path, 101]);
+    }
+  });
+});
+
+function rawGet(
+  url: string,
+  headers: Record<string, string>,
+): Promise<{ status: number; bytes: number; etag: string }> {
+  const { promise, resolve, reject } = Promise.withResolvers<{
+    status: number;
+    bytes: number;
+    etag: string;
+  }>();
+  request(url, { headers }, (response) => {
+    let bytes = 0;
+    response.on("data", (chunk: Buffer) => (bytes += chunk.length));
+    response.on("end", () =>
+      resolve({ status: response.statusCode ?? 0, bytes, etag: response.headers.etag ?? "" }),
+    );
+  })
+    .on("error", reject)
+    .end();
+  return promise;
+}

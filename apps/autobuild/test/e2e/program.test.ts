@@ -1,0 +1,145 @@
+import { existsSync, readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import path from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { Gate } from "../support/gate.ts";
+import { Program } from "../support/program.ts";
+import { steps, TestRepository } from "../support/repository.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+import { isRunning, until } from "../support/until.ts";
+import { Watcher } from "../support/watcher.ts";
+
+describe("the program", () => {
+  test("says that its port is taken, and has built nothing by then", async () => {
+    const other = createServer().listen(0, "127.0.0.1");
+    onTestFinished(() => void other.close());
+    await until("the other one listens", () => other.listening);
+    const { port } = other.address() as AddressInfo;
+    const witness = path.join(temporaryFolder(), "ran");
+    const repository = new TestRepository(steps(`touch '${witness}'`));
+    const program = new Program([repository.folder], { port });
+    expect(await program.ended()).toBe(1);
+    expect(program.errors).toMatch(
+      new RegExp(`^Expected port ${port} of 127\\.0\\.0\\.1 to be free, got it taken.*\\n$`),
+    );
+    expect(program.output).toBe("");
+    expect(existsSync(witness)).toBe(false);
+    expect(existsSync(path.join(program.dataDir, "logs"))).toBe(false);
+  });
+
+  test("says what is wrong with a repository that is none", async () => {
+    const none = /^Expected a git repository at .*, and found none\. Name another path or a URL\./;
+    const cases: [string, RegExp][] = [
+      ["/no/such/folder", none],
+      [temporaryFolder(), none],
+      ["ext::sh -c id", /can run any program/],
+      ["--upload-pack=x", /Unknown option/],
+    ];
+    for (const [repository, message] of cases) {
+      const program = new Program([repository]);
+      expect([repository, await program.ended()]).toEqual([repository, 1]);
+      expect(program.errors).toMatch(message);
+      expect(program.errors).not.toContain("    at ");
+    }
+  });
+
+  test("leaves a data folder to the one that has it", async () => {
+    const repository = new TestRepository(steps("true"));
+    const first = await Program.start([repository.folder]);
+    const second = new Program([repository.folder], { dataDir: first.dataDir });
+    expect(await second.ended()).toBe(1);
+    expect(second.errors).toContain("Expected to be the only AutoBuild that uses");
+    expect(await first.buildEnded(1)).toMatchObject({ state: "passed" });
+  });
+
+  test("shows a URL that leads nowhere as a problem, and builds the others", async () => {
+    const repository = new TestRepository(steps("echo fine"));
+    const nowhere = "http://127.0.0.1:9/nowhere.git";
+    const program = await Program.start([nowhere, repository.folder]);
+    expect(await program.buildEnded(1)).toMatchObject({ state: "passed", repository: "project" });
+    await until("it is a problem", async () => {
+      const { repositories } = await program.builds();
+      return repositories.some(({ state }) => state.type === "unreachable");
+    });
+    const { repositories } = await program.builds();
+    expect(repositories.find(({ label }) => label === nowhere)?.state).toMatchObject({
+      type: "unreachable",
+      message: expect.stringMatching(/^git ls-remote exited with 128: .*127\.0\.0\.1/s),
+    });
+    expect(program.errors).toContain(nowhere);
+    program.child.kill("SIGTERM");
+    expect(await program.ended()).toBe(0);
+  });
+
+  test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)(
+    "ends on %s with 0, without a child, and with its viewers told",
+    async (signal) => {
+      const pids = path.join(temporaryFolder(), "pids");
+      const repository = new TestRepository(
+        steps(`sleep 1000 & echo $! $$ > '${pids}'; echo begin; sleep 1000`),
+      );
+      const program = await Program.start([repository.folder]);
+      await program.printed(1, "begin");
+      const watcher = await Watcher.open(`${program.url}/websocket/status`);
+      program.child.kill(signal);
+      // A package manager between the terminal and us hands the signal of one key on a second time.
+      if (signal === "SIGINT") program.child.kill(signal);
+      expect(await program.ended()).toBe(0);
+      for (const pid of readFileSync(pids, "utf8").trim().split(" "))
+        await until(`${pid} is gone`, () => !isRunning(Number(pid)));
+      await watcher.seen("it is told", ({ closed }) => closed?.code === 1012);
+      expect(program.errors).toBe("");
+    },
+  );
+
+  test("that was killed finds its build lost with its log intact, and builds it again", async () => {
+    const gate = new Gate();
+    const pids = path.join(temporaryFolder(), "pids");
+    const repository = new TestRepository(
+      steps(`sleep 1000 & echo $! $$ >> '${pids}'; seq 500; echo begin; ${gate.wait}`),
+    );
+    const killed = await Program.start([repository.folder]);
+    await killed.printed(1, "begin");
+    repository.commitSteps("second", "echo second");
+    await until("build 2 waits", async () => (await killed.build(2))?.state === "queued");
+    const watcher = await Watcher.open(`${killed.url}/websocket/status`);
+    await watcher.seen("the lines", ({ log }) => log.endsWith("begin\n"));
+    killed.child.kill("SIGKILL");
+    await killed.ended();
+
+    const { dataDir } = killed;
+    const startedMs = performance.now();
+    const program = await Program.start([repository.folder], { dataDir });
+    const lost = await program.buildEnded(1);
+    expect(performance.now() - startedMs).toBeLessThan(10_000);
+    expect(lost).toMatchObject({
+      state: "lost",
+      reason: expect.stringMatching(/^AutoBuild ended while it ran/),
+    });
+    expect(program.logOf(1).slice(0, watcher.log.length)).toBe(watcher.log);
+    expect(program.logOf(1).slice(watcher.log.length)).toMatch(/^=== build 1 lost: .*\n$/);
+    const [before = ""] = readFileSync(pids, "utf8").split("\n");
+    for (const pid of before.split(" "))
+      await until(`${pid} is gone`, () => !isRunning(Number(pid)));
+
+    expect(await program.buildEnded(2)).toMatchObject({ state: "passed", subject: "second" });
+    gate.open();
+    expect(await program.buildEnded(3)).toMatchObject({
+      state: "passed",
+      cause: "requeue",
+      causeBuildId: 1,
+      sha: lost.sha,
+    });
+  });
+
+  test("lives on when the terminal that it was started in has gone", async () => {
+    const repository = new TestRepository(steps("true"));
+    const program = await Program.start([repository.folder]);
+    await program.buildEnded(1);
+    program.child.stdout?.destroy();
+    program.child.stderr?.destroy();
+    repository.commitSteps("talkative", "seq 20000");
+    expect(await program.buildEnded(2)).toMatchObject({ state: "passed" });
+  });
+});

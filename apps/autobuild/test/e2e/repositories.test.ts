@@ -1,0 +1,119 @@
+import { spawnSync } from "node:child_process";
+import path from "node:path";
+import { describe, expect, test } from "vitest";
+import type { Build } from "../../src/build/build.ts";
+import { Program } from "../support/program.ts";
+import { TestRepository } from "../support/repository.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+import { until } from "../support/until.ts";
+
+const hasMake = answers("make", "--version");
+const hasPython = answers("python3", "--version");
+const hasNpm = answers("npm", "--version");
+const hasCargo = answers("cargo", "--version");
+
+describe("real repositories", () => {
+  test.skipIf(!hasMake || !hasPython || !hasNpm)(
+    "of three kinds are built side by side; one that fails stops nobody (needs make, npm and python3)",
+    async () => {
+      const make = new TestRepository({
+        Makefile: "test: hello\n\t./hello\n\nhello: hello.sh\n\tcp hello.sh hello\n",
+        "hello.sh": "#!/bin/sh\necho 'hello from make'\n",
+      });
+      const npm = new TestRepository({
+        "package.json": JSON.stringify({
+          name: "failing",
+          version: "1.0.0",
+          scripts: { build: "node build.js", test: "node test.js" },
+        }),
+        "build.js": "console.log('built with', process.version)",
+        "test.js": "require('node:assert').equal(1 + 1, 3)",
+      });
+      const python = new TestRepository({
+        "pyproject.toml": "[project]\nname = 'sums'\nversion = '1'\n",
+        "sums.py": "def plus(a, b):\n    return a + b\n",
+        "tests/test_sums.py":
+          "import unittest\nfrom sums import plus\n\nclass Sums(unittest.TestCase):\n    def test_plus(self):\n        self.assertEqual(plus(1, 2), 3)\n",
+        "tests/__init__.py": "",
+      });
+      const program = await Program.start([make.folder, npm.folder, python.folder]);
+      await until("three builds have ended", async () => {
+        const { builds } = await program.builds();
+        return builds.length === 3 && builds.every(({ finishedMs }) => finishedMs !== null);
+      });
+      const { builds, repositories } = await program.builds();
+      const buildOf = (folder: string): Build => {
+        const id = repositories.find(({ label }) => label === folder)?.id;
+        return builds.find(({ repositoryId }) => repositoryId === id)!;
+      };
+      const [made, failed, tested] = [
+        buildOf(make.folder),
+        buildOf(npm.folder),
+        buildOf(python.folder),
+      ];
+      expect(made).toMatchObject({ state: "passed", steps: [{ command: "make test" }] });
+      expect(program.logOf(made.id)).toContain("\nhello from make\n");
+      expect(failed).toMatchObject({
+        state: "failed",
+        reason: "step test exited with 1",
+        steps: [
+          { name: "install", state: "passed" },
+          { name: "build", state: "passed" },
+          { name: "test", state: "failed" },
+        ],
+      });
+      expect(program.logOf(failed.id)).toContain("AssertionError");
+      expect(tested).toMatchObject({ state: "passed", steps: [{ name: "test" }] });
+      expect(program.logOf(tested.id)).toMatch(/\b1 (?:test|passed)\b/);
+
+      // The failing one is mended, and the server has gone on.
+      npm.commit("mend", {
+        "package.json": JSON.stringify({ name: "mended", version: "1.0.1", scripts: {} }),
+      });
+      expect(await program.buildEnded(4)).toMatchObject({ state: "passed", subject: "mend" });
+    },
+    60_000,
+  );
+
+  test.skipIf(!hasCargo)(
+    "with a Cargo.toml are built with cargo (needs cargo)",
+    async () => {
+      const repository = new TestRepository({
+        "Cargo.toml": '[package]\nname = "sums"\nversion = "0.1.0"\nedition = "2021"\n',
+        "src/lib.rs":
+          "pub fn plus(a: u8, b: u8) -> u8 {\n    a + b\n}\n\n#[test]\nfn adds() {\n    assert_eq!(plus(1, 2), 3);\n}\n",
+      });
+      const program = await Program.start([repository.folder]);
+      await until("it has ended", async () => (await program.build(1))?.finishedMs != null, 60_000);
+      expect(await program.build(1)).toMatchObject({ state: "passed" });
+      expect(program.logOf(1)).toContain("test adds ... ok");
+    },
+    90_000,
+  );
+
+  test("that people push to are built after each push, by path and by file URL", async () => {
+    const [one, two] = [bareRepository(), bareRepository()];
+    const program = await Program.start([one.bare, `file://${two.bare}`]);
+    for (const [round, { work }] of [one, two, one, two].entries()) {
+      work.commitSteps(`push ${round}`, `echo round ${round}`);
+      work.git("push", "--quiet", "origin", "main");
+      expect(await program.buildEnded(round + 1)).toMatchObject({
+        state: "passed",
+        subject: `push ${round}`,
+        branch: "main",
+      });
+    }
+  });
+});
+
+function bareRepository(): { bare: string; work: TestRepository } {
+  const bare = path.join(temporaryFolder(), "shared.git");
+  const work = new TestRepository();
+  work.git("init", "--quiet", "--bare", "--initial-branch=main", bare);
+  work.git("remote", "add", "origin", bare);
+  return { bare, work };
+}
+
+function answers(program: string, ...args: string[]): boolean {
+  return spawnSync(program, args, { stdio: "ignore" }).status === 0;
+}
