@@ -14,7 +14,7 @@ export function currentHost(what: string): ServiceHost {
   if (runningHosts.size === 1) for (const host of runningHosts) return host;
   throw new NoServerError(
     runningHosts.size === 0
-      ? `Expected a running server for \`${what}\`, got none. Start one with \`windsock start\` or \`createServer().listen()\` first.`
+      ? `Expected a running server for \`${what}\`, got none. Start one with \`windsock start\` or \`await createServer()\` first.`
       : `Expected one running server for \`${what}\`, got ${runningHosts.size}. Use \`server.${what}\` of the one you mean.`,
   );
 }
