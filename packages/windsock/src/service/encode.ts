@@ -85,32 +85,3 @@ export function decodePublished(value: PublishedValue): unknown {
 export function decodeText(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
 }
-
-const secretName =
-  /pass(word|wd|phrase)?|secret|token|authorization|cookie|api[-_]?key|credential/i;
-const maxViewLength = 200;
-
-/** What a report shows of a message: bounded, and without what looks like a secret. */
-export function viewOf(value: unknown): string {
-  if (value instanceof Uint8Array) return `${value.length} bytes`;
-  let text: string;
-  if (typeof value === "string") {
-    text = value;
-  } else {
-    try {
-      text =
-        JSON.stringify(value, (name, inner: unknown) =>
-          name !== "" && secretName.test(name) ? "[redacted]" : inner,
-        ) ?? String(value);
-    } catch {
-      text = Object.prototype.toString.call(value);
-    }
-  }
-  const redacted = text.replace(
-    /("(?:[^"\\]|\\.)*"\s*:\s*)("(?:[^"\\]|\\.)*")/g,
-    (pair, name: string) => (secretName.test(name) ? `${name}"[redacted]"` : pair),
-  );
-  return redacted.length > maxViewLength
-    ? `${redacted.slice(0, maxViewLength)}... (${redacted.length} characters)`
-    : redacted;
-}
