@@ -216,6 +216,10 @@ function draw(): void {
   const listed = filter.of(builds.listed);
   list.show(listed, { selectedId: build?.id, hasRepositories: repositories.length > 1 }, nowMs);
   parts.noBuilds.hidden = !hasSnapshot || listed.length > 0;
+  setText(
+    parts.noBuilds,
+    `No builds yet. Each new commit is built as soon as it is there, of: ${repositories.map(({ label }) => label).join(", ")}`,
+  );
   parts.older.hidden = !builds.hasOlder;
   setText(parts.toggle, `Builds (${listed.length})`);
   drawTrend(parts.trend, parts.trendText, listed, nowMs);
@@ -274,7 +278,7 @@ function showConnection(which: keyof typeof states, state: ConnectionState): voi
     offlineSinceMs === undefined ? "" : new Date(offlineSinceMs).toLocaleTimeString("en-GB");
   setText(
     parts.connection,
-    worst === "offline" ? `offline since ${since}, trying again` : (worst ?? "live"),
+    worst === "offline" ? `offline since ${since}, retrying` : (worst ?? "live"),
   );
   document.body.dataset["connection"] = worst ?? "live";
   draw();

@@ -226,7 +226,7 @@ describe.skipIf(!hasBrowser)("the page (needs Chromium: set WINDSOCK_CHROMIUM)",
     await killed.ended();
     for (const page of [live, old])
       await page
-        .locator("#connection", { hasText: /^offline since \d\d:\d\d:\d\d, trying again$/ })
+        .locator("#connection", { hasText: /^offline since \d\d:\d\d:\d\d, retrying$/ })
         .waitFor();
     expect(await live.locator("#live").isVisible()).toBe(false);
     // Nobody knows how long the build has been running: the page's clock stands still.
