@@ -1,11 +1,10 @@
-import { spawn } from "node:child_process";
 import { realpathSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { help, readCommandLine } from "../src/options.ts";
+import { Program } from "./support/program.ts";
 import { steps, TestRepository } from "./support/repository.ts";
-import { temporaryFolder } from "./support/temporary.ts";
 import { until } from "./support/until.ts";
 
 describe("the command line", () => {
@@ -69,22 +68,11 @@ describe("the command line", () => {
 describe("the program", () => {
   test("builds, prints the console, and ends on SIGTERM with what it started", async () => {
     const repository = new TestRepository(steps("echo hello; sleep 1000"));
-    const cli = path.join(import.meta.dirname, "../src/cli.ts");
-    const child = spawn(
-      process.execPath,
-      [cli, repository.folder, "--data-dir", temporaryFolder(), "--port", "0"],
-      {
-        stdio: ["ignore", "pipe", "inherit"],
-      },
-    );
-    onTestFinished(() => void child.kill("SIGKILL"));
-    let output = "";
-    child.stdout.on("data", (bytes: Buffer) => (output += bytes.toString()));
-    await until("it has printed", () => output.includes("\nhello\n"));
-    child.kill("SIGTERM");
-    await until("it has ended", () => child.exitCode !== null);
-    expect(child.exitCode).toBe(0);
-    expect(output).toContain(`AutoBuild builds ${repository.folder} and keeps`);
-    expect(output).toMatch(/=== build 1 of project main .*\n/);
+    const program = new Program([repository.folder]);
+    await until("it has printed", () => program.output.includes("\nhello\n"));
+    program.child.kill("SIGTERM");
+    expect(await program.ended()).toBe(0);
+    expect(program.output).toContain(`AutoBuild builds ${repository.folder} and keeps`);
+    expect(program.output).toMatch(/=== build 1 of project main .*\n/);
   });
 });
