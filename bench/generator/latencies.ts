@@ -1,7 +1,7 @@
 const bucketMs = 0.05;
-const buckets = 200_000;
+const buckets = 1_200_000;
 
-/** A histogram of times, in steps of 50 us up to 10 s. */
+/** A histogram of times, in steps of 50 us up to a minute. */
 export class Latencies {
   readonly #counts = new Uint32Array(buckets);
   #total = 0;
