@@ -1,13 +1,15 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { Page } from "playwright-core";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { FaultProxy } from "windsock/testing";
 import { repeatOf } from "../../src/build/build.ts";
 import { Store } from "../../src/store/store.ts";
 import { consoleText, hasBrowser, narrow, openPage, useBrowser, wide } from "../support/browser.ts";
 import { Gate } from "../support/gate.ts";
 import { Program } from "../support/program.ts";
 import { steps, TestRepository } from "../support/repository.ts";
+import { until } from "../support/until.ts";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core"), "utf8");
 
@@ -253,6 +255,41 @@ describe.skipIf(!hasBrowser)("the page (needs Chromium: set WINDSOCK_CHROMIUM)",
       /^lost: AutoBuild ended while it ran/,
     );
   }, 60_000);
+
+  test("notices that the network broke without a word", async () => {
+    const repository = new TestRepository(steps("echo begin"));
+    const program = await Program.start([repository.folder]);
+    await program.buildEnded(1);
+    const proxy = await FaultProxy.open(program.port!);
+    onTestFinished(() => proxy.close());
+    const page = await openPage("about:blank");
+    let pongs = 0;
+    page.on("websocket", (socket) =>
+      socket.on("framereceived", ({ payload }) => (pongs += payload === '{"type":"pong"}' ? 1 : 0)),
+    );
+    await page.clock.install();
+    await page.goto(proxy.url);
+    await seen(page, "begin");
+    // Asked in vain, and 10 s later not believed any more.
+    proxy.set("down", { isFrozen: true });
+    await page.clock.fastForward("00:15");
+    expect(await page.locator("#connection").textContent()).toBe("live");
+    await page.clock.fastForward("00:10");
+    await page.locator("#connection", { hasText: "offline since" }).waitFor();
+
+    repository.commitSteps("second", "echo meanwhile");
+    await program.buildEnded(2);
+    proxy.set("down", {});
+    await page.clock.fastForward("00:15");
+    await page.locator("#connection", { hasText: /^live$/ }).waitFor();
+    await seen(page, "meanwhile");
+    // Asked and answered, it stays what it is.
+    const before = pongs;
+    await page.clock.fastForward("00:15");
+    await until("the answer is there", () => pongs > before);
+    await page.clock.fastForward("00:10");
+    expect(await page.locator("#connection").textContent()).toBe("live");
+  });
 
   test("can be used by keyboard alone, and shows where it is", async () => {
     const repository = new TestRepository(steps("seq 300"));
