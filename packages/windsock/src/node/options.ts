@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { systemClock, type Clock } from "../actor/clock.ts";
+import { OptionError } from "../errors.ts";
 import { admissionOptions, type AdmissionOptions } from "../gateway/admission.ts";
 import { publishTokens } from "../gateway/publish.ts";
 import { normalizeBase } from "../gateway/routes.ts";
@@ -64,7 +65,7 @@ export function resolveOptions(given: ServerOptions): ResolvedOptions {
   const onReport = given.onReport ?? ((report: Report) => console.error(formatReport(report)));
   return Object.freeze({
     services: given.services ?? "src/websocket",
-    port: given.port ?? portOf(process.env["PORT"]),
+    port: checkPort("`port`", given.port ?? portOf(process.env["PORT"])),
     host,
     base: normalizeBase(given.base),
     admission: admissionOptions({
@@ -89,8 +90,15 @@ export function resolveOptions(given: ServerOptions): ResolvedOptions {
 }
 
 function portOf(text: string | undefined): number {
-  const port = Number(text);
-  return text !== undefined && text !== "" && Number.isInteger(port) ? port : defaultPort;
+  if (text === undefined || text.trim() === "") return defaultPort;
+  return checkPort("the variable PORT", Number(text), JSON.stringify(text));
+}
+
+function checkPort(what: string, port: number, got: string = String(port)): number {
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
+  throw new OptionError(
+    `Expected ${what} to be an integer of 0 to 65535, got ${got}. 0 takes any free one.`,
+  );
 }
 
 /** A reporter that fails must not take the server with it. */
