@@ -6,11 +6,11 @@ import {
 } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
-import { settleWithin } from "../actor/clock.ts";
+import { settleWithin, type Clock, type Timer } from "../actor/clock.ts";
 import { LocalLink } from "../cluster/local-link.ts";
 import { Edge } from "../edge/edge.ts";
 import { ListenError, WindsockError } from "../errors.ts";
-import { refusalBytes, refuse } from "../gateway/refusal.ts";
+import { refuse } from "../gateway/refusal.ts";
 import { RouteTable } from "../gateway/route-table.ts";
 import { routeFromName, type Route } from "../gateway/routes.ts";
 import { closeCode } from "../protocol/close-code.ts";
@@ -27,6 +27,7 @@ import type { Client } from "../service/types.ts";
 import { resolveOptions, type ResolvedOptions, type ServerOptions } from "./options.ts";
 import { answerRequest, sendRefusal } from "./requests.ts";
 import { loadServices } from "./service-files.ts";
+import { joinHttp, type HttpTenant } from "./shared-http.ts";
 import { stopOnSignals } from "./signals.ts";
 import { staticFiles } from "./static-files.ts";
 import { Upgrades } from "./upgrade.ts";
@@ -72,27 +73,32 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
     // `Upgrade: h2c` and the like are requests as any other.
     shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === "websocket",
   });
-  const wired = await WiredServer.start(resolved, http, true);
+  const wired = await WiredServer.load(resolved, http, true);
   try {
     await listen(http, resolved);
   } catch (error) {
     await wired.stop();
     throw error;
   }
+  wired.start();
   return wired;
 }
 
 /**
- * Puts services on an HTTP server that exists. Requests and upgrades for paths of theirs
- * are answered; all others go where they went before. Listening and closing stay with its owner.
+ * Puts services on an HTTP server that exists, after its own listeners. Requests and
+ * upgrades for paths of theirs are answered; all others go where they went before.
+ * Listening and closing stay with its owner. Several may be on one server, by their `base`.
  */
 export async function attach(http: HttpServer, options: ServerOptions = {}): Promise<Server> {
-  return WiredServer.start(resolveOptions(options), http, false);
+  const wired = await WiredServer.load(resolveOptions(options), http, false);
+  wired.start();
+  return wired;
 }
 
-type Listener = (...args: unknown[]) => void;
+/** Between two looks for HTTP connections that have become idle while a server stops. */
+const idleCheckMs = 50;
 
-class WiredServer implements Server {
+class WiredServer implements Server, HttpTenant {
   readonly #options: ResolvedOptions;
   readonly #http: HttpServer;
   readonly #ownsHttp: boolean;
@@ -100,10 +106,11 @@ class WiredServer implements Server {
   readonly #host: ServiceHost;
   readonly #edge: Edge;
   readonly #upgrades: Upgrades;
-  readonly #detach: () => void;
+  readonly #leaveHttp: () => void;
+  #staticFiles: ReturnType<typeof staticFiles> | undefined;
   #stopping: Promise<{ timedOut: boolean }> | undefined;
 
-  static async start(
+  static async load(
     options: ResolvedOptions,
     http: HttpServer,
     ownsHttp: boolean,
@@ -150,7 +157,11 @@ class WiredServer implements Server {
       clock,
       report,
     });
-    this.#detach = this.#attach();
+    this.#leaveHttp = joinHttp(http, this);
+  }
+
+  /** Starts the services: not before the port is ours. */
+  start(): void {
     runningHosts.add(this.#host);
     this.#host.start();
   }
@@ -200,61 +211,47 @@ class WiredServer implements Server {
   }
 
   async #stop(): Promise<{ timedOut: boolean }> {
-    const { limits, clock } = this.#options;
-    this.#upgrades.isDraining = true;
-    const closed = this.#ownsHttp ? closing(this.#http) : Promise.resolve();
+    const { limits, clock, onReport } = this.#options;
+    const late = new WindsockError("The drain took too long.");
     let timedOut = false;
     try {
-      await settleWithin(
-        this.#drain(),
-        limits.drainTimeoutMs,
-        clock,
-        () => new WindsockError("The drain took too long."),
-      );
-    } catch {
+      await settleWithin(this.#drain(), limits.drainTimeoutMs, clock, () => late);
+    } catch (error) {
       timedOut = true;
+      if (error !== late) onReport({ type: "failure", where: "the drain of the server", error });
     }
     this.#host.close();
     this.#edge.destroy({ type: "shutdown" });
     runningHosts.delete(this.#host);
-    if (this.#ownsHttp) this.#http.closeAllConnections();
-    this.#detach();
-    await closed;
+    if (this.#ownsHttp) {
+      const closed = this.#closeHttp();
+      this.#http.closeAllConnections();
+      await closed;
+    }
+    this.#leaveHttp();
     return { timedOut };
   }
 
+  /** Who comes meanwhile is answered: 503, and come back. */
   async #drain(): Promise<void> {
+    this.#upgrades.drain();
     await this.#host.drain();
     await this.#edge.close(closeCode.serviceRestart, "the server is restarting: come back");
+    if (this.#ownsHttp) await this.#closeHttp();
   }
+
+  /** Resolves when every request has its answer. */
+  #closeHttp(): Promise<void> {
+    this.#httpClosed ??= closeGently(this.#http, this.#options.clock);
+    return this.#httpClosed;
+  }
+  #httpClosed: Promise<void> | undefined;
 
   // ---------- HTTP ----------
 
-  #attach(): () => void {
-    const http = this.#http;
-    // Listeners that were there before go on, for what is not ours.
-    const before = http.listeners("request") as Listener[];
-    http.removeAllListeners("request");
-    const onRequest = (request: IncomingMessage, response: ServerResponse): void =>
-      this.#onRequest(request, response, before);
-    const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void =>
-      this.#onUpgrade(request, socket, head);
-    http.on("request", onRequest);
-    http.on("upgrade", onUpgrade);
-    return () => {
-      http.off("request", onRequest);
-      http.off("upgrade", onUpgrade);
-      for (const listener of before) http.on("request", listener);
-    };
-  }
-
-  #onRequest(
-    request: IncomingMessage,
-    response: ServerResponse,
-    before: readonly Listener[],
-  ): void {
+  request(request: IncomingMessage, response: ServerResponse): boolean {
     const options = this.#options;
-    const isOurs = answerRequest(request, response, {
+    return answerRequest(request, response, {
       routes: this.#table,
       edge: this.#edge,
       publish: {
@@ -267,58 +264,47 @@ class WiredServer implements Server {
       services: () => this.services(),
       isDraining: () => this.#upgrades.isDraining,
     });
-    if (isOurs) return;
-    if (before.length > 0) {
-      for (const listener of before) listener.call(this.#http, request, response);
-      return;
-    }
-    this.#static(request, response, () => {
-      if (options.request === undefined) {
-        sendRefusal(
-          response,
-          refuse(404, "Expected the path of a page or a service, got one that nobody answers."),
-        );
-        return;
-      }
-      try {
-        options.request(request, response);
-      } catch (error) {
-        options.onReport({ type: "failure", where: "the request handler", error });
-        if (!response.headersSent)
-          sendRefusal(
-            response,
-            refuse(500, "Expected a page, got an error that the server has reported."),
-          );
-        else response.destroy();
-      }
-    });
   }
 
-  readonly #static = (
-    request: IncomingMessage,
-    response: ServerResponse,
-    next: () => void,
-  ): void => {
-    this.#staticFiles ??=
-      this.#options.publicFolder === undefined
-        ? (_request, _response, otherwise) => otherwise()
-        : staticFiles(this.#options.publicFolder, { base: this.#options.base });
-    this.#staticFiles(request, response, next);
-  };
-  #staticFiles: ReturnType<typeof staticFiles> | undefined;
-
-  #onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
     const [pathname = "/"] = (request.url ?? "/").split(/[?#]/, 1);
-    const isOurs = pathname === this.#table.root || pathname.startsWith(`${this.#table.root}/`);
-    if (!isOurs && !this.#ownsHttp) {
-      // Another listener may know it (Vite's, a proxy's). Without one, nobody would ever answer.
-      if (this.#http.listenerCount("upgrade") === 1)
-        socket.end(
-          refusalBytes(refuse(404, "Expected the path of a service, got one that nobody answers.")),
-        );
+    const { root } = this.#table;
+    if (!this.#ownsHttp && pathname !== root && !pathname.startsWith(`${root}/`)) return false;
+    void this.#upgrades.handle(request, socket, head);
+    return true;
+  }
+
+  otherRequest(request: IncomingMessage, response: ServerResponse): void {
+    const { publicFolder, base } = this.#options;
+    const next = (): void => this.#page(request, response);
+    if (publicFolder === undefined) {
+      next();
       return;
     }
-    void this.#upgrades.handle(request, socket, head);
+    this.#staticFiles ??= staticFiles(publicFolder, { base });
+    this.#staticFiles(request, response, next);
+  }
+
+  #page(request: IncomingMessage, response: ServerResponse): void {
+    const options = this.#options;
+    if (options.request === undefined) {
+      sendRefusal(
+        response,
+        refuse(404, "Expected the path of a page or a service, got one that nobody answers."),
+      );
+      return;
+    }
+    try {
+      options.request(request, response);
+    } catch (error) {
+      options.onReport({ type: "failure", where: "the request handler", error });
+      if (!response.headersSent)
+        sendRefusal(
+          response,
+          refuse(500, "Expected a page, got an error that the server has reported."),
+        );
+      else response.destroy();
+    }
   }
 }
 
@@ -368,10 +354,19 @@ function listen(http: HttpServer, { host, port }: ResolvedOptions): Promise<Addr
   });
 }
 
-function closing(http: HttpServer): Promise<void> {
+/** Takes no new connection, and resolves when those there are have ended: idle ones now, others with their answer. */
+function closeGently(http: HttpServer, clock: Clock): Promise<void> {
   if (!http.listening) return Promise.resolve();
   return new Promise((resolve) => {
-    http.close(() => resolve());
-    http.closeIdleConnections();
+    let timer: Timer | undefined;
+    http.close(() => {
+      timer?.cancel();
+      resolve();
+    });
+    const look = (): void => {
+      http.closeIdleConnections();
+      timer = clock.setTimeout(look, idleCheckMs);
+    };
+    look();
   });
 }

@@ -46,13 +46,15 @@ interface Agreed {
  * mailbox, handshake. Each may refuse, with a sentence, before the next costs anything.
  */
 export class Upgrades {
-  isDraining = false;
+  #isDraining = false;
   readonly #options: UpgradeOptions;
   readonly #agreed = new WeakMap<IncomingMessage, Agreed>();
   readonly #server: HandshakeServer<typeof WsTransport>;
   readonly #connections = new Connections();
   readonly #headers = new HeaderPool();
   #pending = 0;
+  /** Refuse those that wait for `authorize`: at most `maxPendingUpgrades`. */
+  readonly #refuseWaiting = new Set<(refusal: Refusal) => void>();
 
   constructor(options: UpgradeOptions) {
     this.#options = options;
@@ -71,6 +73,18 @@ export class Upgrades {
       const cookie = this.#agreed.get(request)?.setCookie;
       if (cookie !== undefined) headers.push(`Set-Cookie: ${cookie}`);
     });
+  }
+
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  /** From here on nobody is let in; who waits for `authorize` is told so now. */
+  drain(): void {
+    this.#isDraining = true;
+    const sentence = "The server is stopping and takes nobody new. Come back in 5 s.";
+    const refusal = refuse(503, sentence, { "Retry-After": "5" });
+    for (const refuseOne of this.#refuseWaiting) refuseOne(refusal);
   }
 
   /** Takes over the socket. Never rejects. */
@@ -101,7 +115,7 @@ export class Upgrades {
       load: {
         connections: this.#connections.count,
         connectionsOfAddress: this.#connections.countOf(address),
-        isDraining: this.isDraining,
+        isDraining: this.#isDraining,
       },
       options: admission,
       protocolsOf: (route) => definitionOf(route.name)?.protocols ?? [],
@@ -150,18 +164,25 @@ export class Upgrades {
     match: ServiceMatch,
     data: RequestData,
   ): Promise<{ type: "user"; user: unknown } | Refusal> {
+    if (definition.authorize === undefined && definition.key === undefined)
+      return { type: "user", user: undefined };
     const { clock, report } = this.#options;
     const { handshakeTimeoutMs: ms } = this.#options.limits;
     const late = new WindsockError(
       `Expected \`authorize\` of ${match.route.name} to settle within ${ms} ms (\`limits.handshakeTimeoutMs\`), got nothing.`,
     );
+    const { promise: refused, resolve: refuseNow } = Promise.withResolvers<Refusal>();
+    this.#refuseWaiting.add(refuseNow);
+    const decided = Promise.race([this.#authorize(definition, match, data), refused]);
     try {
-      return await settleWithin(this.#authorize(definition, match, data), ms, clock, () => late);
+      return await settleWithin(decided, ms, clock, () => late);
     } catch (error) {
       if (error !== late) throw error;
       report({ type: "failure", where: `authorize of ${match.route.name}`, error });
       const sentence = `Expected to know within ${ms} ms whether you may connect, got no answer.`;
       return refuse(504, `${sentence} Try again later.`, { "Retry-After": "5" });
+    } finally {
+      this.#refuseWaiting.delete(refuseNow);
     }
   }
 
