@@ -28,5 +28,5 @@ export const explanation: Explain = (code, detail) =>
   typeof detail["message"] === "string"
     ? detail["message"]
     : (sentences[code] ?? code)
-        .replace(/\{(\w+)\}/g, (_, name: string) => String(detail[name] ?? ""))
+        .replace(/\{(\w+)\}/g, (_, name: string) => String(detail[name] ?? "none"))
         .trimEnd();

@@ -53,7 +53,7 @@ export class Link {
   #state: "opening" | "open" | "over" = "opening";
   #timer: ClientTimer;
   #isProbing = false;
-  #heardAt = 0;
+  #heardAt = -Infinity;
   #lastChannel = 0;
   readonly #channels = new Map<number, LinkChannel>();
 

@@ -516,7 +516,7 @@ export class ServiceChannel
     if (before.type === "joined") {
       this.#outbox.parted();
       this.#forgetAcks();
-      this.#awaitSuspension();
+      if (next.type !== "over") this.#awaitSuspension();
     }
     this.#publishState();
   }
