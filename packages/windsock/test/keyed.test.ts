@@ -243,7 +243,7 @@ test("a call while it terminates for idleness is answered by the next actor", as
   gate.resolve();
   expect(await answer).toBe("the next one");
   expect(seen).toEqual(["init", "init"]);
-  expect(reports).toMatchObject([{ type: "undelivered", what: "1 messages of its mailbox" }]);
+  expect(reports).toMatchObject([{ type: "undelivered", what: "1 message of its mailbox" }]);
 });
 
 test("stop ends one key: its clients get 1001, calls that wait are refused, joins that wait join the next", async () => {
@@ -280,7 +280,7 @@ test("stop ends one key: its clients get 1001, calls that wait are refused, join
     {
       type: "undelivered",
       address: "room/1",
-      what: "1 messages of its mailbox",
+      what: "1 message of its mailbox",
       reason: "the service has stopped",
     },
   ]);
@@ -332,6 +332,33 @@ test("a call starts the actor of a key within the same bounds as a join", async 
   ]);
   expect(server.services().map(({ address }) => address)).toEqual(["room/1", "slow/yes"]);
   expect((await failure(open("room/x"))) as RefusedError).toMatchObject({ status: 404 });
+});
+
+// Down, up and down again, for a key that nobody wants: it took its place among `maxKeys` and
+// tried its `init` for ever.
+test("a key that cannot start is given up when nobody comes any more", async () => {
+  let attempts = 0;
+  const room = defineService({
+    params: ["id"],
+    limits: { maxRestarts: 1, idleTimeoutMs: 10_000, maxKeys: 1 },
+    init() {
+      attempts += 1;
+      throw new Error("no such room");
+    },
+  });
+  const { server, open, clock } = await serve({ "room/[id]": room });
+  const before = clock.pending;
+  const client = await open("room/1");
+  expect(await client.closed).toMatchObject({ code: 1011 });
+  expect(await failure(open("room/1"))).toMatchObject({ status: 503 });
+  expect(await failure(open("room/2"))).toMatchObject({ status: 503 });
+  await clock.advance(10_000);
+  expect(server.services()).toEqual([]);
+  expect(clock.pending).toBe(before);
+  const made = attempts;
+  await clock.advance(120_000);
+  expect(attempts).toBe(made);
+  expect(await (await open("room/2")).closed).toMatchObject({ code: 1011 });
 });
 
 test("a broadcast to a key that nobody has joined starts no actor, and says so", async () => {

@@ -4,6 +4,7 @@ import { closeCode, fitCloseReason } from "../protocol/close-code.ts";
 import type { CloseReason, Payload } from "../protocol/port.ts";
 import type { Committer } from "./commit.ts";
 import type { ErasedDefinition } from "./define-service.ts";
+import type { Effect } from "./effect.ts";
 import { detach } from "./encode.ts";
 import { readIncoming, readUnchecked } from "./incoming.ts";
 import type { Answer, CallMail, Mail } from "./mail.ts";
@@ -12,7 +13,6 @@ import type { ServiceActor } from "./service-actor.ts";
 import type { ServiceClient } from "./service-client.ts";
 import type { ServiceScope } from "./service-scope.ts";
 import type { TurnRunner } from "./turn-runner.ts";
-import type { Effect } from "./turn.ts";
 import type { TerminateReason } from "./types.ts";
 
 export interface CallbacksOptions {

@@ -1,12 +1,13 @@
 import type { Clock } from "../actor/clock.ts";
 import type { Log } from "../log/log.ts";
 import type { Out, Payload } from "../protocol/port.ts";
+import type { Effect } from "./effect.ts";
 import type { LogSources } from "./log-sources.ts";
 import type { CommitHead, Members } from "./members.ts";
 import type { Post, Poster } from "./post.ts";
 import type { ServiceClient } from "./service-client.ts";
 import type { ServiceTimer } from "./service-timers.ts";
-import type { Effect, Turn } from "./turn.ts";
+import type { Turn } from "./turn.ts";
 
 export interface CommitterOptions {
   readonly clock: Clock;

@@ -21,6 +21,11 @@ export class IdleWatch {
   /** It was used just now, and may be idle from here on. */
   touch(): void {
     this.#usedAt = this.#options.clock.now();
+    this.watch();
+  }
+
+  /** As `touch`, for what is no use of it. */
+  watch(): void {
     if (this.#timer === undefined) this.#watch(this.#options.idleTimeoutMs);
   }
 

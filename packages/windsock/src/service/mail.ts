@@ -2,11 +2,11 @@ import type { MailItem } from "../actor/mailbox.ts";
 import type { WindsockError } from "../errors.ts";
 import { opcode } from "../protocol/frame.ts";
 import type { CloseReason, Payload } from "../protocol/port.ts";
+import type { Effect } from "./effect.ts";
 import { decodeText } from "./encode.ts";
 import { viewOf } from "./message-view.ts";
 import type { ServiceClient } from "./service-client.ts";
 import type { ServiceTimer } from "./service-timers.ts";
-import type { Effect } from "./turn.ts";
 import type { TerminateReason } from "./types.ts";
 
 /** The answer to something posted: exactly one of the two is called, at most once. */

@@ -11,16 +11,17 @@ import type { ErasedDefinition } from "./define-service.ts";
 import { Encoder } from "./encode.ts";
 import { IdleWatch } from "./idle-watch.ts";
 import { LogSources } from "./log-sources.ts";
-import { clientOf, countUnanswered, refuse, viewOfMail, type Mail } from "./mail.ts";
+import { refuse, type Mail } from "./mail.ts";
 import { Members } from "./members.ts";
 import { NoreplyTimeout } from "./noreply-timeout.ts";
 import type { OutcomeValue } from "./outcome.ts";
-import { deliver, Poster, type Post } from "./post.ts";
+import { Poster, type Post } from "./post.ts";
 import type { Report } from "./report.ts";
+import { Reporter } from "./reporter.ts";
 import type { ServiceClient } from "./service-client.ts";
 import { ServiceScope } from "./service-scope.ts";
 import { TurnRunner } from "./turn-runner.ts";
-import { drop, turnStorage, type Effect } from "./turn.ts";
+import { turnStorage } from "./turn.ts";
 import type { TerminateReason } from "./types.ts";
 
 export interface ServiceActorOptions {
@@ -54,6 +55,7 @@ export class ServiceActor implements Behaviour<Mail> {
   readonly #definition: ErasedDefinition;
   readonly #options: ServiceActorOptions;
   readonly #clock: Clock;
+  readonly #reporter: Reporter;
   readonly #committer: Committer;
   readonly #turns: TurnRunner;
   readonly #callbacks: Callbacks;
@@ -81,6 +83,7 @@ export class ServiceActor implements Behaviour<Mail> {
     this.members = new Members(options.edge);
     const timeoutMs = this.limits.callbackTimeoutMs;
     this.sources = new LogSources({ address, timeoutMs, clock, report });
+    this.#reporter = new Reporter(options.name, address, report);
     this.#committer = new Committer({
       clock,
       log,
@@ -191,35 +194,6 @@ export class ServiceActor implements Behaviour<Mail> {
 
   // ---------- what code does ----------
 
-  /** Takes an effect into the running turn, or, from outside any, into the mailbox as a commit of its own. */
-  effect(effect: Effect): void {
-    const turn = turnStorage.getStore();
-    // Whoever sends to a service that has stopped is as late as one who sends to a client that has left.
-    if (turn?.status === "failed" || this.actor.state === "stopped") return drop(effect);
-    if (turn !== undefined) {
-      if (turn.status === "open") {
-        turn.effects.push(
-          turn.actor === this ? effect : { type: "post", post: this.#effectPost(effect) },
-        );
-        return undefined;
-      }
-      if (turn.actor === this && turn.scope.isEnded) return drop(effect);
-    }
-    try {
-      deliver(this.#effectPost(effect));
-    } catch (error) {
-      drop(effect);
-      throw error;
-    }
-    return undefined;
-  }
-
-  #effectPost(effect: Effect): Post {
-    const bytes = "payload" in effect ? effect.payload.bytes.length : 0;
-    const mail: Mail = { type: "effects", bytes, effects: [effect] };
-    return { ...this.postOf("an effect", mail), drop: () => drop(effect) };
-  }
-
   postOf(what: string, mail: Mail): Post {
     return {
       address: this.address,
@@ -284,7 +258,7 @@ export class ServiceActor implements Behaviour<Mail> {
   }
 
   async crashed(error: unknown, mail: Mail | undefined): Promise<void> {
-    this.#reportCrash(error, mail, true);
+    this.#reporter.crash(error, this.#turns.callback, mail, true);
     // First: to `terminate`, a client whose join failed is none.
     if (error !== this.#stopError && mail !== undefined) this.#afterCrash(mail);
     this.#stopError = undefined;
@@ -296,14 +270,14 @@ export class ServiceActor implements Behaviour<Mail> {
   /** `onCrash: "keep"`: the turn is dropped, the state before it stays. */
   #kept(error: unknown, mail: Mail): void | Promise<void> {
     if (error === this.#stopError) throw error;
-    this.#reportCrash(error, mail, false);
+    this.#reporter.crash(error, this.#turns.callback, mail, false);
     const end = this.#afterCrash(mail);
     // The state that stays knows the client: it has to hear of its end.
     return end === undefined ? undefined : this.handle(end);
   }
 
   down(retryAfterMs: number, items: readonly Mail[]): void {
-    this.#options.report({ type: "down", service: this.name, address: this.address, retryAfterMs });
+    this.#reporter.down(retryAfterMs);
     const members = this.members.all();
     this.#committer.send(
       members.map(({ id }) => ({
@@ -319,14 +293,9 @@ export class ServiceActor implements Behaviour<Mail> {
       retryAfterMs,
     );
     for (const item of items) refuse(item, error);
-    const lost = countUnanswered(items);
-    if (lost > 0)
-      this.#options.report({
-        type: "undelivered",
-        address: this.address,
-        what: `${lost} messages of its mailbox`,
-        reason: "the service is down",
-      });
+    this.#reporter.lost(items, "the service is down");
+    // A key that cannot start is not tried for ever when nobody comes any more.
+    if (this.isKeyed) this.#idleWatch.watch();
   }
 
   stopped(items: readonly Mail[]): void {
@@ -389,7 +358,7 @@ export class ServiceActor implements Behaviour<Mail> {
         this.#committer.endReplay(client);
       } catch (error) {
         if (this.#definition.onCrash !== "keep") lost = { error };
-        this.#options.report(this.#crashReport(error, "handleJoin", client, undefined, false));
+        this.#reporter.failure(error, "handleJoin", client);
         this.#closeAndRemove(client, closeCode.internalError, "joining again failed");
       }
     }
@@ -432,35 +401,8 @@ export class ServiceActor implements Behaviour<Mail> {
     try {
       await this.#callbacks.terminate(reason);
     } catch (error) {
-      this.#options.report(this.#crashReport(error, "terminate", undefined, undefined, false));
+      this.#reporter.failure(error, "terminate");
     }
-  }
-
-  #reportCrash(error: unknown, mail: Mail | undefined, restarts: boolean): void {
-    const view = mail === undefined ? undefined : viewOfMail(mail);
-    this.#options.report(
-      this.#crashReport(error, this.#turns.callback, clientOf(mail), view, restarts),
-    );
-  }
-
-  #crashReport(
-    error: unknown,
-    callback: string,
-    client: ServiceClient | undefined,
-    message: string | undefined,
-    restarts: boolean,
-  ): Report {
-    const { name: service, address } = this;
-    return {
-      type: "crash",
-      service,
-      address,
-      callback,
-      client: client?.id,
-      message,
-      error,
-      restarts,
-    };
   }
 
   /** What a crash means for whoever sent the item. Gives the end of a client that has caused too many. */

@@ -1,6 +1,7 @@
 import { OptionError, OverloadedError } from "../errors.ts";
 import { fitCloseReason, isSendableCloseCode } from "../protocol/close-code.ts";
 import type { RequestData } from "../protocol/port.ts";
+import { perform } from "./effect.ts";
 import type { ServiceActor } from "./service-actor.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import type { Client, SubscribeOptions, UpgradeRequest } from "./types.ts";
@@ -85,7 +86,7 @@ export class ServiceClient implements Client<unknown, unknown, Readonly<Record<s
 
   send(message: unknown): void {
     if (this.membership === "gone") return;
-    this.#actor.effect({
+    perform(this.#actor, {
       type: "send",
       clients: [this],
       payload: this.#actor.encoder.encode(message),
@@ -99,7 +100,7 @@ export class ServiceClient implements Client<unknown, unknown, Readonly<Record<s
       );
     }
     if (this.membership === "gone") return;
-    this.#actor.effect({ type: "close", client: this, code, reason: fitCloseReason(reason) });
+    perform(this.#actor, { type: "close", client: this, code, reason: fitCloseReason(reason) });
   }
 
   subscribe(topic: string, options: SubscribeOptions = {}): void {
@@ -119,13 +120,13 @@ export class ServiceClient implements Client<unknown, unknown, Readonly<Record<s
       );
     }
     subscriptions.want(topic);
-    this.#actor.effect({ type: "subscribe", client: this, topic, from });
+    perform(this.#actor, { type: "subscribe", client: this, topic, from });
   }
 
   unsubscribe(topic: string): void {
     if (this.membership === "gone") return;
     this.subscriptions.unwant(topic);
-    this.#actor.effect({ type: "unsubscribe", client: this, topic });
+    perform(this.#actor, { type: "unsubscribe", client: this, topic });
   }
 
   /** Counts a crash that a message of this client caused. True: that was one too many. */

@@ -12,10 +12,11 @@ import { Calls, type CallOptions } from "./calls.ts";
 import { definitionOf, type ErasedDefinition } from "./define-service.ts";
 import { decodePublished, detach, payloadOf } from "./encode.ts";
 import { handOver } from "./hand-over.ts";
-import { countUnanswered, refuse, type Answer, type Mail } from "./mail.ts";
+import { refuse, type Answer, type Mail } from "./mail.ts";
 import { deliver, type Post } from "./post.ts";
 import { PublishedKeys } from "./published.ts";
 import type { Report } from "./report.ts";
+import { Reporter } from "./reporter.ts";
 import { check, type Checked } from "./schema.ts";
 import { ServiceActor } from "./service-actor.ts";
 import { ServiceClient } from "./service-client.ts";
@@ -388,14 +389,7 @@ export class ServiceHost {
     const lost = handOver(items, start, wasIdle);
     for (const item of lost)
       refuse(item, new CallFailedError(`${address} stopped before it handled this.`));
-    const count = countUnanswered(lost);
-    if (count > 0)
-      this.#report({
-        type: "undelivered",
-        address,
-        what: `${count} messages of its mailbox`,
-        reason: "the service has stopped",
-      });
+    new Reporter(name, address, this.#report).lost(lost, "the service has stopped");
   }
 
   #scheduleSweep(): void {

@@ -1,10 +1,12 @@
 import { OptionError, OverloadedError } from "../errors.ts";
+import { perform } from "./effect.ts";
 import { detach } from "./encode.ts";
+import type { Mail } from "./mail.ts";
 import type { ServiceActor } from "./service-actor.ts";
 import type { ServiceClient } from "./service-client.ts";
 import { isTimerMs, maxTimerMs, ServiceTimers } from "./service-timers.ts";
 import type { LogSource, ServiceContext } from "./types.ts";
-import { describe } from "./value.ts";
+import { describe, sizeOf } from "./value.ts";
 
 /** What callbacks get as `service`: one for each incarnation, dead with it. */
 export class ServiceScope implements ServiceContext<
@@ -64,7 +66,7 @@ export class ServiceScope implements ServiceContext<
       throw new OptionError(
         `Expected \`publish(topic, message)\` to get its topic as a string, got ${describe(topic)}.`,
       );
-    this.#actor.effect({ type: "publish", topic, payload: this.#actor.encoder.encode(message) });
+    perform(this.#actor, { type: "publish", topic, payload: this.#actor.encoder.encode(message) });
   }
 
   sendAll(clients: Iterable<{ readonly id: string }>, message: unknown): void {
@@ -75,7 +77,7 @@ export class ServiceScope implements ServiceContext<
       if (client !== undefined) present.push(client);
     }
     if (present.length > 0)
-      this.#actor.effect({
+      perform(this.#actor, {
         type: "send",
         clients: present,
         payload: this.#actor.encoder.encode(message),
@@ -84,14 +86,9 @@ export class ServiceScope implements ServiceContext<
 
   info(info: unknown): void {
     if (this.#isEnded) return;
-    this.#actor.effect({
-      type: "post",
-      post: this.#actor.postOf("an info", {
-        type: "info",
-        bytes: 0,
-        info: detach(info, "an info"),
-      }),
-    });
+    const detached = detach(info, "an info");
+    const mail: Mail = { type: "info", bytes: sizeOf(detached), info: detached };
+    perform(this.#actor, { type: "post", post: this.#actor.postOf("an info", mail) });
   }
 
   sendAfter(info: unknown, ms: number): { cancel(): void } {
@@ -108,7 +105,7 @@ export class ServiceScope implements ServiceContext<
     }
     const timer = this.timers.create(detach(info, "an info"), ms);
     if (this.#isEnded) timer.cancel();
-    else this.#actor.effect({ type: "timer", timer });
+    else perform(this.#actor, { type: "timer", timer });
     return timer;
   }
 
@@ -122,7 +119,7 @@ export class ServiceScope implements ServiceContext<
       throw new OptionError(
         `Expected a topic that \`service.log\` has put a log under, got ${describe(topic)}.`,
       );
-    this.#actor.effect({ type: "advance", topic });
+    perform(this.#actor, { type: "advance", topic });
   }
 
   flush(...state: [] | [state: unknown]): Promise<void> {

@@ -1,10 +1,11 @@
 import { settleWithin, type Clock } from "../actor/clock.ts";
 import { BadReturnError, CallbackTimeoutError } from "../errors.ts";
 import type { Out } from "../protocol/port.ts";
+import { drop, type Effect } from "./effect.ts";
 import { OutcomeValue } from "./outcome.ts";
 import type { ServiceActor } from "./service-actor.ts";
 import { isTimerMs, maxTimerMs } from "./service-timers.ts";
-import { Turn, turnStorage, type Effect } from "./turn.ts";
+import { Turn, turnStorage } from "./turn.ts";
 import { describe, isPromiseLike } from "./value.ts";
 
 export interface TurnRunnerOptions {
@@ -176,7 +177,7 @@ export class TurnRunner {
 }
 
 function failed(turn: Turn, error: unknown): never {
-  turn.fail();
+  for (const effect of turn.fail()) drop(effect);
   throw error;
 }
 

@@ -1,40 +1,8 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { Out, Payload } from "../protocol/port.ts";
-import type { Post } from "./post.ts";
+import type { Out } from "../protocol/port.ts";
+import type { Effect } from "./effect.ts";
 import type { ServiceActor } from "./service-actor.ts";
-import type { ServiceClient } from "./service-client.ts";
 import type { ServiceScope } from "./service-scope.ts";
-import type { ServiceTimer } from "./service-timers.ts";
-
-/** What a callback does, collected until its turn commits. */
-export type Effect =
-  | { readonly type: "publish"; readonly topic: string; readonly payload: Payload }
-  | { readonly type: "send"; readonly clients: ServiceClient[]; readonly payload: Payload }
-  | {
-      readonly type: "subscribe";
-      readonly client: ServiceClient;
-      readonly topic: string;
-      readonly from: number | undefined;
-    }
-  | { readonly type: "unsubscribe"; readonly client: ServiceClient; readonly topic: string }
-  | { readonly type: "advance"; readonly topic: string }
-  | {
-      readonly type: "close";
-      readonly client: ServiceClient;
-      readonly code: number;
-      readonly reason: string;
-    }
-  | { readonly type: "timer"; readonly timer: ServiceTimer }
-  /** Something for a mailbox: of this actor, or of another. */
-  | { readonly type: "post"; readonly post: Post };
-
-/** Takes back what an effect that will not leave has claimed already. */
-export function drop(effect: Effect): void {
-  if (effect.type === "timer") effect.timer.cancel();
-  else if (effect.type === "post") effect.post.drop?.();
-  else if (effect.type === "subscribe" || effect.type === "unsubscribe")
-    effect.client.subscriptions.revert();
-}
 
 /** An answer of another actor that a turn awaits. */
 export interface WaitsFor {
@@ -80,12 +48,14 @@ export class Turn {
     return { before, effects };
   }
 
-  fail(): void {
-    if (this.status !== "open") return;
+  /** Gives the effects that are dropped with it. */
+  fail(): readonly Effect[] {
+    if (this.status !== "open") return [];
     this.status = "failed";
-    for (const effect of this.effects) drop(effect);
+    const { effects } = this;
     this.effects = [];
     for (const awaited of [...(this.#waitsFor ?? [])]) awaited.turnFailed();
+    return effects;
   }
 
   /** The addresses of the actors whose answers it awaits: none once it is over. */
