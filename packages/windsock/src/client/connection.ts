@@ -100,8 +100,9 @@ export class Connection implements LinkOwner {
 
   linkLost(link: Link, end: LinkEnd): void {
     if (end.isFault) for (const channel of this.#channels) channel.connectionFault(end.reason);
-    for (const channel of this.#channels) channel.detach(link);
     this.#step({ type: "lost", link, end, now: this.#ports.clock.now() });
+    // After the step: channels say at once how long it is until the next attempt.
+    for (const channel of this.#channels) channel.detach(link);
   }
 
   linkDraining(link: Link, windowMs: number): void {
