@@ -102,6 +102,11 @@ export class PlainClient {
     return this.#ws.readyState === WebSocket.OPEN;
   }
 
+  /** Bytes that were sent and that the other side's socket has not taken. */
+  get bufferedBytes(): number {
+    return this.#ws.bufferedAmount;
+  }
+
   send(data: string | Uint8Array): void {
     this.#ws.send(data);
   }
