@@ -116,6 +116,17 @@ test("a service that this server does not run, and a name that nobody has, are e
   await expect(server.call("nobody", "who")).rejects.toThrow(UnknownServiceError);
 });
 
+// The last name won: a broadcast went to one of the two, and nobody could tell to which.
+test("a service that is served under two names is addressed by name", async () => {
+  const probe = defineService({});
+  const { server, open, clock } = await serve({ first: probe, second: probe });
+  const client = await open("first");
+  await until(clock, () => server.clients("first").length === 1);
+  expect(() => server.broadcast(probe, "x")).toThrow("served as first and second");
+  server.broadcast("first", "by name");
+  expect(await client.next()).toBe("by name");
+});
+
 test("a stopped server takes nothing more", async () => {
   const { server } = await serve(named("a").services);
   await server.stop();

@@ -29,12 +29,15 @@ export type AnyTarget = string | AnyService;
 export class Addresses {
   readonly #book: AddressBook;
   readonly #definitions: ReadonlyMap<string, ErasedDefinition>;
-  readonly #names: ReadonlyMap<ErasedDefinition, string>;
+  readonly #names: ReadonlyMap<ErasedDefinition, readonly string[]>;
 
   constructor(book: AddressBook, definitions: ReadonlyMap<string, ErasedDefinition>) {
     this.#book = book;
     this.#definitions = definitions;
-    this.#names = new Map([...definitions].map(([name, definition]) => [definition, name]));
+    const names = new Map<ErasedDefinition, string[]>();
+    for (const [name, definition] of definitions)
+      names.set(definition, [...(names.get(definition) ?? []), name]);
+    this.#names = names;
   }
 
   parse(address: string): ReturnType<AddressBook["parse"]> {
@@ -52,7 +55,11 @@ export class Addresses {
       }
       return this.#place(found.name, found.params);
     }
-    const name = isService(target) ? this.#names.get(target.definition) : undefined;
+    const [name, another] = isService(target) ? (this.#names.get(target.definition) ?? []) : [];
+    if (another !== undefined)
+      throw new UnknownServiceError(
+        `Expected a service with one name, got one that is served as ${name} and ${another}. Say which by its name.`,
+      );
     if (name === undefined)
       throw new UnknownServiceError(
         "Expected a service that this server runs, got another one. Is its file in the services folder, or in `services`?",

@@ -1,5 +1,5 @@
 import { settleWithin, type Clock } from "../actor/clock.ts";
-import { CallbackTimeoutError, OptionError } from "../errors.ts";
+import { BadReturnError, CallbackTimeoutError, OptionError } from "../errors.ts";
 import type { LogPosition, Payload } from "../protocol/port.ts";
 import { Encoder } from "./encode.ts";
 import type { Report } from "./report.ts";
@@ -56,6 +56,11 @@ export class LogSources {
           ? Promise.resolve(source.head()).then((next) => ({ messages: [], next }))
           : Promise.resolve(source.read(from, maxBytes));
       const chunk = await settleWithin(work, timeoutMs, clock, timedOut);
+      // A reader that goes back would read the same part for ever.
+      if (!Number.isSafeInteger(chunk.next) || chunk.next < (from ?? 0))
+        throw new BadReturnError(
+          `Expected the log ${describe(topic)} of ${address} to give an offset of at least ${from ?? 0}, got ${describe(chunk.next)}.`,
+        );
       return {
         payloads: chunk.messages.map((message) => this.#encoder.encode(message)),
         next: chunk.next,
