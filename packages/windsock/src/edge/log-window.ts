@@ -34,6 +34,8 @@ export const maxWindowBytes: number = 256 * 1024;
 /** One slice, and so one write, at most; but at least one message. */
 export const maxSliceBytes: number = 256 * 1024;
 const maxRunsPerSet = 64;
+/** Buffers kept for the next member. Beyond, each that is due one builds its own: members then have little in common. */
+export const maxCachedRunBytes: number = 4 * 1024 * 1024;
 
 /** The newest entries of an actor's log: what members that keep up are served from. */
 export class LogWindow {
@@ -41,6 +43,7 @@ export class LogWindow {
   #bytes = 0;
   #head = 0;
   readonly #runs = new Map<TopicSet, Run[]>();
+  #runBytes = 0;
 
   /** The newest number that this edge knows of. */
   get head(): number {
@@ -67,7 +70,7 @@ export class LogWindow {
     this.#entries.push({ seq, topic, frame });
     this.#bytes += frame?.byteLength ?? 0;
     this.#head = seq;
-    this.#runs.clear();
+    this.#forgetRuns();
   }
 
   /** The actor has reached `seq`, whether or not this edge saw the entries. */
@@ -80,7 +83,7 @@ export class LogWindow {
   clear(): void {
     this.#entries = [];
     this.#bytes = 0;
-    this.#runs.clear();
+    this.#forgetRuns();
   }
 
   /** Drops the oldest entries, to half the bounds. */
@@ -97,7 +100,7 @@ export class LogWindow {
     if (drop === 0) return;
     this.#entries = this.#entries.slice(drop);
     this.#bytes = bytes;
-    this.#runs.clear();
+    this.#forgetRuns();
   }
 
   /** What is in [from, to] for these topics, up to `maxSliceBytes`. `from` must not be before `first`. */
@@ -118,9 +121,19 @@ export class LogWindow {
     const known = runs?.find((run) => from >= run.from && from < run.from + run.ends.length);
     if (known !== undefined) return known;
     const run = this.#build(set, from);
+    const bytes = (run.buffer?.length ?? 0) + run.ends.length * 8;
+    if (this.#runBytes + bytes > maxCachedRunBytes) return run;
     if (runs === undefined) this.#runs.set(set, (runs = []));
-    if (runs.length < maxRunsPerSet) runs.push(run);
+    if (runs.length >= maxRunsPerSet) return run;
+    runs.push(run);
+    this.#runBytes += bytes;
     return run;
+  }
+
+  #forgetRuns(): void {
+    if (this.#runs.size === 0) return;
+    this.#runs.clear();
+    this.#runBytes = 0;
   }
 
   #build(set: TopicSet, from: number): Run {

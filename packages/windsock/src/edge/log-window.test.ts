@@ -1,0 +1,102 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { Frame, opcode } from "../protocol/frame.ts";
+import { Feed } from "./feed.ts";
+import { LogWindow, maxCachedRunBytes, maxSliceBytes, maxWindowEntries } from "./log-window.ts";
+
+function frameOf(size: number): Frame {
+  return new Frame(opcode.binary, Buffer.alloc(size));
+}
+
+function windowOf(sizes: readonly number[], first = 1): LogWindow {
+  const window = new LogWindow();
+  window.advanceTo(first - 1);
+  for (const [index, size] of sizes.entries()) window.append(first + index, "", frameOf(size));
+  return window;
+}
+
+const all = new Feed("x").topicSet([""]);
+
+test("holds 1,024 entries, and is overfull with one more; trimming keeps the newest half", () => {
+  const window = windowOf(Array.from({ length: maxWindowEntries }, () => 1));
+  expect(window.isOverfull).toBe(false);
+  window.append(maxWindowEntries + 1, "", frameOf(1));
+  expect(window.isOverfull).toBe(true);
+  window.trim();
+  expect([window.size, window.first, window.head]).toEqual([512, 514, 1025]);
+});
+
+test("has no hole: after entries that it did not see, it begins anew", () => {
+  const window = windowOf([1, 1, 1]);
+  window.append(9, "", frameOf(1));
+  expect([window.first, window.head, window.size]).toEqual([9, 9, 1]);
+});
+
+test("a repeat of an entry changes nothing", () => {
+  const window = windowOf([1, 1]);
+  window.append(2, "", frameOf(9));
+  expect([window.head, window.size]).toEqual([2, 2]);
+});
+
+test("a lone frame is not copied, and one beyond the size of a slice still goes, alone", () => {
+  const frame = frameOf(maxSliceBytes + 1);
+  const window = new LogWindow();
+  window.append(1, "", frame);
+  window.append(2, "", frameOf(1));
+  const slice = window.slice(all, 1, 2);
+  expect(slice.buffer).toBe(frame.single());
+  expect(slice.next).toBe(2);
+});
+
+test("members at different places get views of one buffer", () => {
+  const window = windowOf([10, 20, 30]);
+  const whole = window.slice(all, 1, 3).buffer!;
+  const part = window.slice(all, 2, 2).buffer!;
+  expect(part.buffer).toBe(whole.buffer);
+  expect(part.length).toBe(22);
+});
+
+// Every set of topics had its own buffers, and all of them stayed while one member lagged.
+test("keeps buffers for a few megabytes only, however many sets of topics there are", () => {
+  const window = windowOf(Array.from({ length: 100 }, () => 1000));
+  const feed = new Feed("x");
+  const sets = Array.from({ length: 200 }, (_, index) => feed.topicSet(["", `t${index}`]));
+  const before = sets.map((set) => window.slice(set, 1, 100).buffer);
+  const again = sets.map((set) => window.slice(set, 1, 100).buffer);
+  const kept = again.filter((buffer, index) => buffer === before[index]);
+  const bytes = kept.reduce((sum, buffer) => sum + buffer!.length, 0);
+  expect(kept.length).toBeGreaterThan(5);
+  expect(bytes).toBeLessThanOrEqual(maxCachedRunBytes);
+  for (const buffer of again) expect(buffer).toEqual(before[0]);
+});
+
+test("slices put together are the frames of the topics, in order, whatever the cuts", () => {
+  const entry = fc.record({ topic: fc.constantFrom("", "a", "b"), size: fc.nat({ max: 300 }) });
+  fc.assert(
+    fc.property(
+      fc.array(entry, { minLength: 1, maxLength: 60 }),
+      fc.subarray(["", "a", "b"], { minLength: 1 }),
+      fc.array(fc.nat({ max: 20 }), { maxLength: 20 }),
+      (entries, topics, steps) => {
+        const window = new LogWindow();
+        const frames = entries.map(
+          ({ size }, index) => new Frame(opcode.binary, Buffer.alloc(size, index)),
+        );
+        for (const [index, { topic }] of entries.entries())
+          window.append(index + 1, topic, frames[index]);
+        const set = new Feed("x").topicSet(topics);
+        const got: Buffer[] = [];
+        let position = 1;
+        for (let turn = 0; position <= window.head; turn++) {
+          const to = Math.min(window.head, position + (steps[turn] ?? 60));
+          const { buffer, next } = window.slice(set, position, to);
+          if (buffer !== undefined) got.push(buffer);
+          expect(next).toBeGreaterThan(position);
+          position = next;
+        }
+        const due = frames.filter((_, index) => topics.includes(entries[index]!.topic));
+        expect(Buffer.concat(got)).toEqual(Buffer.concat(due.map((frame) => frame.single())));
+      },
+    ),
+  );
+});
