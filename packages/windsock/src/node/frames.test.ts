@@ -76,6 +76,23 @@ test("a message in many fragments counts as a whole", async () => {
   expect(await raw.closeCode()).toBe(1009);
 });
 
+// `ws` takes 16,384 fragments of a message, however small it may be: some 100 bytes of memory
+// for each byte of a payload.
+test("a message may come in 1,024 fragments, and not in one more", async () => {
+  const { server } = await serveEcho();
+  const inFragments = (count: number): Buffer =>
+    Buffer.concat(
+      Array.from({ length: count }, (_, index) =>
+        clientFrame((index === 0 ? 0x01 : 0x00) | (index === count - 1 ? 0x80 : 0), "x"),
+      ),
+    );
+  const raw = await RawSocket.upgrade(server.port);
+  raw.write(inFragments(1024));
+  expect((await raw.bytes(4 + 1024)).subarray(0, 4).toString("hex")).toBe("817e0400");
+  raw.write(inFragments(1025));
+  expect(await raw.closeCode()).toBe(1008);
+});
+
 test("a ping between fragments is answered with its payload", async () => {
   const { server } = await serveEcho();
   const raw = await RawSocket.upgrade(server.port);

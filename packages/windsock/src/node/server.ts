@@ -73,6 +73,8 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
     // `Upgrade: h2c` and the like are requests as any other.
     shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === "websocket",
   });
+  // Beyond what is answered with 503: a bound for sockets that only ask for pages, or for nothing.
+  http.maxConnections = resolved.limits.maxConnections + resolved.limits.maxPendingUpgrades;
   const wired = await WiredServer.load(resolved, http, true);
   try {
     await listen(http, resolved);

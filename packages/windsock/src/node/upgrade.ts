@@ -35,6 +35,10 @@ export interface UpgradeOptions {
   readonly report: (report: Report) => void;
 }
 
+/** A message may come in so many fragments or packets, and in more only if they are of some size: each costs memory of its own. */
+const minParts = 1024;
+const bytesPerPart = 64;
+
 /** What the handshake needs to know of an upgrade that was let in. */
 interface Agreed {
   readonly protocol: string | undefined;
@@ -58,15 +62,21 @@ export class Upgrades {
 
   constructor(options: UpgradeOptions) {
     this.#options = options;
-    const closing: object = { closeTimeout: options.limits.closeTimeoutMs };
+    const { maxPayloadBytes, closeTimeoutMs } = options.limits;
+    const parts = Math.max(minParts, Math.ceil(maxPayloadBytes / bytesPerPart));
+    // Newer than the type declarations of `ws`.
+    const newer: object = {
+      closeTimeout: closeTimeoutMs,
+      maxFragments: parts,
+      maxBufferedChunks: parts,
+    };
     this.#server = new WebSocketServer({
-      // Newer than the type declarations of `ws`.
-      ...closing,
+      ...newer,
       noServer: true,
       WebSocket: WsTransport,
       clientTracking: false,
       perMessageDeflate: false,
-      maxPayload: options.limits.maxPayloadBytes,
+      maxPayload: maxPayloadBytes,
       handleProtocols: (_offered, request) => this.#agreed.get(request)?.protocol ?? false,
     });
     this.#server.on("headers", (headers, request) => {

@@ -3,7 +3,7 @@
  * `docs/reference/options.md` shows the same table.
  */
 export interface Limits {
-  /** One incoming message, in bytes. Beyond: close 1009. @default 65536 */
+  /** One incoming message, in bytes; in a fragment for each 64 of them at most, and in 1,024 in any case. Beyond: close 1009, or 1008 for the fragments. @default 65536 */
   readonly maxPayloadBytes: number;
   /** Messages a second of one client, averaged over a burst of as many. Beyond: its socket is read no faster. @default 1000 */
   readonly maxMessagesPerSecond: number;
