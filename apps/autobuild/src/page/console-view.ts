@@ -7,6 +7,8 @@ const elementsPerBlock = 2000;
 const maxBlocks = 20;
 /** Somebody who reads further up keeps what is on the screen for so much longer. */
 const maxBlocksWhileReading = 80;
+/** How long a browser may take to scroll smoothly by a page. */
+const glideMs = 400;
 const maxWaitingCharacters = 8 * 1024 * 1024;
 
 /** What begins a line of AutoBuild's own. A build may print it too, and gains nothing by it. */
@@ -35,6 +37,7 @@ export class ConsoleView {
   #isFollowing = true;
   #unseen = 0;
   #lastTop = 0;
+  #followedAt = 0;
   #block: Block | undefined;
 
   constructor(parts: {
@@ -52,10 +55,13 @@ export class ConsoleView {
     this.#scroller.addEventListener("wheel", ({ deltaY }) => deltaY < 0 && this.#unfollow(), {
       passive: true,
     });
-    this.#scroller.addEventListener("keydown", ({ key }) => {
-      if (["PageUp", "ArrowUp", "Home"].includes(key)) this.#unfollow();
-      // Where it is at the end already, no scrolling tells.
-      else if (key === "End") this.follow();
+    this.#scroller.addEventListener("keydown", (event) => {
+      if (["PageUp", "ArrowUp", "Home"].includes(event.key)) this.#unfollow();
+      else if (event.key === "End") {
+        // The browser would glide to where the end is now, and arrive where it was.
+        event.preventDefault();
+        this.follow();
+      }
     });
     this.#toEnd.addEventListener("click", () => {
       this.follow();
@@ -98,6 +104,7 @@ export class ConsoleView {
 
   follow(): void {
     this.#isFollowing = true;
+    this.#followedAt = performance.now();
     this.#unseen = 0;
     this.#toEnd.hidden = true;
     this.#trim();
@@ -180,8 +187,12 @@ export class ConsoleView {
     const toEnd = scrollHeight - scrollTop - clientHeight;
     const isUpwards = scrollTop < this.#lastTop - 1;
     this.#lastTop = scrollTop;
-    if (this.#isFollowing && isUpwards && toEnd > 4) this.#unfollow();
-    else if (!this.#isFollowing && !isUpwards && toEnd < 24) this.follow();
+    if (!this.#isFollowing) {
+      if (!isUpwards && toEnd < 24) this.follow();
+    } else if (performance.now() - this.#followedAt < glideMs) {
+      // A glide that began before goes on for a moment, and nobody wants it any more.
+      if (toEnd >= 1) this.#toBottom();
+    } else if (isUpwards && toEnd > 4) this.#unfollow();
   }
 
   #unfollow(): void {
