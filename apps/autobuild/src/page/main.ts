@@ -8,6 +8,7 @@ import { ConsoleView } from "./console-view.ts";
 import { make, part, setText } from "./dom.ts";
 import { stateOf } from "./format.ts";
 import { KnownBuilds } from "./known-builds.ts";
+import { remember, remembered } from "./memory.ts";
 import { RepositoryFilter } from "./repository-filter.ts";
 import { showTab } from "./tab.ts";
 import { drawTrend } from "./trend.ts";
@@ -82,7 +83,7 @@ parts.toggle.addEventListener("click", () => showList(!isListShown()));
 parts.wrap.addEventListener("click", () =>
   wrap(parts.wrap.getAttribute("aria-pressed") !== "true"),
 );
-wrap(localStorage.getItem("wrap") !== "no");
+wrap(remembered("wrap") !== "no");
 setInterval(draw, 1000);
 setInterval(beat, beatMs);
 select();
@@ -132,10 +133,9 @@ function select(): void {
 
 /** Follows the log that is shown, once it is known that there is one. */
 function openLog(): void {
-  if (log !== undefined) return;
-  showConnection("log", "live");
-  if (selectedId === undefined) log = followLive();
-  else if (builds.get(selectedId) !== undefined) log = followBuild(selectedId);
+  if (log === undefined) showConnection("log", "live");
+  if (selectedId === undefined) log ??= followLive();
+  else if (builds.get(selectedId) !== undefined) log ??= followBuild(selectedId);
   else if (hasSnapshot) void find(selectedId);
 }
 
@@ -165,12 +165,14 @@ function followBuild(id: number): Connection {
 /** An old build that is not in the list. */
 async function find(id: number): Promise<void> {
   const answer = await fetch(`/api/builds/${id}`).catch(() => undefined);
-  if (selectedId !== id || log !== undefined) return;
   // Without an answer there is no connection, and with the next one this is asked again.
-  if (answer?.ok === true) {
-    builds.found((await answer.json()) as Build);
+  const build = answer?.ok === true ? ((await answer.json()) as Build) : undefined;
+  if (selectedId !== id || answer === undefined) return;
+  if (build === undefined) refusal = `There is no build ${id}.`;
+  else {
+    builds.found(build);
     openLog();
-  } else if (answer !== undefined) refusal = `There is no build ${id}.`;
+  }
   draw();
 }
 
@@ -296,5 +298,5 @@ function showList(isShown: boolean): void {
 function wrap(isOn: boolean): void {
   parts.wrap.setAttribute("aria-pressed", String(isOn));
   parts.pre.classList.toggle("unwrapped", !isOn);
-  localStorage.setItem("wrap", isOn ? "yes" : "no");
+  remember("wrap", isOn ? "yes" : "no");
 }

@@ -194,6 +194,14 @@ describe.skipIf(!hasBrowser)("the page (needs Chromium: set WINDSOCK_CHROMIUM)",
     await page.waitForFunction(() => document.querySelectorAll("#builds li").length === 55);
     expect(await page.getByText("Show older builds").isHidden()).toBe(true);
     expect(await page.locator("#trend a").count()).toBe(30);
+
+    // A new server tells of the newest fifty; the one that is shown is asked for again.
+    const port = program.port!;
+    await program.stop();
+    await page.locator("#connection", { hasText: "offline" }).waitFor();
+    await Program.start([repository.folder], { dataDir, port });
+    await page.waitForFunction(() => document.querySelectorAll("#builds li").length === 50);
+    await page.locator("#log-state", { hasText: /^passed · / }).waitFor();
   }, 90_000);
 
   test("with several repositories shows which, and one of them alone if asked", async () => {
