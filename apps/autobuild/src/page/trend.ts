@@ -1,5 +1,5 @@
 import type { Build } from "../build/build.ts";
-import { make } from "./dom.ts";
+import { make, setText } from "./dom.ts";
 import { duration, elapsedMs, marks } from "./format.ts";
 
 const shownBuilds = 30;
@@ -23,25 +23,32 @@ export function drawTrend(
   // A single build that hung for an hour must not make all others look alike.
   const usual = times.toSorted((a, b) => a - b)[times.length >> 1] ?? 0;
   const highest = Math.max(1, Math.min(2 * usual, Math.max(...times)));
-  bars.replaceChildren(
-    ...ran.map((build, index) => {
-      const time = times[index] ?? 0;
-      const bar = make("a");
-      bar.href = `#build-${build.id}`;
-      bar.tabIndex = -1;
-      bar.dataset["state"] = build.state;
-      bar.title = `Build ${build.id} ${marks[build.state].word}${time === 0 ? "" : `, ${duration(time)}`}`;
-      const fill = make("span");
-      fill.style.height = `${Math.min(100, Math.max(12, (100 * time) / highest))}%`;
-      bar.append(fill);
-      return bar;
-    }),
-  );
+  // Bars are kept: one that is replaced under the mouse takes no click.
+  while (bars.childElementCount > ran.length) bars.lastElementChild?.remove();
+  while (bars.childElementCount < ran.length) bars.append(makeBar());
+  for (const [index, build] of ran.entries()) {
+    const time = times[index] ?? 0;
+    const bar = bars.children[index] as HTMLAnchorElement;
+    bar.href = `#build-${build.id}`;
+    bar.dataset["state"] = build.state;
+    bar.title = `Build ${build.id} ${marks[build.state].word}${time === 0 ? "" : `, ${duration(time)}`}`;
+    const fill = bar.firstElementChild as HTMLElement;
+    fill.style.height = `${Math.min(100, Math.max(12, (100 * time) / highest))}%`;
+  }
   const count = (state: Build["state"]): number =>
     ran.filter((build) => build.state === state).length;
-  sentence.textContent =
+  setText(
+    sentence,
     ran.length < 2
       ? ""
-      : `The last ${ran.length} builds: ${count("passed")} passed, ${count("failed")} failed.`;
+      : `The last ${ran.length} builds: ${count("passed")} passed, ${count("failed")} failed.`,
+  );
   bars.hidden = ran.length < 2;
+}
+
+function makeBar(): HTMLAnchorElement {
+  const bar = make("a");
+  bar.tabIndex = -1;
+  bar.append(make("span"));
+  return bar;
 }

@@ -195,6 +195,12 @@ describe.skipIf(!hasBrowser)("the page (needs Chromium: set WINDSOCK_CHROMIUM)",
     expect(await page.getByText("Show older builds").isHidden()).toBe(true);
     expect(await page.locator("#trend a").count()).toBe(30);
 
+    const bar = page.locator("#trend a").last();
+    expect(await bar.getAttribute("title")).toBe("Build 55 failed, 53 s");
+    await bar.click();
+    await page.waitForURL(`${program.url}/#build-55`);
+    await page.goBack();
+
     // A new server tells of the newest fifty; the one that is shown is asked for again.
     const port = program.port!;
     await program.stop();
