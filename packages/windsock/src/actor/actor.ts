@@ -47,7 +47,7 @@ export interface ActorOptions extends MailboxLimits, RestartLimits {
 /** After so many turns without a pause the event loop gets one: sockets and other actors must not wait. */
 const turnsPerSlice = 200;
 
-/** Actors run in no context of whoever posts to them: neither its trace nor its turn is theirs. About 90 ns for each run. */
+/** Actors run in no context of whoever posts to them: neither its trace nor its turn is theirs. */
 const inNoContext = AsyncLocalStorage.snapshot();
 
 /** A mailbox and the one who empties it: one item at a time, an async turn awaited before the next. */
@@ -104,15 +104,18 @@ export class Actor<Item extends MailItem> {
   /** Puts an item into the mailbox. False: it is full, or the actor takes none. */
   offer(item: Item): boolean {
     if (!this.#takes() || !this.mailbox.offer(item)) return false;
-    this.#entered();
+    this.#entered(this.#runInNoContext);
     return true;
   }
 
-  /** Puts an item in even if the mailbox is full. False: the actor takes none. */
+  /**
+   * Puts an item in even if the mailbox is full. False: the actor takes none.
+   * For the framework's own code, in no context of the app's: that spares 90 ns a message.
+   */
   force(item: Item): boolean {
     if (!this.#takes()) return false;
     this.mailbox.force(item);
-    this.#entered();
+    this.#entered(this.#run);
     return true;
   }
 
@@ -144,26 +147,24 @@ export class Actor<Item extends MailItem> {
     return this.#state !== "down" && this.#state !== "stopped" && !this.#stopAsked;
   }
 
-  #entered(): void {
+  #entered(run: () => void): void {
     if (this.mailbox.isFull && !this.#wasFull) {
       this.#wasFull = true;
       this.#behaviour.full();
     }
-    this.#schedule();
+    this.#schedule(run);
   }
 
-  #schedule(): void {
+  #schedule(run: () => void = this.#run): void {
     if (this.#scheduled || this.#busy || this.#state !== "running") return;
     this.#scheduled = true;
-    queueMicrotask(this.#run);
+    queueMicrotask(run);
   }
+
+  readonly #runInNoContext = (): void => inNoContext(this.#run);
 
   readonly #run = (): void => {
     this.#scheduled = false;
-    inNoContext(this.#work);
-  };
-
-  readonly #work = (): void => {
     while (this.#state === "running" && !this.#busy && !this.#stopAsked) {
       // Counted over all runs: a turn that awaits ends one, and microtasks alone would starve the loop.
       if (this.#turnsInSlice === turnsPerSlice) {

@@ -1,9 +1,9 @@
 import type { Clock } from "../actor/clock.ts";
 import type { Log } from "../log/log.ts";
-import type { Out, Payload } from "../protocol/port.ts";
+import type { ActorToEdge, Out, Payload } from "../protocol/port.ts";
 import type { Effect } from "./effect.ts";
 import type { LogSources } from "./log-sources.ts";
-import type { CommitHead, Members } from "./members.ts";
+import type { Members } from "./members.ts";
 import type { Post, Poster } from "./post.ts";
 import type { ServiceClient } from "./service-client.ts";
 import type { ServiceTimer } from "./service-timers.ts";
@@ -15,8 +15,8 @@ export interface CommitterOptions {
   readonly members: Members;
   readonly sources: LogSources;
   readonly poster: Poster;
-  /** What the commits of the present incarnation say of themselves. */
-  readonly head: () => CommitHead;
+  /** A commit of the present incarnation, as edges get it. */
+  readonly message: (out: readonly Out[]) => ActorToEdge;
   /** Puts a timer that ran out into the mailbox. */
   readonly due: (timer: ServiceTimer) => void;
 }
@@ -89,7 +89,7 @@ export class Committer {
 
   /** What leaves without a turn: the framework's own closes and restarts. */
   send(out: readonly Out[]): void {
-    this.#options.members.commit(this.#options.head(), out);
+    this.#options.members.post(out, this.#options.message);
   }
 
   /** A member is about to join again: it follows what a new one does, and what it is subscribed to keeps its place. */

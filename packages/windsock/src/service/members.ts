@@ -1,14 +1,6 @@
 import type { ActorToEdge, Out, Outlet } from "../protocol/port.ts";
 import type { ServiceClient } from "./service-client.ts";
 
-/** What every commit of an incarnation says of itself. */
-export interface CommitHead {
-  readonly type: "commit";
-  readonly address: string;
-  readonly epoch: string;
-  readonly generation: number;
-}
-
 /** The memberships of one actor, in the order of their joins, and the edges that hold their sockets. */
 export class Members {
   readonly #byId = new Map<string, ServiceClient>();
@@ -52,16 +44,16 @@ export class Members {
     else this.#edges.delete(client.edge);
   }
 
-  /** Posts a commit to every edge that has members here: to each what is its own. */
-  commit(head: CommitHead, out: readonly Out[]): void {
+  /** Posts to every edge that has members here, to each what is its own. `message` wraps it. */
+  post(out: readonly Out[], message: (out: readonly Out[]) => ActorToEdge): void {
     if (out.length === 0) return;
     if (this.#edges.size === 1) {
-      for (const id of this.#edges.keys()) this.#edge(id)?.post({ ...head, out });
+      for (const id of this.#edges.keys()) this.#edge(id)?.post(message(out));
       return;
     }
     for (const id of this.#edges.keys()) {
       const own = out.flatMap((one) => this.#forEdge(one, id));
-      if (own.length > 0) this.#edge(id)?.post({ ...head, out: own });
+      if (own.length > 0) this.#edge(id)?.post(message(own));
     }
   }
 

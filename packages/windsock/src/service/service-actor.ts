@@ -90,11 +90,12 @@ export class ServiceActor implements Behaviour<Mail> {
       members: this.members,
       sources: this.sources,
       poster: new Poster({ address, timeoutMs, clock, report }),
-      head: () => ({
+      message: (out) => ({
         type: "commit",
         address,
         epoch: log.epoch,
         generation: this.actor.generation,
+        out,
       }),
       due: (timer) => void this.actor.force({ type: "timer", bytes: 0, timer }),
     });
