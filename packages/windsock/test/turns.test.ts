@@ -264,6 +264,39 @@ test("the leftovers of a turn that did well get commits of their own", async () 
   expect(outcome).toEqual(["answer"]);
 });
 
+test.each(["resolves", "rejects"] as const)(
+  "a callback that %s after its time has crashed already: nothing of it counts",
+  async (how) => {
+    const gate = Promise.withResolvers<void>();
+    const states: number[] = [];
+    const probe = defineService({
+      limits: { callbackTimeoutMs },
+      init: () => 0,
+      async handleIncoming(client, message, state, service) {
+        states.push(state);
+        if (message === "read") client.send("read");
+        if (message !== "slow") return state;
+        await gate.promise;
+        client.send("late");
+        service.publish("late");
+        await service.flush(99).catch(() => {});
+        if (how === "rejects") throw new Error("late");
+        return 99;
+      },
+    });
+    const { server, open, clock, reports } = await serve({ probe });
+    const client = await open("probe");
+    client.send("slow");
+    await until(clock, () => server.services()[0]?.generation === 2);
+    gate.resolve();
+    await clock.advance(10);
+    client.send("read");
+    expect(await client.next()).toBe("read");
+    expect(states).toEqual([0, 0]);
+    expect(reports).toHaveLength(1);
+  },
+);
+
 test("what an async callback does leaves when its promise settles, not before", async () => {
   const gate = Promise.withResolvers<void>();
   const probe = defineService({
