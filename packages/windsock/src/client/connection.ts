@@ -21,11 +21,11 @@ export interface ConnectionChannel {
   /** This link is gone. */
   detach(link: Link): void;
   /** The connection stands otherwise than before. */
-  connectionChanged(): void;
+  changed(): void;
   /** The server's side is not as specified. */
-  connectionFault(reason: string): void;
+  fault(reason: string): void;
   /** The connection will not come back. */
-  connectionEnded(end: LinkEnd): void;
+  ended(end: LinkEnd): void;
   /** The page is gone for good. */
   leave(): void;
 }
@@ -94,18 +94,18 @@ export class Connection implements LinkOwner {
 
   // ---------- from the link ----------
 
-  linkOpened(link: Link): void {
+  opened(link: Link): void {
     this.#step({ type: "opened", link, now: this.#ports.clock.now() });
   }
 
-  linkLost(link: Link, end: LinkEnd): void {
-    if (end.isFault) for (const channel of this.#channels) channel.connectionFault(end.reason);
+  lost(link: Link, end: LinkEnd): void {
+    if (end.isFault) for (const channel of this.#channels) channel.fault(end.reason);
     this.#step({ type: "lost", link, end, now: this.#ports.clock.now() });
     // After the step: channels say at once how long it is until the next attempt.
     for (const channel of this.#channels) channel.detach(link);
   }
 
-  linkDraining(link: Link, windowMs: number): void {
+  draining(link: Link, windowMs: number): void {
     const now = this.#ports.clock.now();
     this.#step({ type: "draining", link, until: now + windowMs, now });
   }
@@ -145,13 +145,13 @@ export class Connection implements LinkOwner {
       case "ended":
         if (before.type === "moving") for (const link of [before.link, before.next]) link.close();
         this.#over();
-        for (const channel of this.#channels) channel.connectionEnded(after.end);
+        for (const channel of this.#channels) channel.ended(after.end);
         return;
       case "idle":
       case "connecting":
       case "moving":
     }
-    for (const channel of this.#channels) channel.connectionChanged();
+    for (const channel of this.#channels) channel.changed();
   }
 
   #dialIn(ms: number): void {
@@ -182,6 +182,6 @@ export class Connection implements LinkOwner {
     if (event === "leave") for (const channel of this.#channels) channel.leave();
     if (link === undefined) return;
     link.close();
-    this.linkLost(link, { code: 1001, reason: `the page: ${event}`, isFault: false });
+    this.lost(link, { code: 1001, reason: `the page: ${event}`, isFault: false });
   }
 }

@@ -28,7 +28,7 @@ export function createClient(given: Partial<ClientPorts> = {}): WindsockClient {
 
 /**
  * The same with nothing that is not given, for pages where every kilobyte counts: leave out
- * the checks of what comes (`decode: readServerEnvelope`), the page's events (`page: noPage`),
+ * the checks of what comes (`decode: readServerElements`), the page's events (`page: noPage`),
  * and errors have a code and figures instead of a sentence.
  */
 export function createCoreClient(ports: ClientPorts): WindsockClient {
@@ -79,7 +79,7 @@ let shared: WindsockClient | undefined;
  * Typed by the names that are declared in `Services`, or by the service's file:
  * `connect<typeof import("./websocket/status.ts").default>("status")`.
  */
-export const connect: Connect = ((path: never, options?: ConnectOptions) => {
+export const connect: Connect = (path: string, options?: ConnectOptions) => {
   shared ??= createClient();
   return shared.connect(path, options);
-}) as Connect;
+};

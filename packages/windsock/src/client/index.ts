@@ -26,6 +26,6 @@ export type {
   Outgoing,
   SendOptions,
 } from "./types.ts";
-export { decodeServerEnvelope, readServerEnvelope } from "../protocol/v1/index.ts";
+export { decodeServerElements, readServerElements } from "../protocol/v1/index.ts";
 export type { PresenceChanges, PresenceEntry } from "../protocol/v1/index.ts";
 export type { Services } from "../service/registry.ts";

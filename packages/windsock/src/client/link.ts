@@ -2,7 +2,7 @@ import {
   EnvelopeError,
   protocolName,
   type ClientEnvelope,
-  type ServerEnvelope,
+  type ServerElements,
 } from "../protocol/v1/index.ts";
 import type { ClientPorts, ClientSocket, ClientTimer } from "./ports.ts";
 
@@ -21,7 +21,7 @@ const closeAbnormal = 1006;
 /** A channel as its link sees it. */
 export interface LinkChannel {
   /** An envelope for this channel, or an entry of a log that it may follow. `length`: of the message, in bytes or characters. */
-  receive(envelope: ServerEnvelope, length: number): void;
+  receive(elements: ServerElements, length: number): void;
 }
 
 /** Why a link is gone. */
@@ -33,9 +33,9 @@ export interface LinkEnd {
 }
 
 export interface LinkOwner {
-  linkOpened(link: Link): void;
-  linkLost(link: Link, end: LinkEnd): void;
-  linkDraining(link: Link, windowMs: number): void;
+  opened(link: Link): void;
+  lost(link: Link, end: LinkEnd): void;
+  draining(link: Link, windowMs: number): void;
 }
 
 /**
@@ -121,7 +121,7 @@ export class Link {
     }
     this.#state = "open";
     this.#listen();
-    this.#owner.linkOpened(this);
+    this.#owner.opened(this);
   }
 
   /** Arms the heartbeat. Always on receipt: a chain of timers would be throttled in a hidden page. */
@@ -141,28 +141,28 @@ export class Link {
   #received(data: unknown): void {
     this.#listen();
     const message = data instanceof ArrayBuffer ? new Uint8Array(data) : String(data);
-    let envelope: ServerEnvelope | undefined;
+    let elements: ServerElements | undefined;
     try {
-      envelope = this.#ports.decode(message);
+      elements = this.#ports.decode(message);
     } catch (error) {
       if (!(error instanceof EnvelopeError)) throw error;
       this.#fault(error.message);
       return;
     }
-    if (envelope === undefined) return;
-    switch (envelope.type) {
+    if (elements === undefined) return;
+    switch (elements[0]) {
       case "pong":
         return;
       case "draining":
-        this.#owner.linkDraining(this, envelope.windowMs);
+        this.#owner.draining(this, elements[1]);
         return;
       case "pub":
       case "restarted":
-        for (const channel of this.#channels.values()) channel.receive(envelope, message.length);
+        for (const channel of this.#channels.values()) channel.receive(elements, message.length);
         return;
       default:
         // A late envelope of an ended channel finds nobody.
-        this.#channels.get(envelope.channel)?.receive(envelope, message.length);
+        this.#channels.get(elements[1])?.receive(elements, message.length);
     }
   }
 
@@ -173,7 +173,7 @@ export class Link {
   #lost(code: number, reason: string, isFault = false): void {
     if (this.#state === "over") return;
     this.#end(isFault ? closeFault : closeNormal);
-    this.#owner.linkLost(this, { code, reason, isFault });
+    this.#owner.lost(this, { code, reason, isFault });
   }
 
   #end(code: number): void {

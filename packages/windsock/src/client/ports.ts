@@ -1,6 +1,6 @@
 import {
-  decodeServerEnvelope,
-  type ServerEnvelope,
+  decodeServerElements,
+  type ServerElements,
   type WireMessage,
 } from "../protocol/v1/index.ts";
 import { ClientError, explainErrors } from "./client-error.ts";
@@ -55,7 +55,7 @@ export interface ClientPorts {
   readonly random: () => number;
   readonly page: ClientPage;
   /** Reads what came. Throws `EnvelopeError` for what is no envelope; gives nothing for an unknown kind. */
-  readonly decode: (message: WireMessage) => ServerEnvelope | undefined;
+  readonly decode: (message: WireMessage) => ServerElements | undefined;
 }
 
 interface Surroundings {
@@ -109,7 +109,7 @@ export function portsWith(given: Partial<ClientPorts>): ClientPorts {
     clock: systemClock,
     random: Math.random,
     page: browserPage,
-    decode: decodeServerEnvelope,
+    decode: decodeServerElements,
     ...given,
     WebSocket,
   };

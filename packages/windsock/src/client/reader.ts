@@ -85,12 +85,19 @@ export class Reader<T> implements AsyncIterableIterator<T, undefined> {
     return this.next();
   }
 
-  [Symbol.asyncIterator](): this {
-    return this;
+  /** All that waits, at once; nothing more is taken. */
+  drain(): { readonly value: T; readonly bytes: number }[] {
+    this.end();
+    return this.#buffer;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.return();
+  /** What it ended with and has not thrown yet. */
+  get error(): unknown {
+    return this.#end?.error;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
   }
 
   /** An error is thrown once; then the reader is done. */

@@ -1,4 +1,9 @@
-import { byteLengthOf, type JoinInfo, type ServerEnvelope } from "../protocol/v1/index.ts";
+import {
+  byteLengthOf,
+  type JoinInfo,
+  type Comeback,
+  type ServerElements,
+} from "../protocol/v1/index.ts";
 import type { AnyService } from "../service/types.ts";
 import { backoffMs, stableMs } from "./backoff.ts";
 import { ClientError, refusal } from "./client-error.ts";
@@ -99,10 +104,7 @@ export class ServiceChannel
   readonly #handlers = new Map<string, Set<AnyHandler>>();
   readonly #readers = new Map<Reader<unknown>, (event: AnyEvent) => unknown>();
   /** Messages that came before there was anybody to read them. */
-  #early: { readonly event: AnyEvent; readonly bytes: number }[] | undefined = [];
-  #earlyBytes = 0;
-  #isEarlyFull = false;
-  #isReleasing = false;
+  #early: Reader<AnyEvent> | undefined;
   /** It closes itself: a rejection says nothing that the caller does not know. */
   #isClosing = false;
 
@@ -117,6 +119,7 @@ export class ServiceChannel
     this.#ports = ports;
     this.#options = options;
     this.#auth = options.auth;
+    this.#early = new Reader(options, () => {});
     this.#outbox = new Outbox(path, options, () => ports.clock.now());
     this.#state = { type: "connecting", attempt: 0, retryInMs: 0 };
     this.#awaitSuspension();
@@ -250,7 +253,7 @@ export class ServiceChannel
             if (this.#target !== link) return;
             const detail = { path: this.path, reason: String(error) };
             this.#fail(new ClientError("WINDSOCK_REFUSED", detail, error));
-            this.#wait(backoffMs(this.#failures++, this.#ports.random));
+            this.#wait(this.#backoff(0));
           },
         );
   }
@@ -260,15 +263,15 @@ export class ServiceChannel
     if ("link" in this.#phase && this.#phase.link === link) this.#become({ type: "apart" });
   }
 
-  connectionChanged(): void {
+  changed(): void {
     this.#publishState();
   }
 
-  connectionFault(reason: string): void {
+  fault(reason: string): void {
     this.#fail(new ClientError("WINDSOCK_PROTOCOL", { url: this.#connection.url, reason }));
   }
 
-  connectionEnded({ code, reason }: LinkEnd): void {
+  ended({ code, reason }: LinkEnd): void {
     this.#endWith(code, reason);
   }
 
@@ -282,67 +285,74 @@ export class ServiceChannel
 
   // ---------- from the server ----------
 
-  receive(envelope: ServerEnvelope, length: number): void {
-    switch (envelope.type) {
+  receive(elements: ServerElements, length: number): void {
+    switch (elements[0]) {
       case "pub": {
-        const { log, seq, payload } = envelope;
+        const [, log, seq, payload] = elements;
         const topic = this.#position.entry(log, seq);
         if (topic !== undefined) this.#message(payload, { type: "published", topic, seq }, length);
         return;
       }
       case "msg":
-        if (this.#isNew(length)) this.#message(envelope.payload, { type: "private" }, length);
+        if (this.#isNew(length)) this.#message(elements[2], { type: "private" }, length);
         return;
       case "tail": {
-        const { topic, offset, payload } = envelope;
+        const [, , topic, offset, payload] = elements;
         this.#position.tail(topic, offset);
         this.#message(payload, { type: "tail", topic, offset }, length);
         return;
       }
       case "snapshot": {
-        const { seq, payload } = envelope;
+        const [, , seq, payload] = elements;
         this.#position.replaced(seq);
         this.#emit({ type: "snapshot", snapshot: payload as never, seq });
         this.#message(payload, { type: "snapshot", seq }, length);
         return;
       }
       case "reply":
-        if (this.#isNew(length)) this.#outbox.replied(envelope.n, envelope.payload);
+        if (this.#isNew(length)) this.#outbox.replied(elements[2], elements[3]);
         return;
       case "done":
-        this.#outbox.done(envelope.n);
+        this.#outbox.done(elements[2]);
         return;
       case "credit":
-        this.#outbox.credit(envelope.bytes);
+        this.#outbox.credit(elements[2]);
         return;
-      case "error":
-        this.#refused(envelope, length);
+      case "error": {
+        const [, , n, code, message, detail] = elements;
+        this.#refused(n, refusal(code, message, detail), passingRefusals.has(code), length);
         return;
+      }
       case "joined":
-        this.#joined(envelope.info);
+        this.#joined(elements[2]);
         return;
-      case "log":
-        this.#position.follow(envelope.log, envelope.topic, envelope.seq);
+      case "log": {
+        const [, , log, topic, seq] = elements;
+        this.#position.follow(log, topic, seq);
         return;
+      }
       case "unlog":
-        this.#position.unfollow(envelope.log);
+        this.#position.unfollow(elements[2]);
         return;
       case "at":
-        this.#position.reached(envelope.seq);
+        this.#position.reached(elements[2]);
         return;
-      case "restarted":
-        if (this.#position.entry(envelope.log, envelope.seq) !== undefined)
-          this.#emit({ type: "restarted", seq: envelope.seq });
+      case "restarted": {
+        const [, log, seq] = elements;
+        if (this.#position.entry(log, seq) !== undefined) this.#emit({ type: "restarted", seq });
         return;
+      }
       case "presence":
-        this.#emit({ type: "presence", seq: envelope.seq, ...envelope.changes });
+        this.#emit({ type: "presence", seq: elements[2], ...elements[3] });
         return;
       case "authed":
         this.#authed();
         return;
-      case "closed":
-        this.#closed(envelope);
+      case "closed": {
+        const [, , closeCode, reason, how] = elements;
+        this.#closed(closeCode, reason, how);
         return;
+      }
       case "draining":
       case "pong":
         // The link's.
@@ -377,23 +387,24 @@ export class ServiceChannel
     }
   }
 
-  #refused(
-    { n, code, message, detail }: Extract<ServerEnvelope, { type: "error" }>,
-    length: number,
-  ): void {
-    const error = refusal(code, message, detail);
+  #refused(n: number, error: ClientError, isPassing: boolean, length: number): void {
     if (n > 0) {
       if (this.#isNew(length)) this.#outbox.refused(n, error);
     } else if (this.#phase.type === "joined") {
       this.#reauthorizations.shift()?.reject(error);
-    } else if (passingRefusals.has(code)) {
+    } else if (isPassing) {
       this.#fail(error);
-      const failures = Math.max(this.#failures, crowdedFailures);
-      this.#failures += 1;
-      this.#wait((error.retryAfterMs ?? 0) + backoffMs(failures, this.#ports.random));
+      this.#wait((error.retryAfterMs ?? 0) + this.#backoff(crowdedFailures));
     } else {
-      this.#endWith(codePolicyViolation, message, error);
+      this.#endWith(codePolicyViolation, error.message, error);
     }
+  }
+
+  /** The next wait of this channel's own, drawn by its failures or by this many. */
+  #backoff(atLeast: number): number {
+    const failures = Math.max(this.#failures, atLeast);
+    this.#failures += 1;
+    return backoffMs(failures, this.#ports.random);
   }
 
   #authed(): void {
@@ -408,21 +419,19 @@ export class ServiceChannel
     if (typeof this.#auth !== "function") this.#auth = token;
   }
 
-  #closed({ closeCode, reason, how }: Extract<ServerEnvelope, { type: "closed" }>): void {
+  #closed(closeCode: number, reason: string, how: Comeback): void {
     if (how === "end") {
       this.#endWith(closeCode, reason);
       return;
     }
     if (this.#phase.type === "joined" && this.#ports.clock.now() - this.#phase.since >= stableMs)
       this.#failures = 0;
-    const failures = this.#failures++;
-    if (how === "rejoin") {
-      this.#token = undefined;
-      this.#wait(failures === 0 ? 0 : backoffMs(failures, this.#ports.random));
-    } else {
-      const floor = closeCode === codeTryAgainLater ? crowdedFailures : 0;
-      this.#wait(backoffMs(Math.max(failures, floor), this.#ports.random));
-    }
+    const isFirst = this.#failures === 0;
+    const ms = this.#backoff(
+      how === "retry" && closeCode === codeTryAgainLater ? crowdedFailures : 0,
+    );
+    if (how === "rejoin") this.#token = undefined;
+    this.#wait(how === "rejoin" && isFirst ? 0 : ms);
   }
 
   /** Counts a private message. False: it was handled before. */
@@ -570,33 +579,18 @@ export class ServiceChannel
 
   #message(payload: unknown, source: MessageSource, length: number): void {
     const event: AnyEvent = { type: "message", message: payload as never, source };
-    const early = this.#early;
-    if (early === undefined) this.#emit(event, length);
-    else if (
-      early.length >= this.#options.maxBufferMessages ||
-      this.#earlyBytes + length > this.#options.maxBufferBytes
-    )
-      this.#isEarlyFull = true;
-    // What comes after a hole is not kept.
-    else if (!this.#isEarlyFull) {
-      early.push({ event, bytes: length });
-      this.#earlyBytes += length;
-    }
+    if (this.#early === undefined) this.#emit(event, length);
+    else this.#early.push(event, length);
   }
 
   /** There is a reader now: what came before goes to all that are there after this turn of the code. */
   #release(): void {
-    if (this.#early === undefined || this.#isReleasing) return;
-    this.#isReleasing = true;
     queueMicrotask(() => {
-      const early = this.#early ?? [];
+      const early = this.#early;
       this.#early = undefined;
-      for (const { event, bytes } of early) this.#emit(event, bytes);
-      if (!this.#isEarlyFull) return;
-      const error = new ClientError("WINDSOCK_SLOW_READER", {
-        messages: early.length,
-        bytes: this.#earlyBytes,
-      });
+      for (const { value, bytes } of early?.drain() ?? []) this.#emit(value, bytes);
+      const error = early?.error as ClientError | undefined;
+      if (error === undefined) return;
       for (const reader of this.#readers.keys()) reader.end(error);
       this.#fail(error);
     });

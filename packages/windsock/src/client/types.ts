@@ -158,8 +158,9 @@ export interface ChannelHandlers<S> {
 
 // ---------- the channel ----------
 
+// The compiler would take the conditional types over `S` for no use of it: one channel for another.
 /** A client's end of one service: what it says, in order, and what it is told. */
-export interface Channel<S = AnyService> extends AsyncIterable<Outgoing<S>, undefined> {
+export interface Channel<in out S = AnyService> extends AsyncIterable<Outgoing<S>, undefined> {
   /** What follows `/websocket/` in the URL: `room/42`. */
   readonly path: string;
   readonly state: ChannelState;

@@ -1,4 +1,4 @@
-import type { ClientEnvelope, Envelope, ServerEnvelope } from "./envelope.ts";
+import type { ClientEnvelope, Envelope, ServerElements, ServerEnvelope } from "./envelope.ts";
 import { fields, type FieldName } from "./fields.ts";
 import { clientShapes, serverShapes } from "./shapes.ts";
 
@@ -116,8 +116,8 @@ function parseHeader(message: Uint8Array): [elements: readonly unknown[], payloa
   return [parse("the header of a binary message", header), message.subarray(end)];
 }
 
-/** Gives nothing for a kind that it does not know. */
-function decode(message: WireMessage, shapes: AnyShapes): Envelope | undefined {
+/** The kind and its fields, each as it should be. Nothing for a kind that is not known. */
+function decode(message: WireMessage, shapes: AnyShapes): unknown[] | undefined {
   const [elements, bytes] =
     typeof message === "string" ? [parse("a text message", message)] : parseHeader(message);
   const type = elements[0];
@@ -127,16 +127,27 @@ function decode(message: WireMessage, shapes: AnyShapes): Envelope | undefined {
   if (names === undefined) return undefined;
   if (bytes !== undefined && !names.includes("payload"))
     throw fault(`\`${type}\``, "a text message", "a binary one");
+  return names.reduce<unknown[]>(
+    (known, name, index) => {
+      const isBytes = bytes !== undefined && name === "payload";
+      const value = isBytes ? bytes : elements[index + 1];
+      const expected = !isBytes && elements.length <= index + 1 ? "present" : fields[name](value);
+      if (expected !== undefined)
+        throw fault(`\`${name}\`, element ${index + 1} of \`${type}\`,`, expected, shown(value));
+      known.push(value);
+      return known;
+    },
+    [type],
+  );
+}
+
+function named(elements: readonly unknown[] | undefined, shapes: AnyShapes): unknown {
+  if (elements === undefined) return undefined;
+  const [type, ...values] = elements;
   const envelope: Record<string, unknown> = { type };
-  for (const [index, name] of names.entries()) {
-    const isBytes = bytes !== undefined && name === "payload";
-    const value = isBytes ? bytes : elements[index + 1];
-    const expected = !isBytes && elements.length <= index + 1 ? "present" : fields[name](value);
-    if (expected !== undefined)
-      throw fault(`\`${name}\`, element ${index + 1} of \`${type}\`,`, expected, shown(value));
-    envelope[name] = value;
-  }
-  return envelope as unknown as Envelope;
+  for (const [index, name] of (shapes[type as string] ?? []).entries())
+    envelope[name] = values[index];
+  return envelope;
 }
 
 /**
@@ -144,7 +155,7 @@ function decode(message: WireMessage, shapes: AnyShapes): Envelope | undefined {
  * @throws EnvelopeError, and nothing else
  */
 export function decodeClientEnvelope(message: WireMessage): ClientEnvelope | undefined {
-  return decode(message, clientShapes) as ClientEnvelope | undefined;
+  return named(decode(message, clientShapes), clientShapes) as ClientEnvelope | undefined;
 }
 
 /**
@@ -152,25 +163,30 @@ export function decodeClientEnvelope(message: WireMessage): ClientEnvelope | und
  * @throws EnvelopeError, and nothing else
  */
 export function decodeServerEnvelope(message: WireMessage): ServerEnvelope | undefined {
-  return decode(message, serverShapes) as ServerEnvelope | undefined;
+  return named(decode(message, serverShapes), serverShapes) as ServerEnvelope | undefined;
 }
 
+/** As `decodeServerEnvelope`, without names. */
+export function decodeServerElements(message: WireMessage): ServerElements | undefined {
+  return decode(message, serverShapes) as unknown as ServerElements | undefined;
+}
+
+/** Where the payload stands in the kinds whose messages of a server may be binary; else it is 3. */
+const payloadIndex: Readonly<Record<string, number>> = { msg: 2, pong: 1, tail: 4 };
+
 /**
- * As `decodeServerEnvelope`, for clients that must be small and trust their server: what is
- * JSON is taken for what it should be.
+ * As `decodeServerElements`, for clients that must be small and trust their server: what is
+ * JSON is taken for what it should be, an unknown kind too.
  * @throws EnvelopeError when it is not even JSON
  */
-export function readServerEnvelope(message: WireMessage): ServerEnvelope | undefined {
-  const end = typeof message === "string" ? 0 : 2 + (message[0] ?? 0) * 256 + (message[1] ?? 0);
+export function readServerElements(message: WireMessage): ServerElements {
   try {
-    const [type, ...values] = JSON.parse(
-      typeof message === "string" ? message : decoder.decode(message.subarray(2, end)),
-    ) as [ServerEnvelope["type"], ...unknown[]];
-    if (!Object.hasOwn(serverShapes, type)) return undefined;
-    const envelope: Record<string, unknown> = { type };
-    for (const [index, name] of serverShapes[type].entries())
-      envelope[name] = name === "payload" && end > 0 ? message.slice(end) : values[index];
-    return envelope as unknown as ServerEnvelope;
+    if (typeof message === "string") return JSON.parse(message) as ServerElements;
+    const [high = 0, low = 0] = message;
+    const end = 2 + high * 256 + low;
+    const elements = JSON.parse(decoder.decode(message.subarray(2, end))) as unknown[];
+    elements[payloadIndex[elements[0] as string] ?? 3] = message.slice(end);
+    return elements as unknown as ServerElements;
   } catch (error) {
     throw new EnvelopeError(String(error));
   }

@@ -161,3 +161,31 @@ export type ServerEnvelope =
   | { readonly type: "pong"; readonly payload: Payload };
 
 export type Envelope = ClientEnvelope | ServerEnvelope;
+
+/** `ServerEnvelope` as the elements of its array, for who would rather not give them names. */
+export type ServerElements =
+  | readonly ["joined", channel: number, info: JoinInfo]
+  | readonly ["log", channel: number, log: number, topic: string, seq: number]
+  | readonly ["unlog", channel: number, log: number]
+  | readonly ["pub", log: number, seq: number, payload: Payload]
+  | readonly ["msg", channel: number, payload: Payload]
+  | readonly ["reply", channel: number, n: number, payload: Payload]
+  | readonly [
+      "error",
+      channel: number,
+      n: number,
+      code: string,
+      message: string,
+      detail: Readonly<Record<string, unknown>>,
+    ]
+  | readonly ["done", channel: number, n: number]
+  | readonly ["credit", channel: number, bytes: number]
+  | readonly ["snapshot", channel: number, seq: number, payload: Payload]
+  | readonly ["at", channel: number, seq: number, count: number]
+  | readonly ["restarted", log: number, seq: number]
+  | readonly ["tail", channel: number, topic: string, offset: number, payload: Payload]
+  | readonly ["presence", channel: number, seq: number, changes: PresenceChanges]
+  | readonly ["closed", channel: number, closeCode: number, reason: string, how: Comeback]
+  | readonly ["draining", windowMs: number]
+  | readonly ["authed", channel: number]
+  | readonly ["pong", payload: Payload];
