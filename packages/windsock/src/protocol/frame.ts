@@ -33,16 +33,14 @@ function writeHeader(target: Buffer, offset: number, code: Opcode, length: numbe
 export class Frame {
   readonly opcode: Opcode;
   readonly payload: Uint8Array;
+  /** Header and payload. */
+  readonly byteLength: number;
   #single: Buffer | undefined;
 
   constructor(code: Opcode, payload: Uint8Array) {
     this.opcode = code;
     this.payload = payload;
-  }
-
-  /** Header and payload. */
-  get byteLength(): number {
-    return headerLength(this.payload.length) + this.payload.length;
+    this.byteLength = headerLength(payload.length) + payload.length;
   }
 
   /** The frame in a buffer of its own, built at the first call. */
