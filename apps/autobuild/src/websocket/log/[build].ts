@@ -30,8 +30,12 @@ export default defineService({
     });
     whenever(on, "logAdvanced", service.signal, () => service.advance(topic));
   },
-  handleJoin(client) {
+  handleJoin(client, _state, service) {
     const from = Number(client.request.url.searchParams.get("from") ?? 0);
-    client.subscribe(topic, { from: Number.isSafeInteger(from) && from > 0 ? from : 0 });
+    // Past the end is the end: a log gives no offset before the one that it was asked for.
+    const end = currentAutobuild().builds.log(Number(service.params.build))?.length ?? 0;
+    client.subscribe(topic, {
+      from: Number.isSafeInteger(from) && from > 0 ? Math.min(from, end) : 0,
+    });
   },
 });
