@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
-import { consoleText, hasBrowser, openPage, useBrowser } from "../support/browser.ts";
+import { consoleText, hasBrowser, logEnds, openPage, useBrowser } from "../support/browser.ts";
 import { Program } from "../support/program.ts";
 import { steps, TestRepository } from "../support/repository.ts";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -68,7 +68,7 @@ describe("what comes from a repository", () => {
       await program.buildEnded(1);
       // A dialog or an error fails the test.
       const page = await openPage(program.url);
-      await page.waitForFunction(() => /=== build 1 passed/.test(document.body.innerText));
+      await logEnds(page, "=== build 1 passed");
       const text = await consoleText(page);
       expect(text).toContain(`\n${markup}\n`);
       expect(text).toContain("\ninvalid \ufffd\ufffd end\n");
@@ -97,7 +97,7 @@ describe("what comes from a repository", () => {
 
       // It goes on, and can be used.
       repository.commitSteps("Then", "echo fine");
-      await page.waitForFunction(() => /=== build 2 passed/.test(document.body.innerText));
+      await logEnds(page, "=== build 2 passed");
       await page.locator("#builds a").nth(1).click();
       await page.waitForFunction(() =>
         document.getElementById("log-title")!.textContent.startsWith("#1"),
@@ -118,7 +118,7 @@ describe("what comes from a repository", () => {
       await page.getByText("cannot be reached").waitFor();
       await page.getByText("git ls-remote exited with 128").waitFor();
       expect(await page.locator("#problems img").count()).toBe(0);
-      await page.waitForFunction(() => /=== build 1 passed/.test(document.body.innerText));
+      await logEnds(page, "=== build 1 passed");
     });
   });
 });

@@ -5,7 +5,15 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { FaultProxy } from "windsock/testing";
 import { repeatOf } from "../../src/build/build.ts";
 import { Store } from "../../src/store/store.ts";
-import { consoleText, hasBrowser, narrow, openPage, useBrowser, wide } from "../support/browser.ts";
+import {
+  consoleText,
+  hasBrowser,
+  logEnds,
+  narrow,
+  openPage,
+  useBrowser,
+  wide,
+} from "../support/browser.ts";
 import { Gate } from "../support/gate.ts";
 import { Program } from "../support/program.ts";
 import { steps, TestRepository } from "../support/repository.ts";
@@ -42,7 +50,7 @@ describe.skipIf(!hasBrowser)("the page (needs Chromium: set WINDSOCK_CHROMIUM)",
     await program.buildEnded(1);
     for (const one of [page, late]) {
       await seen(one, "three");
-      await one.waitForFunction(() => /=== build 1 passed/.test(document.body.innerText));
+      await logEnds(one, "=== build 1 passed");
       expect(await consoleText(one)).toBe(program.logOf(1));
     }
   });
@@ -121,7 +129,7 @@ describe.skipIf(!hasBrowser)("the page (needs Chromium: set WINDSOCK_CHROMIUM)",
     await page.keyboard.press("End");
     await page.locator("#to-end").waitFor({ state: "hidden" });
     gates[2].open();
-    await page.waitForFunction(() => /=== build 1 passed/.test(document.body.innerText));
+    await logEnds(page, "=== build 1 passed");
     await page.waitForFunction(isAtEnd);
 
     // A step leads to its first line.
@@ -174,7 +182,7 @@ describe.skipIf(!hasBrowser)("the page (needs Chromium: set WINDSOCK_CHROMIUM)",
     gate.open();
     await page.getByRole("button", { name: "Build again" }).click();
     await page.waitForURL(`${program.url}/#build-2`);
-    await page.waitForFunction(() => /=== build 2 passed/.test(document.body.innerText));
+    await logEnds(page, "=== build 2 passed");
     expect(await page.locator("#log-facts").textContent()).toContain("again, after build 1");
   });
 
@@ -187,7 +195,7 @@ describe.skipIf(!hasBrowser)("the page (needs Chromium: set WINDSOCK_CHROMIUM)",
     addBuilds(dataDir, 54);
     const program = await Program.start([repository.folder], { dataDir });
     const page = await openPage(`${program.url}/#build-1`);
-    await page.waitForFunction(() => /=== build 1 passed/.test(document.body.innerText));
+    await logEnds(page, "=== build 1 passed");
     expect(await page.locator("#log-title").textContent()).toBe("#1 first");
     expect(await page.locator("#builds li").count()).toBe(50);
     await page.getByText("Show older builds").click();
@@ -261,9 +269,9 @@ describe.skipIf(!hasBrowser)("the page (needs Chromium: set WINDSOCK_CHROMIUM)",
       await page.waitForFunction(() => document.querySelectorAll("#builds li").length === 2);
       expect(await page.evaluate(() => "wasHere" in window)).toBe(true);
     }
-    await live.waitForFunction(() => /=== build 2 passed/.test(document.body.innerText));
+    await logEnds(live, "=== build 2 passed");
     expect(await consoleText(live)).toBe(program.logOf(2));
-    await old.waitForFunction(() => /=== build 1 lost/.test(document.body.innerText));
+    await logEnds(old, "=== build 1 lost");
     expect(await consoleText(old)).toBe(program.logOf(1));
     expect(await old.locator("#log-state").textContent()).toMatch(
       /^lost: AutoBuild ended while it ran/,
@@ -354,7 +362,7 @@ describe.skipIf(!hasBrowser)("the page (needs Chromium: set WINDSOCK_CHROMIUM)",
     await page.locator("#builds a").nth(1).focus();
     await page.keyboard.press("Enter");
     await page.waitForURL(`${program.url}/#build-1`);
-    await page.waitForFunction(() => /=== build 1 passed/.test(document.body.innerText));
+    await logEnds(page, "=== build 1 passed");
     await page.locator("#live-link").focus();
     await page.keyboard.press("Enter");
     await seen(page, "400");
@@ -415,7 +423,7 @@ describe.skipIf(!hasBrowser)("the page (needs Chromium: set WINDSOCK_CHROMIUM)",
     const program = await Program.start([repository.folder]);
     const page = await openPage(program.url);
     await program.buildEnded(1);
-    await page.waitForFunction(() => /=== build 1 passed/.test(document.body.innerText));
+    await logEnds(page, "=== build 1 passed");
     const count = (): Promise<number> =>
       page.evaluate(() => document.getElementById("status")!.querySelectorAll("*").length);
     expect(await count()).toBeLessThanOrEqual(20 * 2001);
@@ -430,7 +438,7 @@ describe.skipIf(!hasBrowser)("the page (needs Chromium: set WINDSOCK_CHROMIUM)",
     await page.locator("#wrap").click();
     expect(await page.locator("#wrap").getAttribute("aria-pressed")).toBe("false");
     const again = await openPage(`${program.url}/#build-1`);
-    await again.waitForFunction(() => /=== build 1 passed/.test(document.body.innerText));
+    await logEnds(again, "=== build 1 passed");
     expect((await consoleText(again)).split("\n").length).toBeLessThanOrEqual(5001);
   }, 60_000);
 
@@ -441,7 +449,7 @@ describe.skipIf(!hasBrowser)("the page (needs Chromium: set WINDSOCK_CHROMIUM)",
     const program = await Program.start([repository.folder]);
     await program.buildEnded(1);
     const page = await openPage(program.url);
-    await page.waitForFunction(() => /=== build 1 passed/.test(document.body.innerText));
+    await logEnds(page, "=== build 1 passed");
     // Far up, where nothing is drawn.
     expect(
       await page.evaluate(() =>
@@ -464,7 +472,7 @@ describe.skipIf(!hasBrowser)("the page (needs Chromium: set WINDSOCK_CHROMIUM)",
     const program = await Program.start([repository.folder]);
     await program.buildEnded(1);
     const page = await openPage(program.url);
-    await page.waitForFunction(() => /=== build 1 passed/.test(document.body.innerText));
+    await logEnds(page, "=== build 1 passed");
     expect(await consoleText(page)).toContain("\nFAIL blue plain\n100%\nclean\n");
     expect(await page.locator("#status .c1.bold").textContent()).toBe("FAIL");
     expect(await page.locator("#status .c12").textContent()).toBe("blue");

@@ -69,3 +69,11 @@ export async function openPage(
 export function consoleText(page: Page): Promise<string> {
   return page.evaluate(() => document.getElementById("status")?.textContent ?? "");
 }
+
+/** Waits until the last line of the console begins like this. */
+export async function logEnds(page: Page, beginning: string): Promise<void> {
+  await page.waitForFunction(
+    (text) => [...document.querySelectorAll("#status .own")].at(-1)?.textContent.startsWith(text),
+    beginning,
+  );
+}

@@ -1,0 +1,54 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { describe, expect, test } from "vitest";
+import { schedulerDefaults } from "../src/build/scheduler.ts";
+import { logDefaults } from "../src/log/build-log.ts";
+import { help } from "../src/options.ts";
+import { findPlan } from "../src/plan/find-plan.ts";
+import { writeFiles } from "./support/repository.ts";
+import { temporaryFolder } from "./support/temporary.ts";
+
+const readme = readFileSync(path.join(import.meta.dirname, "../README.md"), "utf8");
+
+describe("the README", () => {
+  test("shows a configuration that works", async () => {
+    const example = /```json\n(.*?)```/s.exec(readme)?.[1] ?? "";
+    const folder = temporaryFolder();
+    writeFiles(folder, { ".autobuild.json": example });
+    expect(await findPlan(folder)).toMatchObject({
+      steps: [
+        { name: "lint", argv: ["npm", "run", "lint"] },
+        { name: "test", argv: ["/bin/sh", "-c", "./test.sh | tee report.txt"], timeoutMs: 600_000 },
+      ],
+      environment: { FORCE_COLOR: "1" },
+    });
+  });
+
+  test("has the options and variables that `--help` has", () => {
+    const named = (text: string): string[] =>
+      [
+        ...new Set(
+          text.match(/--(?:port|host|data-dir|pass-env|help)|AUTOBUILD_(?:PORT|HOST|DATA_DIR)/g),
+        ),
+      ].toSorted();
+    expect(named(readme)).toEqual(named(help));
+    expect(named(help)).toHaveLength(8);
+  });
+
+  test("has the bounds that hold", () => {
+    expect(schedulerDefaults).toMatchObject({
+      concurrency: 1,
+      maxQueuedBuilds: 200,
+      keptWorkspaces: 3,
+    });
+    expect(logDefaults).toMatchObject({ maxLineBytes: 16 * 1024, maxLogBytes: 64 * 1024 * 1024 });
+    for (const row of [
+      "builds at the same time | 1 |",
+      "builds in the queue | 200 |",
+      "one line | 16 KiB |",
+      "one log | 64 MiB |",
+      "the last three builds",
+    ])
+      expect(readme).toContain(row);
+  });
+});
