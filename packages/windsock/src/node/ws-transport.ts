@@ -19,6 +19,9 @@ interface Fault {
   readonly reason: string;
 }
 
+/** Rounds of the event loop: one in which the actor may pause, one for the flush, and then the close frame. */
+const roundsBeforeClose = 3;
+
 /**
  * A connection on `ws` and its socket. `ws` does the handshake, reads frames, answers
  * pings and closes; messages go straight to the socket, as frames that are built once
@@ -73,6 +76,30 @@ export class WsTransport extends WebSocket implements Transport {
 
   uncork(): void {
     this.#wire?.uncork();
+  }
+
+  /**
+   * `ws` closes as soon as it reads a close frame or a fault; what the service says to the
+   * messages of the same read is written later. It leaves first, unless the service takes its
+   * time: RFC 6455, section 5.5.1, lets a server finish what it is sending.
+   */
+  override close(code?: number, reason?: string | Buffer): void {
+    const wire = this.#wire;
+    if (wire === undefined || this.readyState !== WebSocket.OPEN) {
+      super.close(code, reason);
+      return;
+    }
+    const answer = (): void => {
+      wire.off("end", answer);
+      super.close(code, reason);
+    };
+    const wait = (rounds: number): void => {
+      if (rounds === 0) answer();
+      else setImmediate(wait, rounds - 1);
+    };
+    // At the end of the other side `ws` ends ours, close frame or not.
+    wire.prependListener("end", answer);
+    wait(roundsBeforeClose);
   }
 
   destroy(): void {
