@@ -54,11 +54,11 @@ export type ConnectionEvent =
   | { readonly type: "unused" };
 
 /** Close codes after which to come back would only repeat the fault. */
-const finalCodes: ReadonlySet<number> = new Set([1002, 1003, 1007, 1008, 1009, 1010]);
+const finalCodes: readonly number[] = [1002, 1003, 1007, 1008, 1009, 1010];
 
 /** Waits after these are drawn by this many failures at least: everybody else comes back as well. */
 const crowdedFailures = 3;
-const crowdedCodes: ReadonlySet<number> = new Set([1012, 1013]);
+const crowdedCodes: readonly number[] = [1012, 1013];
 
 /** The next state. The same one: the event changes nothing, or comes of a link that is not in use. */
 export function transition(state: ConnectionState, event: ConnectionEvent): ConnectionState {
@@ -99,14 +99,14 @@ function lost(
 ): ConnectionState {
   const isNext = state.type === "moving" && state.next === link;
   if (!isNext && linkOf(state) !== link) return state;
-  if (finalCodes.has(end.code)) return { type: "ended", end };
+  if (finalCodes.includes(end.code)) return { type: "ended", end };
   const failures = failuresOf(state);
   if (state.type === "moving") {
     return isNext
       ? { type: "draining", link: state.link, failures: failures + 1, until: state.until }
       : { type: "connecting", link: state.next, failures };
   }
-  const floor = crowdedCodes.has(end.code) ? crowdedFailures : 0;
+  const floor = crowdedCodes.includes(end.code) ? crowdedFailures : 0;
   return { type: "waiting", failures: Math.max(isStable(state, now) ? 0 : failures, floor) + 1 };
 }
 

@@ -6,7 +6,7 @@ import {
   type ConnectionEvent,
   type ConnectionState,
 } from "./connection-state.ts";
-import { Link, type LinkEnd, type LinkOwner } from "./link.ts";
+import { closeFault, Link, type LinkEnd, type LinkOwner } from "./link.ts";
 import type { ClientPorts, ClientTimer, PageEvent } from "./ports.ts";
 
 /** How long a connection without channels stays open: a page that goes from one to the next keeps its socket. */
@@ -60,10 +60,10 @@ export class Connection implements LinkOwner {
 
   /** Attempts since the last stable connection, and how long until the next. */
   get outlook(): { readonly attempt: number; readonly retryInMs: number } {
-    const isWaiting = this.#state.type === "waiting";
     return {
       attempt: failuresOf(this.#state),
-      retryInMs: isWaiting ? Math.max(0, Math.ceil(this.#dueAt - this.#ports.clock.now())) : 0,
+      retryInMs:
+        this.#state.type === "waiting" ? Math.ceil(this.#dueAt - this.#ports.clock.now()) : 0,
     };
   }
 
@@ -99,7 +99,7 @@ export class Connection implements LinkOwner {
   }
 
   lost(link: Link, end: LinkEnd): void {
-    if (end.isFault) for (const channel of this.#channels) channel.fault(end.reason);
+    if (end.code === closeFault) for (const channel of this.#channels) channel.fault(end.reason);
     this.#step({ type: "lost", link, end, now: this.#ports.clock.now() });
     // After the step: channels say at once how long it is until the next attempt.
     for (const channel of this.#channels) channel.detach(link);
@@ -182,6 +182,6 @@ export class Connection implements LinkOwner {
     if (event === "leave") for (const channel of this.#channels) channel.leave();
     if (link === undefined) return;
     link.close();
-    this.lost(link, { code: 1001, reason: `the page: ${event}`, isFault: false });
+    this.lost(link, { code: 1001, reason: `the page: ${event}` });
   }
 }

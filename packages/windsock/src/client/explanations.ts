@@ -11,7 +11,7 @@ const sentences: Partial<Record<ClientErrorCode, string>> = {
   WINDSOCK_CLOSED: "Expected {path} to be open, got closed {closeCode} {reason}",
   WINDSOCK_REFUSED: "Expected `auth` to give a token for {path}, got {reason}",
   WINDSOCK_ENCODE:
-    "Expected a string, a Uint8Array or a value that JSON can hold, got {value}. {reason}",
+    "Expected a string, a Uint8Array or a value that JSON can hold, got {value}: {reason}",
   WINDSOCK_SLOW_READER:
     "Expected a loop or a handler to take messages as they come, got {messages} of them ({bytes} bytes) that wait. Do less for each, add the first one right after `connect`, or raise `maxBufferMessages` and `maxBufferBytes`.",
   WINDSOCK_UNREACHABLE:

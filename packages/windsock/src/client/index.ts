@@ -1,6 +1,7 @@
 /** The client of Windsock's services, for browsers and Node: typed, and it comes back without a gap unseen. */
 export { ClientError, type ClientErrorCode } from "./client-error.ts";
-export { connect, createClient, createCoreClient, type WindsockClient } from "./create-client.ts";
+export { connect, createClient, type WindsockClient } from "./create-client.ts";
+export { createCoreClient } from "./create-core-client.ts";
 export type { OutboxLimits } from "./outbox.ts";
 export { browserPage, noPage, systemClock } from "./ports.ts";
 export type {
@@ -20,6 +21,8 @@ export type {
   ChannelState,
   Connect,
   ConnectOptions,
+  CoreChannelOf,
+  CoreConnect,
   Incoming,
   Jsonified,
   MessageSource,

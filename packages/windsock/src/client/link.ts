@@ -1,9 +1,4 @@
-import {
-  EnvelopeError,
-  protocolName,
-  type ClientEnvelope,
-  type ServerElements,
-} from "../protocol/v1/index.ts";
+import { protocolName, type ClientEnvelope, type ServerElements } from "../protocol/v1/index.ts";
 import type { ClientPorts, ClientSocket, ClientTimer } from "./ports.ts";
 
 /** Silence after which a ping is sent, and silence after it that means the connection is gone. */
@@ -14,7 +9,8 @@ const openTimeoutMs = 10_000;
 
 /** Codes that a browser lets a page send. */
 const closeNormal = 1000;
-const closeFault = 4002;
+/** What came was not as specified. */
+export const closeFault = 4002;
 /** How an end without a close frame is called (RFC 6455, section 7.1.5). */
 const closeAbnormal = 1006;
 
@@ -28,8 +24,6 @@ export interface LinkChannel {
 export interface LinkEnd {
   readonly code: number;
   readonly reason: string;
-  /** The other side does not speak as specified. */
-  readonly isFault: boolean;
 }
 
 export interface LinkOwner {
@@ -66,12 +60,7 @@ export class Link {
     socket.onopen = () => this.#opened();
     socket.onmessage = ({ data }) => this.#received(data);
     socket.onclose = ({ code, reason }) => this.#lost(code, reason);
-    // A close follows, and says as much.
-    socket.onerror = null;
-    this.#timer = ports.clock.setTimeout(
-      () => this.#lost(closeAbnormal, `it did not open within ${openTimeoutMs} ms`),
-      openTimeoutMs,
-    );
+    this.#timer = ports.clock.setTimeout(() => this.#lost(closeAbnormal), openTimeoutMs);
   }
 
   get isOpen(): boolean {
@@ -104,9 +93,7 @@ export class Link {
     if (this.#state !== "open" || this.#isProbing) return;
     this.#isProbing = true;
     this.send("ping", 0);
-    this.#arm(pongTimeoutMs, () =>
-      this.#lost(closeAbnormal, `nothing came within ${pongTimeoutMs} ms of a ping`),
-    );
+    this.#arm(pongTimeoutMs, () => this.#lost(closeAbnormal));
   }
 
   /** Ends it without a word to the owner. Channels that have not left can be resumed. */
@@ -116,7 +103,7 @@ export class Link {
 
   #opened(): void {
     if (this.#socket.protocol !== protocolName) {
-      this.#fault(`the server agreed to the sub-protocol "${this.#socket.protocol}"`);
+      this.#lost(closeFault, `the server agreed to the sub-protocol "${this.#socket.protocol}"`);
       return;
     }
     this.#state = "open";
@@ -145,8 +132,7 @@ export class Link {
     try {
       elements = this.#ports.decode(message);
     } catch (error) {
-      if (!(error instanceof EnvelopeError)) throw error;
-      this.#fault(error.message);
+      this.#lost(closeFault, (error as Error).message);
       return;
     }
     if (elements === undefined) return;
@@ -166,14 +152,10 @@ export class Link {
     }
   }
 
-  #fault(reason: string): void {
-    this.#lost(closeFault, reason, true);
-  }
-
-  #lost(code: number, reason: string, isFault = false): void {
+  #lost(code: number, reason = ""): void {
     if (this.#state === "over") return;
-    this.#end(isFault ? closeFault : closeNormal);
-    this.#owner.lost(this, { code, reason, isFault });
+    this.#end(code === closeFault ? code : closeNormal);
+    this.#owner.lost(this, { code, reason });
   }
 
   #end(code: number): void {

@@ -6,6 +6,7 @@ import {
   type WireMessage,
 } from "../protocol/v1/index.ts";
 import { ClientError } from "./client-error.ts";
+import type { Link } from "./link.ts";
 
 /** What may wait at the client: sent and not done, or not sent yet. */
 export interface OutboxLimits {
@@ -17,6 +18,7 @@ export interface OutboxLimits {
 
 /** A message or call that the server has not disposed of. */
 export interface Outgoing {
+  readonly promise: Promise<unknown>;
   /** 0 until it is first sent. */
   n: number;
   /** JSON text, or bytes. */
@@ -33,26 +35,20 @@ export interface Outgoing {
 }
 
 /** A channel that is joined, as the outbox needs it. */
-export interface OutboxLine {
+interface Line {
+  readonly link: Pick<Link, "write" | "send">;
   readonly channel: number;
-  write(message: WireMessage): void;
 }
 
 export function encodePayload(value: unknown): string | Uint8Array {
   if (value instanceof Uint8Array) return value.slice();
-  let json: string | undefined;
-  let cause: unknown;
   try {
-    json = JSON.stringify(value);
+    const json = JSON.stringify(value) as string | undefined;
+    if (json !== undefined) return json;
+    throw new TypeError("it has no JSON");
   } catch (error) {
-    cause = error;
+    throw new ClientError("WINDSOCK_ENCODE", { value: typeof value, reason: String(error) }, error);
   }
-  if (json !== undefined) return json;
-  throw new ClientError(
-    "WINDSOCK_ENCODE",
-    { value: typeof value, reason: cause && String(cause) },
-    cause,
-  );
 }
 
 /**
@@ -76,7 +72,7 @@ export class Outbox {
   /** Where in `#waiting` the next to be sent on this channel stands. */
   #next = 0;
   #lastN = 0;
-  #line: OutboxLine | undefined;
+  #line: Line | undefined;
   #sentBytes = 0;
   #credit = 0;
   #maxBytes = 0;
@@ -115,7 +111,7 @@ export class Outbox {
 
   /** Sends again what is above `done`, then what waits. */
   joined(
-    line: OutboxLine,
+    line: Line,
     info: { readonly done: number; readonly credit: number; readonly maxBytes: number },
   ): void {
     this.#line = line;
@@ -134,25 +130,26 @@ export class Outbox {
 
   /** The membership is gone: numbers begin anew, and what was sent is unknown or goes out again. */
   forget(): void {
-    const isUnknown = ({ n, isSettled, retry }: Outgoing): boolean =>
-      n > 0 && (isSettled || !retry);
-    const unknown = new Set([...this.#waiting.filter(isUnknown), ...this.#calls.values()]);
-    this.#waiting = this.#waiting.filter((outgoing) => !unknown.has(outgoing));
+    const kept = this.#waiting.filter(
+      ({ n, isSettled, retry }) => n === 0 || (retry && !isSettled),
+    );
+    const sent = [...this.#waiting, ...this.#calls.values()];
+    this.#waiting = kept;
     this.#calls.clear();
-    this.#bytes = 0;
-    for (const outgoing of this.#waiting) {
+    this.#bytes = this.#lastN = this.#next = 0;
+    for (const outgoing of kept) this.#bytes += outgoing.bytes;
+    for (const outgoing of sent) {
+      if (!kept.includes(outgoing))
+        outgoing.settle(new ClientError("WINDSOCK_UNKNOWN", { path: this.#path }));
       outgoing.n = 0;
-      this.#bytes += outgoing.bytes;
     }
-    this.#lastN = 0;
-    this.#next = 0;
-    for (const outgoing of unknown)
-      outgoing.settle(new ClientError("WINDSOCK_UNKNOWN", { path: this.#path }));
   }
 
   /** The channel is closed for good. */
   close(error: ClientError): void {
     this.parted();
+    // What ends the channel is told by the channel: these are not reported as unhandled as well.
+    for (const { promise } of [...this.#waiting, ...this.#calls.values()]) promise.catch(() => {});
     this.forget();
     for (const outgoing of this.#waiting.splice(0)) outgoing.settle(error);
     this.#bytes = 0;
@@ -215,7 +212,7 @@ export class Outbox {
         outgoing.n = this.#lastN;
         if (outgoing.call !== undefined) this.#calls.set(outgoing.n, outgoing);
       }
-      this.#line.write(message);
+      this.#line.link.write(message);
       if (outgoing.isSettled && outgoing.call !== undefined) this.#cancel(outgoing);
     }
   }
@@ -224,8 +221,7 @@ export class Outbox {
     // Unless it has yet to be sent on this channel: then the cancel follows it.
     const index = this.#waiting.findIndex((outgoing) => outgoing.n === n);
     if (index >= this.#next) return;
-    const { channel } = this.#line ?? { channel: 0 };
-    this.#line?.write(JSON.stringify(["cancel", channel, n]));
+    this.#line?.link.send("cancel", this.#line.channel, n);
   }
 
   #removeAt(index: number): void {

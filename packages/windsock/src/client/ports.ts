@@ -14,7 +14,6 @@ export interface ClientSocket {
   onopen: (() => void) | null;
   onmessage: ((event: { readonly data: unknown }) => void) | null;
   onclose: ((event: { readonly code: number; readonly reason: string }) => void) | null;
-  onerror: (() => void) | null;
   send(data: string | Uint8Array): void;
   close(code?: number, reason?: string): void;
 }
@@ -54,7 +53,7 @@ export interface ClientPorts {
   /** From 0 up to, not including, 1: for the jitter of waits. */
   readonly random: () => number;
   readonly page: ClientPage;
-  /** Reads what came. Throws `EnvelopeError` for what is no envelope; gives nothing for an unknown kind. */
+  /** Reads what came. Throws for what is no envelope; gives nothing for an unknown kind. */
   readonly decode: (message: WireMessage) => ServerElements | undefined;
 }
 
@@ -72,7 +71,9 @@ const isHidden = (): boolean => here.document?.visibilityState === "hidden";
 
 /** The page that this runs in. */
 export const browserPage: ClientPage = {
-  url: here.location?.href,
+  get url() {
+    return here.location?.href;
+  },
   isHidden,
   listen(listener) {
     const heard = ({ type, persisted }: { type?: string; persisted?: boolean }): void => {

@@ -30,7 +30,7 @@ export class Reader<T> implements AsyncIterableIterator<T, undefined> {
   #buffer: { readonly value: T; readonly bytes: number }[] = [];
   #bytes = 0;
   #waiting: Waiting<T>[] = [];
-  #end: { error: unknown } | undefined;
+  #end: { error: ClientError | undefined } | undefined;
 
   constructor(limits: ReaderLimits, onOver: (reader: Reader<T>) => void) {
     this.#limits = limits;
@@ -59,7 +59,7 @@ export class Reader<T> implements AsyncIterableIterator<T, undefined> {
   }
 
   /** Nothing more comes. With an error, the loop throws it when it has read the rest. */
-  end(error?: unknown): void {
+  end(error?: ClientError): void {
     if (this.#end !== undefined) return;
     this.#end = { error };
     this.#onOver(this);
@@ -92,7 +92,7 @@ export class Reader<T> implements AsyncIterableIterator<T, undefined> {
   }
 
   /** What it ended with and has not thrown yet. */
-  get error(): unknown {
+  get error(): ClientError | undefined {
     return this.#end?.error;
   }
 

@@ -143,17 +143,17 @@ export type ChannelEvent<S> =
 
 type EventOf<S, T> = Extract<ChannelEvent<S>, { readonly type: T }>;
 
-/** What the handler of each event is called with. */
+/** What the handler of each event is called with: what the event is named after, if there is such a thing, and the event. */
 export interface ChannelHandlers<S> {
-  message(message: Outgoing<S>, source: MessageSource): void;
+  message(message: Outgoing<S>, event: EventOf<S, "message">): void;
   snapshot(snapshot: Outgoing<S>, event: EventOf<S, "snapshot">): void;
-  state(state: ChannelState): void;
+  state(state: ChannelState, event: EventOf<S, "state">): void;
   resumed(event: EventOf<S, "resumed">): void;
   rejoined(event: EventOf<S, "rejoined">): void;
   restarted(event: EventOf<S, "restarted">): void;
   presence(event: EventOf<S, "presence">): void;
-  version(event: EventOf<S, "version">): void;
-  error(error: ClientError): void;
+  version(version: string, event: EventOf<S, "version">): void;
+  error(error: ClientError, event: EventOf<S, "error">): void;
 }
 
 // ---------- the channel ----------
@@ -206,3 +206,23 @@ export interface Connect {
     options?: ConnectOptions,
   ): Channel<ServiceAt<BareName<N>>>;
 }
+
+/** A channel without loops: its messages come to handlers. */
+export type CoreChannelOf<S> = Omit<
+  Channel<S>,
+  typeof Symbol.asyncIterator | typeof Symbol.dispose | "events"
+>;
+
+/** As `Connect`, for channels without loops. */
+export interface CoreConnect {
+  <S extends AnyService = never>(
+    path: [S] extends [never] ? never : string,
+    options?: CoreConnectOptions,
+  ): CoreChannelOf<S>;
+  <const N extends string>(
+    path: BareName<N> extends ServiceName ? N : ServiceName,
+    options?: CoreConnectOptions,
+  ): CoreChannelOf<ServiceAt<BareName<N>>>;
+}
+
+type CoreConnectOptions = Omit<ConnectOptions, keyof ReaderLimits | "query">;

@@ -45,11 +45,14 @@ test("all channels of one URL share a socket, and each has its number", async ()
   await clock.advance(0);
   connect("room/43", { query: { since: "5" } });
   await clock.advance(0);
+  connect("room/44?a=1", { query: { b: "ü&" } });
+  await clock.advance(0);
   expect(network.dialled).toBe(1);
   expect(sent()).toMatchObject([
     { type: "join", channel: 1, path: "status" },
     { type: "join", channel: 2, path: "room/42" },
     { type: "join", channel: 3, path: "room/43?since=5" },
+    { type: "join", channel: 4, path: "room/44?a=1&b=%C3%BC%26" },
   ]);
 });
 

@@ -1,13 +1,13 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Channel, ChannelEvent, ClientError } from "../../src/client/index.ts";
 import { vectors, type Line } from "../protocol/vectors.ts";
-import { rig, type AnyTyped } from "./rig.ts";
+import { coreRig, rig, type AnyTyped, type Rig } from "./rig.ts";
 
 type Outcome = { readonly value: unknown } | { readonly code: string };
 
 /** Plays a conversation of the vectors with our client. Gives what it sent and told its application, as lines. */
-async function play(lines: readonly Line[]): Promise<Line[]> {
-  const { clock, network, connect } = rig();
+async function play(world: Rig, lines: readonly Line[]): Promise<Line[]> {
+  const { clock, network, connect } = world;
   const played: Line[] = [];
   let channel: Channel<AnyTyped> | undefined;
   let log: ChannelEvent<AnyTyped>[] = [];
@@ -114,6 +114,11 @@ async function play(lines: readonly Line[]): Promise<Line[]> {
   return played;
 }
 
-test.each(vectors.conversations)("$name", async ({ lines }) => {
-  expect(await play(lines)).toEqual(lines);
+describe.each([
+  { client: "the client", make: () => rig() },
+  { client: "the core client", make: coreRig },
+])("$client", ({ make }) => {
+  test.each(vectors.conversations)("$name", async ({ lines }) => {
+    expect(await play(make(), lines)).toEqual(lines);
+  });
 });

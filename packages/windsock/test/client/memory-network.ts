@@ -99,7 +99,6 @@ class MemorySocket implements ClientSocket {
   onopen: ClientSocket["onopen"] = null;
   onmessage: ClientSocket["onmessage"] = null;
   onclose: ClientSocket["onclose"] = null;
-  onerror: ClientSocket["onerror"] = null;
   isFrozen = false;
   readonly up: Lane;
   #readyState: "connecting" | "open" | "closed" = "connecting";

@@ -1,5 +1,7 @@
 import {
   createClient,
+  createCoreClient,
+  readServerElements,
   type ChannelEvent,
   type Channel,
   type ClientPage,
@@ -78,6 +80,44 @@ export interface Rig {
   /** What the client sent on the newest connection since the last call. */
   readonly sent: (server?: ServerEnd) => ClientEnvelope[];
   readonly say: (...envelopes: ServerEnvelope[]) => Promise<void>;
+}
+
+const eventTypes = [
+  "message",
+  "snapshot",
+  "state",
+  "resumed",
+  "rejoined",
+  "restarted",
+  "presence",
+  "version",
+  "error",
+] as const;
+
+/** The rig with the client that leaves out what it can. */
+export function coreRig(): Rig {
+  const world = rig();
+  const { network, clock, page } = world;
+  const core = createCoreClient({
+    WebSocket: network.WebSocket,
+    clock,
+    random: () => 0.5,
+    page,
+    decode: readServerElements,
+  });
+  return {
+    ...world,
+    connect(path = "status", options = {}) {
+      const channel = core.connect<AnyTyped>(path, options);
+      const log: ChannelEvent<AnyTyped>[] = [];
+      for (const type of eventTypes)
+        channel.on(type, (...args: unknown[]) => {
+          log.push(args.at(-1) as ChannelEvent<AnyTyped>);
+        });
+      // It has no loops, and the tests that share this make none.
+      return { channel: channel as Channel<AnyTyped>, log };
+    },
+  };
 }
 
 /** A client in a world that a test moves. */

@@ -46,7 +46,7 @@ describe("the size of the client", () => {
         export const { connect } = createCoreClient({
           WebSocket, clock: systemClock, random: Math.random, page: noPage, decode: readServerElements,
         });`,
-      limit: 7 * kilobyte,
+      limit: 6 * kilobyte,
     },
   ])("$what: at most $limit bytes", async ({ what, code, limit }) => {
     const bundled = await bundle(code);

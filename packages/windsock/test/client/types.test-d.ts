@@ -39,7 +39,7 @@ test("messages are what the service sends, as JSON leaves it", async () => {
       { type: "started"; at: string } | { type: "log"; lines: readonly string[] }
     >();
   }
-  channel.on("message", (event, source) => {
+  channel.on("message", (event, { source }) => {
     if (event.type === "started") expectTypeOf(event.at).toEqualTypeOf<string>();
     expectTypeOf(source).toEqualTypeOf<MessageSource>();
   });
@@ -119,7 +119,7 @@ test("handlers are called with what their event says", () => {
     // @ts-expect-error -- no such code
     void (code === "WINDSOCK_OTHER");
   });
-  channel.on("version", ({ version, previous }) => void (version + previous));
+  channel.on("version", (version, { previous }) => void (version + previous));
   // @ts-expect-error -- no such event
   channel.on("opened", () => {});
 });

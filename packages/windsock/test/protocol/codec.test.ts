@@ -296,12 +296,7 @@ describe("properties", () => {
     );
   });
 
-  const decoders = [
-    decodeClientEnvelope,
-    decodeServerEnvelope,
-    decodeServerElements,
-    readServerElements,
-  ];
+  const decoders = [decodeClientEnvelope, decodeServerEnvelope, decodeServerElements];
   /** What decoding threw that is not its own error. */
   const otherErrors = (message: WireMessage): unknown[] =>
     decoders.flatMap((decode) => {

@@ -39,13 +39,9 @@ export function wrapUtf8(head: Head, json: Uint8Array): Uint8Array {
   return message;
 }
 
-/** A binary message around a payload of bytes. */
+/** A binary message around a payload of bytes. The head must fit into 65,535 bytes: names and topics are short. */
 export function wrapBytes(head: Head, payload: Uint8Array): Uint8Array {
   const header = encoder.encode(JSON.stringify(head));
-  if (header.length > maxHeaderBytes)
-    throw new EnvelopeError(
-      `Expected the header of a binary message to be at most ${maxHeaderBytes} bytes, got ${header.length}.`,
-    );
   const message = new Uint8Array(2 + header.length + payload.length);
   message[0] = header.length >> 8;
   message[1] = header.length & 0xff;
@@ -60,7 +56,14 @@ function encode(envelope: Envelope, shapes: AnyShapes): WireMessage {
   const elements: unknown[] = [envelope.type];
   for (const name of shapes[envelope.type] ?? []) {
     const value = (envelope as unknown as Readonly<Record<string, unknown>>)[name];
-    if (value instanceof Uint8Array) return wrapBytes(elements as (string | number)[], value);
+    if (value instanceof Uint8Array) {
+      const headerBytes = byteLengthOf(JSON.stringify(elements));
+      if (headerBytes > maxHeaderBytes)
+        throw new EnvelopeError(
+          `Expected the header of a binary message to be at most ${maxHeaderBytes} bytes, got ${headerBytes}.`,
+        );
+      return wrapBytes(elements as (string | number)[], value);
+    }
     elements.push(value);
   }
   return JSON.stringify(elements);
@@ -176,20 +179,15 @@ const payloadIndex: Readonly<Record<string, number>> = { msg: 2, pong: 1, tail: 
 
 /**
  * As `decodeServerElements`, for clients that must be small and trust their server: what is
- * JSON is taken for what it should be, an unknown kind too.
- * @throws EnvelopeError when it is not even JSON
+ * JSON is taken for what it should be, an unknown kind too. Throws when it is not even JSON.
  */
 export function readServerElements(message: WireMessage): ServerElements {
-  try {
-    if (typeof message === "string") return JSON.parse(message) as ServerElements;
-    const [high = 0, low = 0] = message;
-    const end = 2 + high * 256 + low;
-    const elements = JSON.parse(decoder.decode(message.subarray(2, end))) as unknown[];
-    elements[payloadIndex[elements[0] as string] ?? 3] = message.slice(end);
-    return elements as unknown as ServerElements;
-  } catch (error) {
-    throw new EnvelopeError(String(error));
-  }
+  if (typeof message === "string") return JSON.parse(message) as ServerElements;
+  const [high = 0, low = 0] = message;
+  const end = 2 + high * 256 + low;
+  const elements = JSON.parse(decoder.decode(message.subarray(2, end))) as unknown[];
+  elements[payloadIndex[elements[0] as string] ?? 3] = message.slice(end);
+  return elements as unknown as ServerElements;
 }
 
 /** The length of a message on the wire: what credit and limits count. */

@@ -1,0 +1,503 @@
+import {
+  byteLengthOf,
+  type ClientEnvelope,
+  type Comeback,
+  type JoinInfo,
+  type ServerElements,
+} from "../protocol/v1/index.ts";
+import type { AnyService } from "../service/types.ts";
+import { Acknowledgements } from "./acknowledgements.ts";
+import { backoffMs, stableMs } from "./backoff.ts";
+import { ClientError, refusal } from "./client-error.ts";
+import type { Connection, ConnectionChannel } from "./connection.ts";
+import { Credentials } from "./credentials.ts";
+import type { AnyEvent, HandlerFeed } from "./handler-feed.ts";
+import type { Link, LinkChannel, LinkEnd } from "./link.ts";
+import { encodePayload, Outbox, type Outgoing, type OutboxLimits } from "./outbox.ts";
+import type { ClientPorts, ClientTimer } from "./ports.ts";
+import { Position } from "./position.ts";
+import type {
+  CallOptions,
+  ChannelHandlers,
+  ChannelState,
+  MessageSource,
+  SendOptions,
+} from "./types.ts";
+
+/** How long a channel may be without a connection before it counts as suspended. */
+const suspendMs = 120_000;
+const defaultCallTimeoutMs = 5000;
+/** A channel that is refused as a server is crowded waits as a connection that failed this often. */
+const crowdedFailures = 3;
+
+const codeNormal = 1000;
+const codePolicyViolation = 1008;
+const codeTryAgainLater = 1013;
+
+/** Refusals of a join after which it is tried again. */
+const passingRefusals: readonly string[] = ["overloaded", "down", "draining"];
+
+export interface CoreChannelOptions extends OutboxLimits {
+  readonly auth: unknown;
+}
+
+/**
+ * How the channel stands with its connection:
+ *
+ * ```
+ *   apart ◄──► joining ──► joined
+ *     ▲           │  ▲        │     any ──► over
+ *     │   refused ▼  │ due    │ closed: retry, rejoin
+ *     └──────── waiting ◄─────┘
+ * ```
+ */
+type Phase =
+  | { readonly type: "apart" }
+  | { readonly type: "joining"; readonly link: Link; readonly channel: number }
+  | {
+      readonly type: "joined";
+      readonly link: Link;
+      readonly channel: number;
+      readonly since: number;
+      readonly info: JoinInfo;
+    }
+  | { readonly type: "waiting"; readonly timer: ClientTimer; readonly until: number }
+  | { readonly type: "over"; readonly state: Extract<ChannelState, { type: "closed" }> };
+
+/** One membership of a service, over one link after another. */
+export class CoreChannel implements LinkChannel, ConnectionChannel {
+  readonly path: string;
+  readonly #connection: Connection;
+  readonly #ports: ClientPorts;
+  readonly #outbox: Outbox;
+  readonly #position = new Position();
+  readonly #credentials: Credentials;
+  readonly #acks: Acknowledgements;
+  readonly #feed: HandlerFeed;
+  #phase: Phase = { type: "apart" };
+  #state: ChannelState;
+  /** The link that a join is on its way to: `auth` may take its time. */
+  #target: Link | undefined;
+  /** Of the membership; without one, the next join is a new one. */
+  #token: string | undefined;
+  /** The last `joined`, of whatever membership. */
+  #info: JoinInfo | undefined;
+  #failures = 0;
+  #suspension: ClientError | undefined;
+  #suspendTimer: ClientTimer | undefined;
+
+  constructor(
+    path: string,
+    connection: Connection,
+    ports: ClientPorts,
+    options: CoreChannelOptions,
+    feed: HandlerFeed,
+  ) {
+    this.path = path;
+    this.#connection = connection;
+    this.#ports = ports;
+    this.#feed = feed;
+    this.#credentials = new Credentials(options.auth);
+    this.#acks = new Acknowledgements(ports.clock, () => this.#send("ack", this.#position.count));
+    this.#outbox = new Outbox(path, options, () => ports.clock.now());
+    this.#state = this.#currentState();
+    this.#awaitSuspension();
+    connection.add(this);
+  }
+
+  get state(): ChannelState {
+    return this.#state;
+  }
+
+  // ---------- the application ----------
+
+  on<T extends keyof ChannelHandlers<AnyService>>(
+    type: T,
+    handler: ChannelHandlers<AnyService>[T],
+  ): () => void {
+    return this.#feed.on(type, handler);
+  }
+
+  send(message: unknown, { retry = false }: SendOptions = {}): Promise<void> {
+    return this.#post(message, retry) as Promise<void>;
+  }
+
+  call(name: string, request?: unknown, options: CallOptions = {}): Promise<never> {
+    const { timeoutMs = defaultCallTimeoutMs, signal } = options;
+    const deadline = this.#ports.clock.now() + timeoutMs;
+    return this.#post(request ?? null, false, { name, deadline }, signal) as Promise<never>;
+  }
+
+  reauthorize(token: unknown): Promise<void> {
+    if (this.#phase.type === "over") return Promise.reject(this.#closedError());
+    if (this.#phase.type === "joined") this.#send("auth", token);
+    return this.#credentials.offer(token);
+  }
+
+  close(): void {
+    this.leave();
+    this.#end(codeNormal, "");
+  }
+
+  #post(
+    value: unknown,
+    retry: boolean,
+    call?: Outgoing["call"],
+    signal?: AbortSignal,
+  ): Promise<unknown> {
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    let payload: string | Uint8Array;
+    try {
+      signal?.throwIfAborted();
+      if (this.#phase.type === "over") throw this.#closedError();
+      payload = encodePayload(value);
+    } catch (error) {
+      reject(error);
+      return promise;
+    }
+    const giveUp = (why: unknown): void => {
+      outgoing.settle(why);
+      this.#outbox.giveUp(outgoing);
+    };
+    const onAbort = (): void => giveUp(signal?.reason);
+    signal?.addEventListener("abort", onAbort);
+    const timer =
+      call &&
+      this.#ports.clock.setTimeout(() => {
+        giveUp(new ClientError("WINDSOCK_TIMEOUT", { path: this.path, call: call.name }));
+      }, call.deadline - this.#ports.clock.now());
+    const outgoing: Outgoing = {
+      promise,
+      n: 0,
+      payload,
+      bytes: byteLengthOf(payload),
+      retry,
+      call,
+      isSettled: false,
+      settle: (error, result) => {
+        if (outgoing.isSettled) return;
+        outgoing.isSettled = true;
+        timer?.cancel();
+        signal?.removeEventListener("abort", onAbort);
+        if (error === undefined) resolve(result);
+        else reject(error);
+      },
+    };
+    this.#outbox.add(outgoing);
+    return promise;
+  }
+
+  // ---------- from the connection ----------
+
+  attach(link: Link): void {
+    if (this.#phase.type === "waiting" || this.#phase.type === "over") return;
+    this.#target = link;
+    const auth = this.#credentials.newest;
+    if (typeof auth !== "function") this.#join(link, auth);
+    else
+      void Promise.resolve()
+        .then(() => (auth as () => unknown)())
+        .then(
+          (token) => this.#join(link, token),
+          (error: unknown) => {
+            if (this.#target !== link) return;
+            const detail = { path: this.path, reason: String(error) };
+            this.#fail(new ClientError("WINDSOCK_REFUSED", detail, error));
+            this.#wait(this.#backoff(0));
+          },
+        );
+  }
+
+  detach(link: Link): void {
+    if (this.#target === link) this.#target = undefined;
+    if ("link" in this.#phase && this.#phase.link === link) this.#become({ type: "apart" });
+  }
+
+  changed(): void {
+    this.#publishState();
+  }
+
+  fault(reason: string): void {
+    this.#fail(new ClientError("WINDSOCK_PROTOCOL", { url: this.#connection.url, reason }));
+  }
+
+  ended({ code, reason }: LinkEnd): void {
+    this.#end(code, reason);
+  }
+
+  leave(): void {
+    if ("link" in this.#phase) {
+      const { link, channel } = this.#phase;
+      link.send("leave", channel);
+    }
+    this.#token = undefined;
+  }
+
+  // ---------- from the server ----------
+
+  receive(elements: ServerElements, length: number): void {
+    switch (elements[0]) {
+      case "pub": {
+        const [, log, seq, payload] = elements;
+        const topic = this.#position.entry(log, seq);
+        if (topic !== undefined) this.#message(payload, { type: "published", topic, seq }, length);
+        return;
+      }
+      case "msg":
+        if (this.#isNew(length)) this.#message(elements[2], { type: "private" }, length);
+        return;
+      case "tail": {
+        const [, , topic, offset, payload] = elements;
+        this.#position.tail(topic, offset);
+        this.#message(payload, { type: "tail", topic, offset }, length);
+        return;
+      }
+      case "snapshot": {
+        const [, , seq, payload] = elements;
+        this.#position.replaced(seq);
+        this.#emit({ type: "snapshot", snapshot: payload as never, seq });
+        this.#message(payload, { type: "snapshot", seq }, length);
+        return;
+      }
+      case "reply":
+        if (this.#isNew(length)) this.#outbox.replied(elements[2], elements[3]);
+        return;
+      case "done":
+        this.#outbox.done(elements[2]);
+        return;
+      case "credit":
+        this.#outbox.credit(elements[2]);
+        return;
+      case "error": {
+        const [, , n, code, message, detail] = elements;
+        this.#refused(n, refusal(code, message, detail), passingRefusals.includes(code), length);
+        return;
+      }
+      case "joined":
+        this.#joined(elements[2]);
+        return;
+      case "log": {
+        const [, , log, topic, seq] = elements;
+        this.#position.follow(log, topic, seq);
+        return;
+      }
+      case "unlog":
+        this.#position.unfollow(elements[2]);
+        return;
+      case "at":
+        this.#position.reached(elements[2]);
+        return;
+      case "restarted": {
+        const [, log, seq] = elements;
+        if (this.#position.entry(log, seq) !== undefined) this.#emit({ type: "restarted", seq });
+        return;
+      }
+      case "presence":
+        this.#emit({ type: "presence", seq: elements[2], ...elements[3] });
+        return;
+      case "authed":
+        this.#credentials.accepted();
+        return;
+      case "closed": {
+        const [, , closeCode, reason, how] = elements;
+        this.#closed(closeCode, reason, how);
+        return;
+      }
+      case "draining":
+      case "pong":
+        // The link's.
+        return;
+    }
+  }
+
+  #joined(info: JoinInfo): void {
+    if (this.#phase.type !== "joining") return;
+    const { link, channel } = this.#phase;
+    const previous = this.#info;
+    const isContinued =
+      this.#token !== undefined && (info.answer === "resumed" || info.answer === "snapshot");
+    this.#position.joined(info, isContinued);
+    this.#token = info.token;
+    this.#info = info;
+    this.#suspendTimer?.cancel();
+    this.#suspension = undefined;
+    if (!isContinued) this.#outbox.forget();
+    this.#become({ type: "joined", link, channel, since: this.#ports.clock.now(), info });
+    this.#outbox.joined({ link, channel }, info);
+    this.#credentials.joined();
+    if (previous !== undefined) {
+      if (!isContinued) this.#emit({ type: "rejoined" });
+      else if (info.answer === "resumed") this.#emit({ type: "resumed" });
+      if (previous.version !== info.version)
+        this.#emit({ type: "version", version: info.version, previous: previous.version });
+    }
+  }
+
+  #refused(n: number, error: ClientError, isPassing: boolean, length: number): void {
+    if (n > 0) {
+      if (this.#isNew(length)) this.#outbox.refused(n, error);
+    } else if (this.#phase.type === "joined") {
+      this.#credentials.refused(error);
+    } else if (isPassing) {
+      this.#fail(error);
+      this.#wait((error.retryAfterMs ?? 0) + this.#backoff(crowdedFailures));
+    } else {
+      this.#end(codePolicyViolation, error.message, error);
+    }
+  }
+
+  /** The next wait of this channel's own, drawn by its failures or by this many. */
+  #backoff(atLeast: number): number {
+    const failures = Math.max(this.#failures, atLeast);
+    this.#failures += 1;
+    return backoffMs(failures, this.#ports.random);
+  }
+
+  #closed(closeCode: number, reason: string, how: Comeback): void {
+    if (how === "end") {
+      this.#end(closeCode, reason);
+      return;
+    }
+    if (this.#phase.type === "joined" && this.#ports.clock.now() - this.#phase.since >= stableMs)
+      this.#failures = 0;
+    const isFirst = this.#failures === 0;
+    const ms = this.#backoff(
+      how === "retry" && closeCode === codeTryAgainLater ? crowdedFailures : 0,
+    );
+    if (how === "rejoin") this.#token = undefined;
+    this.#wait(how === "rejoin" && isFirst ? 0 : ms);
+  }
+
+  /** Counts a private message. False: it was handled before. */
+  #isNew(length: number): boolean {
+    const isNew = this.#position.private();
+    if (isNew) this.#acks.count(length);
+    return isNew;
+  }
+
+  /** Sends an envelope on the channel, if that is joined. */
+  #send(type: ClientEnvelope["type"], ...fields: readonly unknown[]): void {
+    if (this.#phase.type === "joined") this.#phase.link.send(type, this.#phase.channel, ...fields);
+  }
+
+  // ---------- life ----------
+
+  #join(link: Link, auth: unknown): void {
+    if (this.#target !== link || !link.isOpen) return;
+    this.#target = undefined;
+    const channel = link.add(this);
+    this.#become({ type: "joining", link, channel });
+    const resume = this.#token === undefined ? {} : { resume: this.#position.resume(this.#token) };
+    link.send("join", channel, this.path, { ...resume, auth });
+  }
+
+  /** Joins again after a wait, on whatever link is open then. */
+  #wait(ms: number): void {
+    if (this.#phase.type === "over") return;
+    const { clock } = this.#ports;
+    const timer = clock.setTimeout(() => {
+      this.#become({ type: "apart" });
+      const link = this.#connection.openLink;
+      if (link !== undefined) this.attach(link);
+    }, ms);
+    this.#become({ type: "waiting", timer, until: clock.now() + ms });
+  }
+
+  /** For good: in order by 1000, else with an error. */
+  #end(
+    code: number,
+    reason: string,
+    error: ClientError | undefined = code === codeNormal
+      ? undefined
+      : new ClientError("WINDSOCK_CLOSED", { path: this.path, closeCode: code, reason }),
+  ): void {
+    if (this.#phase.type === "over") return;
+    if (error !== undefined) this.#fail(error);
+    this.#target = undefined;
+    this.#suspendTimer?.cancel();
+    this.#become({
+      type: "over",
+      state: { type: "closed", code, reason, ...(error && { error }) },
+    });
+    this.#connection.remove(this);
+    const closed = this.#closedError();
+    this.#outbox.close(closed);
+    this.#credentials.close(closed);
+    this.#feed.end(error);
+  }
+
+  #closedError(): ClientError {
+    const { error, reason } = this.#phase.type === "over" ? this.#phase.state : {};
+    return new ClientError("WINDSOCK_CLOSED", { path: this.path, reason }, error);
+  }
+
+  /** The one way from a phase to the next. */
+  #become(next: Phase): void {
+    const before = this.#phase;
+    this.#phase = next;
+    if (before.type === "waiting") before.timer.cancel();
+    const isSameChannel =
+      before.type === "joining" && next.type === "joined" && next.link === before.link;
+    if ("link" in before && !isSameChannel) before.link.remove(before.channel);
+    if (before.type === "joined") {
+      this.#outbox.parted();
+      this.#acks.reset();
+      if (next.type !== "over") this.#awaitSuspension();
+    }
+    this.#publishState();
+  }
+
+  #awaitSuspension(): void {
+    this.#suspendTimer = this.#ports.clock.setTimeout(() => {
+      this.#suspension = new ClientError("WINDSOCK_UNREACHABLE", {
+        path: this.path,
+        url: this.#connection.url,
+        ms: suspendMs,
+      });
+      this.#fail(this.#suspension);
+      this.#publishState();
+    }, suspendMs);
+  }
+
+  #publishState(): void {
+    const state = this.#currentState();
+    // Two states are the same when they say the same.
+    if (JSON.stringify(state) === JSON.stringify(this.#state)) return;
+    this.#state = state;
+    this.#emit({ type: "state", state });
+  }
+
+  #currentState(): ChannelState {
+    const phase = this.#phase;
+    if (phase.type === "over") return phase.state;
+    const connection = this.#connection.state;
+    const now = this.#ports.clock.now();
+    if (phase.type === "joined") {
+      const { id, params, version } = phase.info;
+      return "until" in connection && connection.link === phase.link
+        ? { type: "draining", id, withinMs: Math.max(0, connection.until - now) }
+        : { type: "open", id, params, version };
+    }
+    const outlook =
+      phase.type === "waiting"
+        ? { attempt: this.#failures, retryInMs: Math.ceil(phase.until - now) }
+        : this.#connection.outlook;
+    if (this.#suspension !== undefined)
+      return { type: "suspended", ...outlook, error: this.#suspension };
+    return { type: this.#info === undefined ? "connecting" : "resuming", ...outlook };
+  }
+
+  // ---------- events ----------
+
+  #fail(error: ClientError): void {
+    this.#emit({ type: "error", error });
+  }
+
+  #message(payload: unknown, source: MessageSource, length: number): void {
+    this.#emit({ type: "message", message: payload as never, source }, length);
+  }
+
+  #emit(event: AnyEvent, length = 0): void {
+    this.#feed.emit(event, length);
+  }
+}

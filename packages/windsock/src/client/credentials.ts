@@ -1,0 +1,50 @@
+/** A token that waits for the server's answer. */
+interface Offer extends PromiseWithResolvers<void> {
+  readonly token: unknown;
+}
+
+/** What a channel shows to `authorize`: at each join, and anew while it is open. */
+export class Credentials {
+  /** A token, or a function that gives one for each join. */
+  #auth: unknown;
+  #offers: Offer[] = [];
+
+  constructor(auth: unknown) {
+    this.#auth = auth;
+  }
+
+  /** For a join: the newest there is. */
+  get newest(): unknown {
+    return this.#offers.at(-1)?.token ?? this.#auth;
+  }
+
+  /** A new token. Settles with the server's answer. */
+  offer(token: unknown): Promise<void> {
+    const offer = { ...Promise.withResolvers<void>(), token };
+    this.#offers.push(offer);
+    return offer.promise;
+  }
+
+  /** The server took the oldest offer; it is the token for the joins to come, unless a function gives those. */
+  accepted(): void {
+    const offer = this.#offers.shift();
+    if (offer === undefined) return;
+    if (typeof this.#auth !== "function") this.#auth = offer.token;
+    offer.resolve();
+  }
+
+  refused(error: unknown): void {
+    this.#offers.shift()?.reject(error);
+  }
+
+  /** A join was taken, and it carried the newest. */
+  joined(): void {
+    while (this.#offers.length > 0) this.accepted();
+  }
+
+  close(error: unknown): void {
+    // What ends the channel is told by the channel: these are not reported as unhandled as well.
+    for (const { promise } of this.#offers) promise.catch(() => {});
+    while (this.#offers.length > 0) this.refused(error);
+  }
+}
