@@ -54,8 +54,13 @@ export class ServerEnd {
     this.#down = down;
   }
 
-  send(message: WireMessage): void {
-    if (this.isOpen) this.#down.send(() => this.#socket.deliver(message));
+  /** `delivered`: the client has it. */
+  send(message: WireMessage, delivered?: () => void): void {
+    if (!this.isOpen) return;
+    this.#down.send(() => {
+      this.#socket.deliver(message);
+      delivered?.();
+    });
   }
 
   close(code: number, reason = ""): void {

@@ -255,8 +255,12 @@ export class WireServer {
     const { n, payload } = envelope;
     membership.received += bytes;
     if (membership.received > membership.granted) this.faults.push("more than its credit");
-    membership.granted = membership.received + credit;
-    this.#send(membership, { type: "credit", channel: 1, bytes: membership.granted });
+    const granted = membership.received + credit;
+    const { line } = membership;
+    // It counts from when the client knows of it.
+    this.#send(membership, { type: "credit", channel: 1, bytes: granted }, () => {
+      if (membership.line === line) membership.granted = granted;
+    });
     if (n <= membership.done) return;
     if (n !== membership.done + 1) {
       this.faults.push(`number ${n} after ${membership.done}`);
@@ -305,12 +309,13 @@ export class WireServer {
   }
 
   /** With the channel that the membership has now. */
-  #send({ line }: Membership, envelope: ServerEnvelope): void {
+  #send({ line }: Membership, envelope: ServerEnvelope, delivered?: () => void): void {
     if (line === undefined) return;
     line.server.send(
       encodeServerEnvelope(
         "channel" in envelope ? { ...envelope, channel: line.channel } : envelope,
       ),
+      delivered,
     );
   }
 }
