@@ -77,6 +77,7 @@ test("10,000 clients that join and leave leave nothing with the actor's side", a
         protocol: "",
         request: { url: "http://localhost/", rawHeaders: [], remoteAddress: "" },
         user: undefined,
+        dialect: "plain",
       });
       // Some leave before their join was handled.
       if (n % 3 === 0) await settle();

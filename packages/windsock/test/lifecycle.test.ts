@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { defineService, reply, stop, type } from "../src/index.ts";
-import { opcode } from "../src/protocol/frame.ts";
 import type { ActorToEdge, Out } from "../src/protocol/port.ts";
 import { ServiceHost } from "../src/service/service-host.ts";
 import { settle, VirtualClock } from "../src/testing/index.ts";
@@ -145,6 +144,7 @@ async function play(
           protocol: "",
           request: { url: `http://localhost/?${String(query)}`, rawHeaders: [], remoteAddress: "" },
           user: undefined,
+          dialect: "plain",
         });
         break;
       }
@@ -162,8 +162,15 @@ async function play(
           one.act === "ok" || one.act === "wait" ? `${n}` : "",
         ]);
         const bytes = Buffer.from(`${one.act} #${n}`);
-        const payload = { opcode: opcode.text, bytes };
-        toActors.post({ type: "in", address: "probe", mid, payload });
+        const payload = { kind: "text", bytes } as const;
+        toActors.post({
+          type: "in",
+          address: "probe",
+          mid,
+          n: 0,
+          wireBytes: bytes.length,
+          payload,
+        });
         break;
       }
       case "info":

@@ -1,12 +1,22 @@
-import { concatFrames, Frame } from "../protocol/frame.ts";
+import { concatFrames } from "../protocol/frame.ts";
 import type { Payload } from "../protocol/port.ts";
+import type { Speech } from "./speech.ts";
 
 /** Asks the actor's side for a part of a log of the app's. `from` undefined: only for its end. */
 export type ReadAppLog = (from: number | undefined, answer: AppLogAnswer) => void;
-export type AppLogAnswer = (payloads: readonly Payload[], next: number, failed: boolean) => void;
+export type AppLogAnswer = (chunk: AppLogChunk) => void;
+
+export interface AppLogChunk {
+  readonly payloads: readonly Payload[];
+  /** The offset behind each payload, if its reader said it. */
+  readonly offsets?: readonly number[];
+  readonly next: number;
+  readonly failed: boolean;
+}
 
 /** Who a tap writes to. */
 export interface TapOwner {
+  readonly speech: Speech;
   /** The frames of a chunk, or nothing new: either way the tap may read on. */
   tapped(buffer: Buffer | undefined): void;
   tapFailed(): void;
@@ -46,12 +56,12 @@ export class Tap {
     this.#owner.tapDue();
   }
 
-  chunk(buffer: Buffer | undefined, next: number, isEnd: boolean): void {
+  chunk(chunk: Chunk, isEnd: boolean): void {
     if (this.#isOver) return;
     this.#isReading = false;
-    this.#offset = next;
+    this.#offset = chunk.next;
     this.#isCaughtUp = isEnd;
-    this.#owner.tapped(buffer);
+    this.#owner.tapped(chunk.buffer(this.#owner.speech));
   }
 
   failed(): void {
@@ -64,10 +74,37 @@ export class Tap {
   }
 }
 
-interface Chunk {
-  readonly from: number;
+/** A part of the log that was read, framed once for each way of speaking. */
+class Chunk {
   readonly next: number;
-  readonly buffer: Buffer | undefined;
+  readonly #topic: string;
+  readonly #from: number | undefined;
+  readonly #chunk: AppLogChunk;
+  #speech: Speech | undefined;
+  #buffer: Buffer | undefined;
+
+  constructor(topic: string, from: number | undefined, chunk: AppLogChunk) {
+    this.next = chunk.next;
+    this.#topic = topic;
+    this.#from = from;
+    this.#chunk = chunk;
+  }
+
+  buffer(speech: Speech): Buffer | undefined {
+    const { payloads, offsets, next } = this.#chunk;
+    if (payloads.length === 0) return undefined;
+    if (this.#buffer === undefined || this.#speech !== speech) {
+      // A message whose own offset is not known does not move the position: after a cut it comes again.
+      const before = this.#from ?? next;
+      const offsetOf = (index: number): number =>
+        index === payloads.length - 1 ? next : (offsets?.[index] ?? before);
+      this.#speech = speech;
+      this.#buffer = concatFrames(
+        payloads.map((payload, index) => speech.tail(this.#topic, offsetOf(index), payload)),
+      );
+    }
+    return this.#buffer;
+  }
 }
 
 /**
@@ -75,15 +112,17 @@ interface Chunk {
  * the last part read. Taps at the same offset share one read and one buffer.
  */
 export class AppLog {
+  readonly topic: string;
   readonly taps: Set<Tap> = new Set<Tap>();
   readonly #read: ReadAppLog;
   readonly #emptied: () => void;
   readonly #waiting = new Map<number | undefined, Tap[]>();
   #version = 0;
-  #last: Chunk | undefined;
+  #last: { readonly from: number; readonly chunk: Chunk } | undefined;
 
   /** `emptied` is called when its last tap has closed. */
-  constructor(read: ReadAppLog, emptied: () => void) {
+  constructor(topic: string, read: ReadAppLog, emptied: () => void) {
+    this.topic = topic;
     this.#read = read;
     this.#emptied = emptied;
   }
@@ -101,9 +140,9 @@ export class AppLog {
   /** Reads at `from` (undefined: only its end is wanted), and gives the chunk to the tap. */
   read(tap: Tap, from: number | undefined): void {
     if (this.#last !== undefined && from === this.#last.from) {
-      const { buffer, next } = this.#last;
+      const { chunk } = this.#last;
       // Not from within the member's own pump.
-      queueMicrotask(() => tap.chunk(buffer, next, false));
+      queueMicrotask(() => tap.chunk(chunk, false));
       return;
     }
     const waiting = this.#waiting.get(from);
@@ -114,20 +153,17 @@ export class AppLog {
     const taps = [tap];
     this.#waiting.set(from, taps);
     const version = this.#version;
-    this.#read(from, (payloads, next, failed) => {
+    this.#read(from, (answer) => {
       this.#waiting.delete(from);
-      if (failed) {
+      if (answer.failed) {
         for (const one of taps) one.failed();
         return;
       }
-      const buffer =
-        payloads.length === 0
-          ? undefined
-          : concatFrames(payloads.map((payload) => new Frame(payload.opcode, payload.bytes)));
-      if (from !== undefined && next !== from) this.#last = { from, next, buffer };
+      const chunk = new Chunk(this.topic, from, answer);
+      if (from !== undefined && chunk.next !== from) this.#last = { from, chunk };
       // An end that was seen before the log grew is no end.
-      const isEnd = (next === from || from === undefined) && version === this.#version;
-      for (const one of taps) one.chunk(buffer, next, isEnd);
+      const isEnd = (chunk.next === from || from === undefined) && version === this.#version;
+      for (const one of taps) one.chunk(chunk, isEnd);
     });
   }
 }

@@ -1,5 +1,6 @@
+import { randomUUID } from "node:crypto";
 import type { Clock } from "../actor/clock.ts";
-import { Frame } from "../protocol/frame.ts";
+import type { Frame } from "../protocol/frame.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type {
   ActorToEdge,
@@ -10,21 +11,37 @@ import type {
   Payload,
   PublishedValue,
   RequestData,
+  ResumeData,
 } from "../protocol/port.ts";
 import { AppLog, type AppLogAnswer, type ReadAppLog } from "./app-log.ts";
 import { Feed } from "./feed.ts";
 import { Flush } from "./flush.ts";
 import type { Inflow } from "./inflow.ts";
 import { Member, type MemberHost } from "./member.ts";
-import type { FrameItem, OutboxItem } from "./outbox.ts";
+import { PrivateItem, type OutboxItem } from "./outbox.ts";
+import {
+  Session,
+  type Channel,
+  type ChannelAdmission,
+  type ChannelCall,
+  type SessionHost,
+} from "./session.ts";
+import { EnvelopeSpeech, plainSpeech } from "./speech.ts";
 import { Sweep } from "./sweep.ts";
 import { Throttle } from "./throttle.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
+import { EnvelopeVoice, LogNumbers } from "./voice.ts";
 
 export interface EdgeOptions {
   readonly clock: Clock;
   readonly limits: Limits;
   readonly outlet: Outlet<EdgeToActor>;
+  /** Whether a client of `windsock.v1` may join what it names. Absent: nobody may. */
+  readonly admitChannel?: (
+    request: RequestData,
+    path: string,
+    auth: unknown,
+  ) => Promise<ChannelAdmission>;
 }
 
 export interface JoinRequest {
@@ -41,6 +58,7 @@ export type JoinAnswer =
   | {
       readonly type: "refused";
       readonly status: number;
+      readonly code: string;
       readonly reason: string;
       readonly retryAfterMs: number;
     };
@@ -63,11 +81,14 @@ const pullBytes = 64 * 1024;
 const releasedPerTurn = 16;
 
 /** The sockets' side of a process: it turns commits into frames, and lets each socket have them at its own pace. */
-export class Edge implements MemberHost {
+export class Edge implements MemberHost, SessionHost {
   readonly limits: Limits;
   readonly #clock: Clock;
   readonly #outlet: Outlet<EdgeToActor>;
   readonly #members = new Map<string, Member>();
+  readonly #sessions = new Set<Session>();
+  readonly #numbers = new LogNumbers();
+  readonly #admitChannel: EdgeOptions["admitChannel"];
   readonly #feeds = new Map<string, Feed>();
   /** Questions on their way. Each is answered once: at most one of a kind for each upgrade, request, member or log. */
   readonly #joins = new Map<string, (answer: JoinAnswer) => void>();
@@ -77,6 +98,8 @@ export class Edge implements MemberHost {
   readonly #flush = new Flush();
   readonly #throttle: Throttle;
   readonly #sweep: Sweep;
+  /** Where a returning client stands in topics of their own, until its join is answered. */
+  readonly #tails = new WeakMap<Member, Readonly<Record<string, number>>>();
   #nextId = 1;
   #onEmpty: (() => void) | undefined;
 
@@ -84,8 +107,9 @@ export class Edge implements MemberHost {
     this.#clock = options.clock;
     this.limits = options.limits;
     this.#outlet = options.outlet;
+    this.#admitChannel = options.admitChannel;
     this.#throttle = new Throttle(options.clock);
-    this.#sweep = new Sweep(options.clock, this.#members);
+    this.#sweep = new Sweep(options.clock, this.#members, this.#sessions);
   }
 
   get memberCount(): number {
@@ -110,12 +134,24 @@ export class Edge implements MemberHost {
   join(request: JoinRequest): Promise<JoinAnswer> {
     const { promise, resolve } = Promise.withResolvers<JoinAnswer>();
     const feed = this.#feed(request.address);
-    const member = new Member(request.mid, feed, this);
+    const member = new Member(request.mid, feed, this, plainSpeech);
     this.#members.set(request.mid, member);
     feed.members.add(member);
     this.#joins.set(request.mid, resolve);
-    this.#outlet.post({ type: "join", ...request });
+    this.#outlet.post({ type: "join", ...request, dialect: "plain" });
     return promise;
+  }
+
+  /** A socket of `windsock.v1`: its events go to what is returned. */
+  openSession(transport: Transport, request: RequestData, sessionId: string): TransportEvents {
+    const session = new Session(this, transport, request, sessionId);
+    this.#sessions.add(session);
+    return session;
+  }
+
+  /** Tells the clients of `windsock.v1` that the server stops soon. */
+  drain(windowMs: number): void {
+    for (const session of this.#sessions) session.drain(windowMs);
   }
 
   /** Connects a membership with its socket; the events of the socket go to what is returned. Undefined: it is over already. */
@@ -151,16 +187,22 @@ export class Edge implements MemberHost {
   /** Closes every client, behind what is due to it. Resolves when all are gone: each has `closeTimeoutMs` to take it and answer. */
   async close(code: number, reason: string): Promise<void> {
     for (const member of [...this.#members.values()]) {
+      if (member.speech.fillsGaps) continue;
       member.end(code, reason);
       this.mark(member);
     }
-    if (this.#members.size > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve));
+    // What the flush brings still leaves before the close.
+    if (this.#sessions.size > 0) await new Promise<void>((resolve) => setImmediate(resolve));
+    for (const session of [...this.#sessions]) session.shut(code, reason);
+    if (this.#members.size + this.#sessions.size > 0)
+      await new Promise<void>((resolve) => (this.#onEmpty = resolve));
   }
 
   /** Ends every connection now. */
   destroy(reason: CloseReason): void {
     this.#sweep.stop();
     this.#throttle.stop();
+    for (const session of [...this.#sessions]) session.cut();
     for (const member of [...this.#members.values()]) member.cut(reason);
   }
 
@@ -172,13 +214,13 @@ export class Edge implements MemberHost {
         this.#answerJoin(message.mid, { type: "admitted" });
         return;
       case "refused": {
-        const { status, reason, retryAfterMs } = message;
+        const { status, code, reason, retryAfterMs } = message;
         this.#drop(message.mid);
-        this.#answerJoin(message.mid, { type: "refused", status, reason, retryAfterMs });
+        this.#answerJoin(message.mid, { type: "refused", status, code, reason, retryAfterMs });
         return;
       }
       case "commit":
-        this.#commit(message.address, message.out);
+        this.#commit(message.address, message.epoch, message.out);
         return;
       case "full": {
         const feed = this.#feeds.get(message.address);
@@ -214,42 +256,84 @@ export class Edge implements MemberHost {
       case "read": {
         const answer = this.#reads.get(message.id);
         this.#reads.delete(message.id);
-        answer?.(message.payloads, message.next, message.failed);
+        answer?.(message);
         return;
       }
     }
   }
 
-  #commit(address: string, out: readonly Out[]): void {
+  #commit(address: string, epoch: string, out: readonly Out[]): void {
     const feed = this.#feeds.get(address);
     if (feed === undefined) return;
-    for (const one of out) this.#apply(feed, one);
+    for (const one of out) this.#apply(feed, epoch, one);
   }
 
-  #apply(feed: Feed, out: Out): void {
+  #apply(feed: Feed, epoch: string, out: Out): void {
     const after = feed.window.head;
     switch (out.type) {
       case "joined":
-        feed.window.advanceTo(out.seq);
-        this.#members.get(out.mid)?.joined(out.seq);
+        this.#joined(feed, epoch, out);
         return;
       case "publish":
-        this.#append(feed, out.seq, out.topic, new Frame(out.payload.opcode, out.payload.bytes));
+        this.#append(feed, out.seq, out.topic, out.payload);
         return;
       case "restarted":
         this.#append(feed, out.seq, "", undefined);
         return;
       case "send": {
-        const frame = new Frame(out.payload.opcode, out.payload.bytes);
-        const item: FrameItem = { type: "frame", after, frame };
+        const item = new PrivateItem(after, { type: "msg", payload: out.payload });
         for (const mid of out.mids) this.#enqueue(mid, item);
+        return;
+      }
+      case "private":
+        this.#enqueue(out.mid, new PrivateItem(after, out.item));
+        return;
+      case "done": {
+        const member = this.#members.get(out.mid);
+        member?.done(out.n);
+        if (member !== undefined) this.mark(member);
+        return;
+      }
+      case "credit": {
+        const member = this.#members.get(out.mid);
+        member?.credit(out.bytes);
+        if (member !== undefined) this.mark(member);
+        return;
+      }
+      case "snapshot":
+        for (const mid of out.mids) {
+          const speech = this.#envelopeSpeech(mid);
+          if (speech !== undefined)
+            this.#enqueue(mid, {
+              type: "snapshot",
+              after: out.seq,
+              frame: speech.snapshot(out.seq, out.payload),
+            });
+        }
+        return;
+      case "detached": {
+        const member = this.#members.get(out.mid);
+        member?.detached();
+        return;
+      }
+      case "reauthed": {
+        const frame = this.#envelopeSpeech(out.mid)?.authed();
+        if (frame !== undefined) this.#control(out.mid, after, frame);
         return;
       }
       case "subscribe": {
         const { mid, topic, seq } = out;
         const until = seq + 1;
         const from = Math.max(out.from ?? until, 1);
-        this.#enqueue(mid, { type: "subscribe", after, topic, from, until, begun: false });
+        this.#enqueue(mid, {
+          type: "subscribe",
+          after,
+          topic,
+          from,
+          until,
+          begun: false,
+          isSaid: false,
+        });
         return;
       }
       case "follow":
@@ -262,15 +346,73 @@ export class Edge implements MemberHost {
         feed.appLog(out.topic)?.advance();
         return;
       case "close": {
-        const { mid, code, reason } = out;
-        this.#enqueue(mid, { type: "close", after, code, reason });
+        const { mid, code, reason, comeBack } = out;
+        this.#enqueue(mid, { type: "close", after, code, reason, comeBack });
         return;
       }
     }
   }
 
-  #append(feed: Feed, seq: number, topic: string, frame: Frame | undefined): void {
-    feed.window.append(seq, topic, frame);
+  #joined(feed: Feed, epoch: string, out: Extract<Out, { type: "joined" }>): void {
+    const { mid, seq, membership } = out;
+    const head = out.head ?? seq;
+    feed.window.advanceTo(head);
+    const member = this.#members.get(mid);
+    if (member === undefined) return;
+    member.joined(seq, out.isHeld);
+    const speech = this.#envelopeSpeech(mid);
+    if (membership === undefined || speech === undefined) return;
+    const { privates, leavesOwnLog, topics } = membership;
+    const count = membership.count - privates.length;
+    const { maxPayloadBytes } = this.limits;
+    this.#control(mid, 0, speech.joined(seq, count, epoch, maxPayloadBytes, membership));
+    if (membership.answer === "new" || membership.answer === "rejoin") return;
+    this.#resumed(member, speech, seq, topics, leavesOwnLog);
+    member.countFrom(count);
+    for (const { after, item } of privates) this.#enqueue(mid, new PrivateItem(after, item));
+    // Behind the refusals that the client may have missed.
+    if (membership.done > 0)
+      this.#control(mid, out.isHeld === true ? 0 : head, speech.done(membership.done));
+  }
+
+  /** Its topics are said again, each from where the client stands. */
+  #resumed(
+    member: Member,
+    speech: EnvelopeSpeech,
+    seq: number,
+    topics: NonNullable<Extract<Out, { type: "joined" }>["membership"]>["topics"],
+    leavesOwnLog: boolean,
+  ): void {
+    const tails = this.#tails.get(member) ?? {};
+    const tailOf = (topic: string): number | undefined =>
+      Object.hasOwn(tails, topic) ? tails[topic] : undefined;
+    const whole: string[] = leavesOwnLog ? [] : [""];
+    for (const { topic, isAppLog } of topics) {
+      const tail = tailOf(topic);
+      if (isAppLog) {
+        this.#enqueue(member.mid, { type: "follow", after: 0, topic, from: tail });
+      } else if (tail !== undefined && tail < seq) {
+        // A backlog that the cut came into: the rest of it first, as before.
+        this.#enqueue(member.mid, {
+          type: "subscribe",
+          after: 0,
+          topic,
+          from: tail + 1,
+          until: seq + 1,
+          begun: false,
+          isSaid: false,
+        });
+      } else {
+        whole.push(topic);
+        this.#control(member.mid, 0, speech.subscribed(topic, seq));
+      }
+    }
+    if (leavesOwnLog) this.#control(member.mid, 0, speech.unsubscribed(""));
+    member.resumed(whole);
+  }
+
+  #append(feed: Feed, seq: number, topic: string, payload: Payload | undefined): void {
+    feed.window.append(seq, topic, payload);
     if (feed.window.isOverfull) {
       // Those who can still take it get it before it leaves the window.
       for (const member of feed.members) member.pump(true);
@@ -323,7 +465,115 @@ export class Edge implements MemberHost {
   }
 
   incoming(member: Member, payload: Payload): void {
-    this.#outlet.post({ type: "in", address: member.feed.address, mid: member.mid, payload });
+    const wireBytes = payload.bytes.length;
+    this.#outlet.post({
+      type: "in",
+      address: member.feed.address,
+      mid: member.mid,
+      n: 0,
+      wireBytes,
+      payload,
+    });
+  }
+
+  dropped(member: Member): void {
+    this.#outlet.post({ type: "down", address: member.feed.address, mid: member.mid });
+    this.#drop(member.mid);
+    this.#emptied();
+  }
+
+  behind(member: Member): void {
+    this.#outlet.post({ type: "behind", address: member.feed.address, mid: member.mid });
+  }
+
+  // ---------- for sessions ----------
+
+  admitChannel(request: RequestData, path: string, auth: unknown): Promise<ChannelAdmission> {
+    return (
+      this.#admitChannel?.(request, path, auth) ??
+      Promise.resolve({
+        type: "refuse",
+        code: "not_found",
+        message: "no service can be joined here",
+        status: 404,
+      })
+    );
+  }
+
+  openChannel(session: Session, channel: Channel, resume: ResumeData | undefined): Member {
+    const { number, admission } = channel;
+    const { address, request, user } = admission;
+    const feed = this.#feed(address);
+    const inUse = session.voicesInUse(address);
+    const create = (): EnvelopeVoice => new EnvelopeVoice(this.#numbers);
+    let others = 0;
+    while (inUse.has(feed.envelopeVoice(others, create))) others += 1;
+    const speech = feed.envelopeSpeech(number, feed.envelopeVoice(others, create));
+    const mid = randomUUID();
+    const member = new Member(mid, feed, this, speech, {
+      close: (code, reason, comeBack) => session.closeChannel(number, code, reason, comeBack),
+      forget: () => session.forget(number),
+    });
+    this.#members.set(mid, member);
+    feed.members.add(member);
+    if (resume !== undefined) this.#tails.set(member, resume.tails);
+    this.#joins.set(mid, (answer) => {
+      if (answer.type === "refused")
+        session.refused(number, answer.code, answer.reason, answer.retryAfterMs);
+    });
+    member.attach(session.channelTransport());
+    this.#outlet.post({
+      type: "join",
+      address,
+      mid,
+      sessionId: session.sessionId,
+      protocol: "windsock.v1",
+      request,
+      user,
+      dialect: "v1",
+      ...(resume === undefined ? {} : { resume }),
+    });
+    return member;
+  }
+
+  send(
+    member: Member,
+    n: number,
+    wireBytes: number,
+    payload: Payload,
+    fault?: { code: "too_big"; message: string },
+  ): void {
+    const { mid, feed } = member;
+    this.#outlet.post({
+      type: "in",
+      address: feed.address,
+      mid,
+      n,
+      wireBytes,
+      payload,
+      ...(fault === undefined ? {} : { fault }),
+    });
+  }
+
+  call(member: Member, call: ChannelCall): void {
+    this.#outlet.post({ type: "call", address: member.feed.address, mid: member.mid, ...call });
+  }
+
+  cancel(member: Member, n: number): void {
+    this.#outlet.post({ type: "cancel", address: member.feed.address, mid: member.mid, n });
+  }
+
+  acked(member: Member, count: number): void {
+    this.#outlet.post({ type: "acked", address: member.feed.address, mid: member.mid, count });
+  }
+
+  reauthorized(member: Member, user: unknown): void {
+    this.#outlet.post({ type: "reauth", address: member.feed.address, mid: member.mid, user });
+  }
+
+  sessionOver(session: Session): void {
+    this.#sessions.delete(session);
+    this.#emptied();
   }
 
   pull(member: Member, topics: readonly string[], from: number, until: number): void {
@@ -358,7 +608,7 @@ export class Edge implements MemberHost {
         ...(from === undefined ? {} : { from }),
       });
     };
-    const log = new AppLog(read, () => feed.dropAppLog(topic));
+    const log = new AppLog(topic, read, () => feed.dropAppLog(topic));
     feed.addAppLog(topic, log);
     return log;
   }
@@ -366,10 +616,23 @@ export class Edge implements MemberHost {
   left(member: Member, reason: CloseReason): void {
     this.#outlet.post({ type: "leave", address: member.feed.address, mid: member.mid, reason });
     this.#drop(member.mid);
-    if (this.#members.size === 0) this.#onEmpty?.();
+    this.#emptied();
   }
 
   // ---------- inside ----------
+
+  #emptied(): void {
+    if (this.#members.size + this.#sessions.size === 0) this.#onEmpty?.();
+  }
+
+  #envelopeSpeech(mid: string): EnvelopeSpeech | undefined {
+    const speech = this.#members.get(mid)?.speech;
+    return speech instanceof EnvelopeSpeech ? speech : undefined;
+  }
+
+  #control(mid: string, after: number, frame: Frame): void {
+    this.#enqueue(mid, { type: "control", after, frame });
+  }
 
   #feed(address: string): Feed {
     let feed = this.#feeds.get(address);

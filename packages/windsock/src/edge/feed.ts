@@ -1,19 +1,14 @@
 import { concatFrames } from "../protocol/frame.ts";
 import type { AppLog } from "./app-log.ts";
 import type { Inflow } from "./inflow.ts";
-import { LogWindow, type TopicSet } from "./log-window.ts";
+import { LogWindow } from "./log-window.ts";
 import type { Member } from "./member.ts";
 import type { FrameItem } from "./outbox.ts";
+import { EnvelopeSpeech, type Speech } from "./speech.ts";
+import { TopicSets, type EnvelopeVoice, type TopicSet, type Voice } from "./voice.ts";
 
-/** Beyond, members with the same topics no longer share what is built for them; nothing else changes. */
-const maxTopicSets = 1000;
-
-function setOf(topics: readonly string[]): TopicSet {
-  return { topics, has: new Set(topics) };
-}
-
-/** The service's own log and no topic: what every member begins with. */
-export const ownLogOnly: TopicSet = setOf([""]);
+/** Beyond, clients on channels of these numbers share less; nothing else changes. */
+const maxSpeeches = 64;
 
 /** One actor as this edge sees it: the newest part of its log, and the members that follow it. */
 export class Feed {
@@ -27,13 +22,16 @@ export class Feed {
   /** It stands in the list of the flush. */
   isQueued = false;
   #appLogs: Map<string, AppLog> | undefined;
-  #topicSets: Map<string, TopicSet> | undefined;
+  #topicSets: TopicSets | undefined;
+  #voices: EnvelopeVoice[] | undefined;
+  #speeches: Map<number, EnvelopeSpeech> | undefined;
   #hasNews = false;
   #pass: Iterator<Member> | undefined;
   #isCaughtUp = true;
   #dirty: Member[] = [];
   #dirtyHead = 0;
   #lastItems: readonly FrameItem[] = [];
+  #lastSpeech: Speech | undefined;
   #lastBuffer: Buffer | undefined;
 
   constructor(address: string) {
@@ -99,34 +97,45 @@ export class Feed {
   }
 
   /** Joins these frames into one buffer. Members in a row often have the same ones due: then they share it. */
-  concat(items: readonly FrameItem[]): Buffer {
+  concat(items: readonly FrameItem[], speech: Speech): Buffer {
     const last = this.#lastItems;
     if (
       this.#lastBuffer !== undefined &&
+      this.#lastSpeech === speech &&
       last.length === items.length &&
       items.every((item, index) => item === last[index])
     )
       return this.#lastBuffer;
     this.#lastItems = items;
-    this.#lastBuffer = concatFrames(items.map((item) => item.frame));
+    this.#lastSpeech = speech;
+    this.#lastBuffer = concatFrames(
+      items.map((item) => (item.type === "private" ? item.frame(speech) : item.frame)),
+    );
     return this.#lastBuffer;
   }
 
   // ---------- topics ----------
 
-  /** The one set with these topics. */
-  topicSet(topics: readonly string[]): TopicSet {
-    if (topics.length === 1 && topics[0] === "") return ownLogOnly;
-    const sorted = [...topics].sort();
-    const key = JSON.stringify(sorted);
-    let set = this.#topicSets?.get(key);
-    if (set === undefined) {
-      this.#topicSets ??= new Map();
-      if (this.#topicSets.size >= maxTopicSets) this.#topicSets.clear();
-      set = setOf(sorted);
-      this.#topicSets.set(key, set);
-    }
-    return set;
+  /** The one set with these topics, in this voice. */
+  topicSet(voice: Voice, topics: readonly string[]): TopicSet {
+    this.#topicSets ??= new TopicSets();
+    return this.#topicSets.of(voice, topics);
+  }
+
+  /** The voice for the channels of sockets that have so many others of this service already. */
+  envelopeVoice(others: number, create: () => EnvelopeVoice): EnvelopeVoice {
+    this.#voices ??= [];
+    return (this.#voices[others] ??= create());
+  }
+
+  /** How clients are spoken to on a channel of this number, in this voice: the same for all of them. */
+  envelopeSpeech(channel: number, voice: EnvelopeVoice): EnvelopeSpeech {
+    this.#speeches ??= new Map();
+    const known = this.#speeches.get(channel);
+    if (known?.voice === voice) return known;
+    const speech = new EnvelopeSpeech(channel, voice);
+    if (this.#speeches.size < maxSpeeches) this.#speeches.set(channel, speech);
+    return speech;
   }
 
   /** The log of the app's under this topic, if a member follows it. */

@@ -1,17 +1,6 @@
 import { concatFrames, type Frame } from "../protocol/frame.ts";
-
-interface WindowEntry {
-  readonly seq: number;
-  readonly topic: string;
-  /** Undefined: it takes a number and nothing else (a restart). */
-  readonly frame: Frame | undefined;
-}
-
-/** The topics of some members, shared by all that have the same ones. */
-export interface TopicSet {
-  readonly topics: readonly string[];
-  readonly has: ReadonlySet<string>;
-}
+import type { Payload } from "../protocol/port.ts";
+import type { TopicSet, WindowEntry } from "./voice.ts";
 
 export interface Slice {
   /** The frames of the range, in one buffer; undefined when none of its entries are for these topics. */
@@ -63,12 +52,12 @@ export class LogWindow {
     return this.#entries.length > maxWindowEntries || this.#bytes > maxWindowBytes;
   }
 
-  append(seq: number, topic: string, frame: Frame | undefined): void {
+  append(seq: number, topic: string, payload: Payload | undefined): void {
     if (seq <= this.#head) return;
     // After a time without members the window starts anew: it must have no hole.
     if (seq !== this.#head + 1) this.clear();
-    this.#entries.push({ seq, topic, frame });
-    this.#bytes += frame?.byteLength ?? 0;
+    this.#entries.push({ seq, topic, payload, frames: new Map() });
+    this.#bytes += payload?.bytes.length ?? 0;
     this.#head = seq;
     this.#forgetRuns();
   }
@@ -94,7 +83,7 @@ export class LogWindow {
       drop < this.#entries.length &&
       (this.#entries.length - drop > maxWindowEntries / 2 || bytes > maxWindowBytes / 2)
     ) {
-      bytes -= this.#entries[drop]?.frame?.byteLength ?? 0;
+      bytes -= this.#entries[drop]?.payload?.bytes.length ?? 0;
       drop += 1;
     }
     if (drop === 0) return;
@@ -143,13 +132,23 @@ export class LogWindow {
     for (let index = from - this.first; index < this.#entries.length; index++) {
       const entry = this.#entries[index];
       if (entry === undefined) break;
-      if (entry.frame !== undefined && set.has.has(entry.topic)) {
-        if (frames.length > 0 && bytes + entry.frame.byteLength > maxSliceBytes) break;
-        frames.push(entry.frame);
-        bytes += entry.frame.byteLength;
+      const isFor = entry.payload === undefined || set.has.has(entry.topic);
+      const frame = isFor ? frameOf(set, entry) : undefined;
+      if (frame !== undefined) {
+        if (frames.length > 0 && bytes + frame.byteLength > maxSliceBytes) break;
+        frames.push(frame);
+        bytes += frame.byteLength;
       }
       ends.push(bytes);
     }
     return { from, ends, buffer: frames.length === 0 ? undefined : concatFrames(frames) };
   }
+}
+
+/** Built once for all sets of a voice. */
+function frameOf({ voice }: TopicSet, entry: WindowEntry): Frame | undefined {
+  if (entry.frames.has(voice)) return entry.frames.get(voice);
+  const frame = voice.frameOf(entry);
+  entry.frames.set(voice, frame);
+  return frame;
 }

@@ -1,14 +1,15 @@
 import { closeCode } from "../protocol/close-code.ts";
-import { concatFrames, Frame, opcode } from "../protocol/frame.ts";
+import { concatFrames, type Frame } from "../protocol/frame.ts";
 import type { Limits } from "../protocol/limits.ts";
-import type { CloseReason, LogEntryData, Payload } from "../protocol/port.ts";
+import type { CloseReason, ComeBack, LogEntryData, Payload } from "../protocol/port.ts";
 import { Tap, type AppLog, type TapOwner } from "./app-log.ts";
-import { ownLogOnly, type Feed } from "./feed.ts";
+import type { Feed } from "./feed.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { Inflow, type InflowHost, type InflowOwner } from "./inflow.ts";
-import type { TopicSet } from "./log-window.ts";
 import { Outbox, type OutboxItem } from "./outbox.ts";
+import type { Speech } from "./speech.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
+import type { TopicSet } from "./voice.ts";
 
 /** What a member asks of its edge. */
 export interface MemberHost extends InflowHost {
@@ -23,14 +24,25 @@ export interface MemberHost extends InflowHost {
   /** The log of the app's that its service has put under this topic. */
   appLog(feed: Feed, topic: string): AppLog;
   left(member: Member, reason: CloseReason): void;
+  /** Its socket broke, and it may come back. */
+  dropped(member: Member): void;
+  /** The log has moved past it, and its speech can say so: a snapshot follows, or a close. */
+  behind(member: Member): void;
+}
+
+/** The channel that a member of `windsock.v1` is reached on: it ends, and its socket stays. */
+export interface MemberChannel {
+  close(code: number, reason: string, comeBack: ComeBack | undefined): void;
+  /** Without a word: another socket has taken over. */
+  forget(): void;
 }
 
 /** While entries are about to leave the window, or a queue is full, a socket may hold this much instead of what `isWritable` allows. */
 const maxBufferedUnderPressure = 1024 * 1024;
 
 /**
- * A plain membership at the edge: one socket, one cursor in the actor's log, and what
- * is meant for this client alone.
+ * A membership at the edge: a cursor in the actor's log, and what is meant for this
+ * client alone. A plain one has a socket to itself, one of `windsock.v1` a channel of one.
  *
  * ```
  *   waiting ──attach──► open ──shut()──► closing ──► over
@@ -41,12 +53,13 @@ const maxBufferedUnderPressure = 1024 * 1024;
 export class Member implements TransportEvents, InflowOwner, TapOwner {
   readonly mid: string;
   readonly feed: Feed;
+  readonly speech: Speech;
   readonly #host: MemberHost;
   #state: "waiting" | "open" | "closing" | "over" = "waiting";
   #transport: Transport | undefined;
-  /** The next entry of the log that it gets; 0 until its join is handled. */
+  /** The next entry of the log that it gets; 0 until its join is handled, infinite until a snapshot says. */
   #position = 0;
-  #topics: TopicSet = ownLogOnly;
+  #topics: TopicSet;
   /** The service's own log is followed from the join on; whether a `subscribe` asked for it too. */
   #isOwnLogAsked = false;
   #outbox: Outbox | undefined;
@@ -57,13 +70,21 @@ export class Member implements TransportEvents, InflowOwner, TapOwner {
   /** When its closing began; -1 before. */
   #closingAt = -1;
   #leftFor: CloseReason | undefined;
+  /** Private messages that were written: what a client of `windsock.v1` counts. */
+  #count = 0;
+  #done = 0;
+  #credit = 0;
+  readonly #channel: MemberChannel | undefined;
   /** It stands in the feed's list of those that have something of their own. */
   isDirty = false;
 
-  constructor(mid: string, feed: Feed, host: MemberHost) {
+  constructor(mid: string, feed: Feed, host: MemberHost, speech: Speech, channel?: MemberChannel) {
     this.mid = mid;
     this.feed = feed;
+    this.speech = speech;
     this.#host = host;
+    this.#topics = speech.voice.ownLogOnly;
+    this.#channel = channel;
     this.#heartbeat = new Heartbeat(host.coarseNow);
   }
 
@@ -92,8 +113,38 @@ export class Member implements TransportEvents, InflowOwner, TapOwner {
 
   // ---------- from the actor ----------
 
-  joined(seq: number): void {
-    this.#position = seq + 1;
+  /** `isHeld`: a snapshot will say from where. */
+  joined(seq: number, isHeld = false): void {
+    this.#position = isHeld ? Infinity : seq + 1;
+  }
+
+  /** It goes on with these topics, after what it has handled so far. */
+  resumed(topics: readonly string[]): void {
+    this.#topics = this.feed.topicSet(this.speech.voice, topics);
+    this.#isOwnLogAsked = topics.includes("");
+  }
+
+  countFrom(count: number): void {
+    this.#count = count;
+  }
+
+  /** What it sent is disposed of up to here. Told once for all that one turn brings. */
+  done(n: number): void {
+    this.#done = n;
+  }
+
+  /** What it may have sent in total. */
+  credit(bytes: number): void {
+    this.#credit = bytes;
+  }
+
+  /** Where it stands: all up to here was written. Undefined while something waits. */
+  get place(): { readonly seq: number; readonly count: number } | undefined {
+    if (this.#state !== "open" || this.#outbox !== undefined || this.#isPulling) return undefined;
+    if (this.#position === 0 || this.#position <= this.feed.window.head) return undefined;
+    return this.#position === Infinity
+      ? undefined
+      : { seq: this.#position - 1, count: this.#count };
   }
 
   enqueue(item: OutboxItem): void {
@@ -115,13 +166,18 @@ export class Member implements TransportEvents, InflowOwner, TapOwner {
     const backlog = item?.type === "subscribe" && this.#position > item.after ? item : undefined;
     // A backlog begins at what is kept; from there on, as for a lagging cursor, a hole ends the connection.
     if (gone && (backlog === undefined || backlog.begun)) {
-      this.#tooSlow("the log has moved past its position");
+      if (this.speech.fillsGaps) {
+        this.#position = Infinity;
+        this.#host.behind(this);
+      } else this.#tooSlow("the log has moved past its position");
       return;
     }
-    if (entries.length > 0)
-      this.#transport?.write(
-        concatFrames(entries.map(({ payload }) => new Frame(payload.opcode, payload.bytes))),
-      );
+    const frames = entries.flatMap(({ seq, topic, payload }) => {
+      // A restart that is older than a backlog's subscription was told of, or is none of its business.
+      if (payload === undefined && backlog !== undefined) return [];
+      return this.speech.voice.frameOf({ seq, topic, payload }) ?? [];
+    });
+    if (frames.length > 0) this.#transport?.write(concatFrames(frames));
     if (backlog === undefined) this.#position = next;
     else {
       backlog.begun = true;
@@ -154,18 +210,31 @@ export class Member implements TransportEvents, InflowOwner, TapOwner {
       this.#pumpUnjoined();
       return;
     }
-    const isMixed = this.#outbox !== undefined && this.#position <= this.feed.window.head;
+    const isMixed =
+      this.#done > 0 || (this.#outbox !== undefined && this.#position <= this.feed.window.head);
     if (isMixed) transport.cork();
     this.#pumpInOrder(transport, pressure);
+    if (this.#done > 0 || this.#credit > 0) this.#pumpReceipts(transport);
     if (isMixed) transport.uncork();
     if (this.#outbox?.isEmpty === true) this.#outbox = undefined;
     if (this.#taps !== undefined) this.#pumpTaps(transport);
   }
 
+  /** What it sent is done, and what it may send: behind the replies and refusals that belong to it. */
+  #pumpReceipts(transport: Transport): void {
+    if (this.#state !== "open" || this.#outbox?.isEmpty === false) return;
+    const frames: Frame[] = [];
+    if (this.#done > 0) frames.push(this.speech.done(this.#done));
+    if (this.#credit > 0) frames.push(this.speech.credit(this.#credit));
+    this.#done = 0;
+    this.#credit = 0;
+    transport.write(concatFrames(frames));
+  }
+
   /** A join that failed ends with a close and nothing else. */
   #pumpUnjoined(): void {
     const item = this.#outbox?.first;
-    if (item?.type === "close") this.shut(item.code, item.reason);
+    if (item?.type === "close") this.shut(item.code, item.reason, item.comeBack);
   }
 
   #pumpInOrder(transport: Transport, pressure: boolean): void {
@@ -197,13 +266,30 @@ export class Member implements TransportEvents, InflowOwner, TapOwner {
     const outbox = this.#outbox;
     if (outbox === undefined) return;
     switch (item.type) {
-      case "frame":
-        transport.write(this.feed.concat(outbox.takeFrames(this.#position)));
+      case "private":
+      case "control": {
+        const items = outbox.takeFrames(this.#position);
+        for (const one of items) if (one.type === "private") this.#count += 1;
+        transport.write(this.feed.concat(items, this.speech));
+        return;
+      }
+      case "snapshot":
+        outbox.shift();
+        this.#position = this.#position === Infinity ? item.after + 1 : this.#position;
+        transport.write(item.frame.single());
         return;
       case "subscribe":
         // One that is there already keeps its place: a replay after a crash brings nothing twice.
-        if (!item.begun && this.#isSubscribed(item.topic)) outbox.shift();
-        else if (item.from < item.until) this.#pull([item.topic], item.from, item.until);
+        if (!item.begun && this.#isSubscribed(item.topic)) {
+          outbox.shift();
+          return;
+        }
+        if (!item.isSaid) {
+          item.isSaid = true;
+          const frame = this.speech.subscribed(item.topic, item.from - 1);
+          if (frame !== undefined) transport.write(frame.single());
+        }
+        if (item.from < item.until) this.#pull([item.topic], item.from, item.until);
         else {
           outbox.shift();
           this.#subscribed(item.topic);
@@ -217,12 +303,15 @@ export class Member implements TransportEvents, InflowOwner, TapOwner {
         outbox.shift();
         const tap = this.#taps?.get(item.topic);
         tap?.close();
-        if (tap === undefined) this.#unsubscribed(item.topic);
-        else this.#taps?.delete(item.topic);
+        if (tap === undefined) {
+          this.#unsubscribed(item.topic);
+          const frame = this.speech.unsubscribed(item.topic);
+          if (frame !== undefined) transport.write(frame.single());
+        } else this.#taps?.delete(item.topic);
         return;
       }
       case "close":
-        this.shut(item.code, item.reason);
+        this.shut(item.code, item.reason, item.comeBack);
         return;
     }
   }
@@ -234,12 +323,15 @@ export class Member implements TransportEvents, InflowOwner, TapOwner {
   #subscribed(topic: string): void {
     if (topic === "") this.#isOwnLogAsked = true;
     if (!this.#topics.has.has(topic))
-      this.#topics = this.feed.topicSet([...this.#topics.topics, topic]);
+      this.#topics = this.feed.topicSet(this.speech.voice, [...this.#topics.topics, topic]);
   }
 
   #unsubscribed(topic: string): void {
     if (topic === "") this.#isOwnLogAsked = false;
-    this.#topics = this.feed.topicSet(this.#topics.topics.filter((other) => other !== topic));
+    this.#topics = this.feed.topicSet(
+      this.speech.voice,
+      this.#topics.topics.filter((other) => other !== topic),
+    );
   }
 
   #follow(topic: string, from: number | undefined): void {
@@ -266,8 +358,13 @@ export class Member implements TransportEvents, InflowOwner, TapOwner {
 
   message(data: Buffer, isBinary: boolean): void {
     if (this.#state !== "open") return;
+    this.take({ kind: isBinary ? "binary" : "text", bytes: data });
+  }
+
+  /** One message, at a bounded rate and only while the mailbox has room. */
+  take(payload: Payload): void {
     this.#inflow ??= new Inflow(this, this.#host);
-    this.#inflow.take({ opcode: isBinary ? opcode.binary : opcode.text, bytes: data });
+    this.#inflow.take(payload);
   }
 
   incoming(payload: Payload): void {
@@ -292,12 +389,18 @@ export class Member implements TransportEvents, InflowOwner, TapOwner {
   /** Closes behind all that is due so far. */
   end(code: number, reason: string): void {
     if (this.#closingAt < 0) this.#closingAt = Math.floor(this.#host.now());
-    this.enqueue({ type: "close", after: this.feed.window.head, code, reason });
+    const after = this.feed.window.head;
+    this.enqueue({ type: "close", after, code, reason, comeBack: undefined });
   }
 
   /** Closes behind what was written; what is still queued is dropped. */
-  shut(code: number, reason: string): void {
+  shut(code: number, reason: string, comeBack?: ComeBack): void {
     if (this.#state === "closing" || this.#state === "over") return;
+    if (this.#channel !== undefined) {
+      this.#channel.close(code, reason, comeBack);
+      this.#over(this.#leftFor ?? { type: "closed", code, reason });
+      return;
+    }
     this.#state = "closing";
     if (this.#closingAt < 0) this.#closingAt = Math.floor(this.#host.now());
     this.#forget();
@@ -314,10 +417,26 @@ export class Member implements TransportEvents, InflowOwner, TapOwner {
     transport?.destroy();
   }
 
+  /** Another socket has taken over its membership. */
+  detached(): void {
+    this.#channel?.forget();
+    this.dropped();
+  }
+
+  /** The socket of its session broke: its membership stays for a while. */
+  dropped(): void {
+    if (this.#state === "over") return;
+    this.#state = "over";
+    this.#forget();
+    this.#transport = undefined;
+    this.#host.dropped(this);
+  }
+
   /** Called about once a second: pings the silent, drops the dead, the stalled and those who do not answer a close. */
   sweep(now: number): void {
     const transport = this.#transport;
-    if (transport === undefined) return;
+    // A channel's socket is looked at by its session.
+    if (transport === undefined || this.#channel !== undefined) return;
     const { limits } = this.#host;
     if (this.#closingAt >= 0) {
       if (now - this.#closingAt >= limits.closeTimeoutMs)

@@ -1,12 +1,42 @@
 import type { Frame } from "../protocol/frame.ts";
+import type { ComeBack, Private } from "../protocol/port.ts";
 import { maxSliceBytes } from "./log-window.ts";
+import type { Speech } from "./speech.ts";
 
 /** A message for some members alone. The item is shared by all who receive it. */
-export interface FrameItem {
-  readonly type: "frame";
+export class PrivateItem {
+  readonly type = "private";
+  readonly after: number;
+  readonly item: Private;
+  readonly byteLength: number;
+  #speech: Speech | undefined;
+  #frame: Frame | undefined;
+
+  constructor(after: number, item: Private) {
+    this.after = after;
+    this.item = item;
+    this.byteLength = "payload" in item ? item.payload.bytes.length : item.message.length;
+  }
+
+  /** Built once for all who are spoken to in the same way. */
+  frame(speech: Speech): Frame {
+    if (this.#frame === undefined || this.#speech !== speech) {
+      this.#frame = speech.privateFrame(this.item);
+      this.#speech = speech;
+    }
+    return this.#frame;
+  }
+}
+
+/** What a member of `windsock.v1` is told beside its messages. Not counted. */
+export interface ControlItem {
+  readonly type: "control";
   readonly after: number;
   readonly frame: Frame;
 }
+
+/** What is nothing but a frame to be written. */
+export type FrameItem = PrivateItem | ControlItem;
 
 /**
  * What waits for one member alone, in the order of the commits. Each comes after the
@@ -23,6 +53,8 @@ export type OutboxItem =
       readonly until: number;
       /** Some of them were read. */
       begun: boolean;
+      /** A client of `windsock.v1` was told that entries of this topic begin. */
+      isSaid: boolean;
     }
   /** As `subscribe`, for a log that stands on the app's store. */
   | {
@@ -32,11 +64,14 @@ export type OutboxItem =
       readonly from: number | undefined;
     }
   | { readonly type: "unsubscribe"; readonly after: number; readonly topic: string }
+  /** The service's state, in place of the entries up to `after`. */
+  | { readonly type: "snapshot"; readonly after: number; readonly frame: Frame }
   | {
       readonly type: "close";
       readonly after: number;
       readonly code: number;
       readonly reason: string;
+      readonly comeBack: ComeBack | undefined;
     };
 
 /** What an item takes beside its frame, in bytes: keeps many tiny ones within the bound too. */
@@ -84,12 +119,13 @@ export class Outbox {
     let bytes = 0;
     for (
       let item = this.first;
-      item?.type === "frame" && item.after < position;
+      (item?.type === "private" || item?.type === "control") && item.after < position;
       item = this.first
     ) {
-      if (taken.length > 0 && bytes + item.frame.byteLength > maxSliceBytes) break;
+      const length = lengthOf(item);
+      if (taken.length > 0 && bytes + length > maxSliceBytes) break;
       taken.push(item);
-      bytes += item.frame.byteLength;
+      bytes += length;
       this.shift();
     }
     return taken;
@@ -97,5 +133,10 @@ export class Outbox {
 }
 
 function costOf(item: OutboxItem): number {
-  return itemOverheadBytes + (item.type === "frame" ? item.frame.byteLength : 0);
+  const isFrame = item.type === "private" || item.type === "control";
+  return itemOverheadBytes + (isFrame ? lengthOf(item) : 0);
+}
+
+function lengthOf(item: FrameItem): number {
+  return item.type === "private" ? item.byteLength : item.frame.byteLength;
 }

@@ -1,22 +1,28 @@
 import type { Clock, Timer } from "../actor/clock.ts";
-import type { Member } from "./member.ts";
 
 const intervalMs = 1000;
 /** Members looked at without a pause: all of them may be due for a ping. */
 const membersPerSlice = 500;
 
-/** Looks at every member about once a second, with one timer for all of them. */
+/** Who is looked at. */
+export interface Swept {
+  sweep(now: number): void;
+}
+
+/** Looks at every member and session about once a second, with one timer for all of them. */
 export class Sweep {
   /** Whole ms, as of the last look. */
   now: number;
   readonly #clock: Clock;
-  readonly #members: ReadonlyMap<string, Member>;
+  readonly #members: ReadonlyMap<string, Swept>;
+  readonly #sessions: ReadonlySet<Swept>;
   #timer: Timer | undefined;
-  #round: Iterator<Member> | undefined;
+  #round: Iterator<Swept> | undefined;
 
-  constructor(clock: Clock, members: ReadonlyMap<string, Member>) {
+  constructor(clock: Clock, members: ReadonlyMap<string, Swept>, sessions: ReadonlySet<Swept>) {
     this.#clock = clock;
     this.#members = members;
+    this.#sessions = sessions;
     this.now = Math.floor(clock.now());
     this.#schedule();
   }
@@ -31,11 +37,16 @@ export class Sweep {
       this.now = Math.floor(this.#clock.now());
       // A round that is still going on goes on with the new time.
       if (this.#round === undefined) {
-        this.#round = this.#members.values();
+        this.#round = this.#all();
         this.#slice();
       }
       this.#schedule();
     }, intervalMs);
+  }
+
+  *#all(): Generator<Swept> {
+    yield* this.#members.values();
+    yield* this.#sessions.values();
   }
 
   readonly #slice = (): void => {

@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { opcode } from "../protocol/frame.ts";
 import type { HistoryStore, StoredCommit, StoredEntry } from "./history-store.ts";
 
 /** How a suite gets a store, and the same one again as after a restart. */
@@ -12,7 +11,7 @@ export interface HistoryHarness {
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 function entry(seq: number, text: string, topic = ""): StoredEntry {
-  return { seq, type: "message", topic, opcode: opcode.text, bytes: bytes(text), atMs: seq * 1000 };
+  return { seq, type: "message", topic, kind: "text", bytes: bytes(text), atMs: seq * 1000 };
 }
 
 function commit(seq: number, more: Partial<StoredCommit> = {}): StoredCommit {
@@ -39,7 +38,7 @@ export function historyContract(name: string, harness: HistoryHarness): void {
               seq: 3,
               type: "restarted",
               topic: "",
-              opcode: opcode.binary,
+              kind: "binary",
               bytes: new Uint8Array(),
               atMs: 3000,
             },

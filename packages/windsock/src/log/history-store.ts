@@ -1,4 +1,4 @@
-import type { Opcode } from "../protocol/frame.ts";
+import type { Payload } from "../protocol/port.ts";
 
 /** An entry of an actor's log, as it is stored. */
 export interface StoredEntry {
@@ -6,7 +6,7 @@ export interface StoredEntry {
   /** `restarted` entries have no topic and no bytes. */
   readonly type: "message" | "restarted";
   readonly topic: string;
-  readonly opcode: Opcode;
+  readonly kind: Payload["kind"];
   readonly bytes: Uint8Array;
   /** Wall clock, in ms: the process that reads it may be another one. */
   readonly atMs: number;

@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { opcode } from "../protocol/frame.ts";
 import { LogStore, logOverheadBytes } from "./log-store.ts";
 import { entryOverheadBytes, type Log } from "./log.ts";
 
@@ -8,7 +7,7 @@ const size = 1000;
 const cost = size + entryOverheadBytes;
 
 function append(log: Log, now: number): void {
-  log.append("", { opcode: opcode.text, bytes: Buffer.alloc(size) }, now);
+  log.append("", { kind: "text", bytes: Buffer.alloc(size) }, now);
 }
 
 test("a log is the same when its actor comes back, and a new one when nothing was ever published", () => {

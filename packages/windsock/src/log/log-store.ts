@@ -25,9 +25,9 @@ export class LogStore {
   }
 
   /** The log of this address, as it was left, or a new one. */
-  open(address: string, limits: HistoryLimits): Log {
+  open(address: string, limits: HistoryLimits, create?: () => Log | undefined): Log {
     const kept = this.#kept.get(address) ?? {
-      log: new Log(randomBytes(8).toString("hex"), limits),
+      log: create?.() ?? new Log(randomBytes(8).toString("hex"), limits),
       ageMs: limits.ageMs,
       releasedAt: undefined,
     };
@@ -38,6 +38,11 @@ export class LogStore {
 
   find(address: string): Log | undefined {
     return this.#kept.get(address)?.log;
+  }
+
+  /** What is here is ahead of what was stored: it will be read anew. */
+  forget(address: string): void {
+    this.#kept.delete(address);
   }
 
   /** Its actor has ended. */

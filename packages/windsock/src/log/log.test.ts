@@ -1,10 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { opcode } from "../protocol/frame.ts";
 import { entryOverheadBytes, Log } from "./log.ts";
 
 function payloadOf(text: string) {
-  return { opcode: opcode.text, bytes: Buffer.from(text) } as const;
+  return { kind: "text", bytes: Buffer.from(text) } as const;
 }
 
 const roomy = { messages: 1000, bytes: 1e9, ageMs: 600_000 };
@@ -19,7 +18,9 @@ function logOf(texts: readonly string[], limits: Partial<typeof roomy> = {}): Lo
 function texts(log: Log, topics: readonly string[] = [""], from = 1, now = 0): string[] {
   return log
     .read(topics, from, log.seq + 1, Infinity, now)
-    .entries.map(({ payload }) => Buffer.from(payload.bytes).toString());
+    .entries.flatMap((entry) =>
+      entry.type === "message" ? [Buffer.from(entry.payload.bytes).toString()] : [],
+    );
 }
 
 describe("bounds", () => {

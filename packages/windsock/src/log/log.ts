@@ -12,8 +12,23 @@ export type LogEntry =
   /** The actor began anew here. */
   | { readonly type: "restarted"; readonly seq: number; readonly at: number };
 
+/** Who stores what a log holds. */
+export interface LogObserver {
+  appended(entry: LogEntry): void;
+  evicted(entry: LogEntry): void;
+}
+
+/** What was stored of a log. `at` is in the time of the clock it will live by. */
+export interface RestoredLog {
+  readonly epoch: string;
+  readonly seq: number;
+  readonly entries: readonly LogEntry[];
+  readonly evicted: ReadonlyMap<string, number>;
+}
+
 export interface LogRange {
-  readonly entries: readonly Extract<LogEntry, { type: "message" }>[];
+  /** Messages of these topics, and the restarts between them. */
+  readonly entries: readonly LogEntry[];
   /** Where the next read continues. */
   readonly next: number;
   /** Entries of these topics in the range are no longer kept: what is left would have a hole. */
@@ -42,9 +57,24 @@ export class Log {
   readonly #evicted = new Map<string, number>();
   #evictedOther = 0;
 
+  /** Set once, before the first entry. */
+  observer: LogObserver | undefined;
+
   constructor(epoch: string, limits: HistoryLimits) {
     this.epoch = epoch;
     this.#limits = limits;
+  }
+
+  /** A log as it was stored. */
+  static restore(stored: RestoredLog, limits: HistoryLimits): Log {
+    const log = new Log(stored.epoch, limits);
+    log.#seq = stored.seq;
+    for (const entry of stored.entries) {
+      log.#entries.push(entry);
+      log.#bytes += costOf(entry);
+    }
+    for (const [topic, seq] of stored.evicted) log.#remember(topic, seq);
+    return log;
   }
 
   /** The number of the newest entry; 0 when there was none yet. */
@@ -94,13 +124,14 @@ export class Log {
     this.expire(now);
     const begin = Math.max(from, 1);
     const gone = until > begin && topics.some((topic) => begin < this.firstOf(topic));
-    const entries: Extract<LogEntry, { type: "message" }>[] = [];
+    const entries: LogEntry[] = [];
     let bytes = 0;
     let next = begin;
     for (let index = this.#indexOf(begin); index < this.#entries.length; index++) {
       const entry = this.#entries[index];
       if (entry === undefined || entry.seq >= until) break;
-      if (entry.type === "message" && topics.includes(entry.topic)) {
+      if (entry.type === "restarted") entries.push(entry);
+      else if (topics.includes(entry.topic)) {
         if (entries.length > 0 && bytes + entry.payload.bytes.length > maxBytes)
           return { entries, next: entry.seq, gone };
         entries.push(entry);
@@ -133,6 +164,7 @@ export class Log {
   #push(entry: LogEntry, now: number): void {
     this.#entries.push(entry);
     this.#bytes += costOf(entry);
+    this.observer?.appended(entry);
     this.#usedAt = now;
     this.expire(now);
     while (
@@ -146,6 +178,7 @@ export class Log {
   #evict(entry: LogEntry): void {
     this.#start += 1;
     this.#bytes -= costOf(entry);
+    this.observer?.evicted(entry);
     if (entry.type === "message") this.#remember(entry.topic, entry.seq);
     if (this.#start > 256 && this.#start * 2 > this.#entries.length) {
       this.#entries = this.#entries.slice(this.#start);

@@ -2,7 +2,6 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { HistoryError } from "../errors.ts";
-import type { Opcode } from "../protocol/frame.ts";
 import type {
   HistoryStore,
   StoredActor,
@@ -33,7 +32,7 @@ const migrations: readonly string[] = [
      seq INTEGER NOT NULL,
      type TEXT NOT NULL,
      topic TEXT NOT NULL,
-     opcode INTEGER NOT NULL,
+     kind TEXT NOT NULL,
      bytes BLOB NOT NULL,
      at_ms INTEGER NOT NULL,
      PRIMARY KEY (address, seq)
@@ -130,15 +129,7 @@ export class SqliteHistory implements HistoryStore {
     if (before !== undefined && before !== epoch) this.#erase(address);
     this.#sql.putActor.run(address, epoch, seq);
     for (const one of commit.entries ?? [])
-      this.#sql.putEntry.run(
-        address,
-        one.seq,
-        one.type,
-        one.topic,
-        one.opcode,
-        one.bytes,
-        one.atMs,
-      );
+      this.#sql.putEntry.run(address, one.seq, one.type, one.topic, one.kind, one.bytes, one.atMs);
     if (commit.evictedThrough !== undefined) this.#sql.evict.run(address, commit.evictedThrough);
     for (const [topic, last] of commit.evicted ?? [])
       this.#sql.putEvicted.run(address, topic, last);
@@ -194,8 +185,7 @@ const statements = {
   rollback: "ROLLBACK",
   actor: "SELECT epoch, seq, state FROM actor WHERE address = ?",
   epoch: "SELECT epoch FROM actor WHERE address = ?",
-  entries:
-    "SELECT seq, type, topic, opcode, bytes, at_ms FROM entry WHERE address = ? ORDER BY seq",
+  entries: "SELECT seq, type, topic, kind, bytes, at_ms FROM entry WHERE address = ? ORDER BY seq",
   evicted: "SELECT topic, seq FROM evicted WHERE address = ?",
   members: "SELECT id, join_order, data FROM member WHERE address = ? ORDER BY join_order",
   privates:
@@ -205,7 +195,7 @@ const statements = {
     "INSERT INTO actor (address, epoch, seq) VALUES (?, ?, ?) ON CONFLICT (address) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq",
   putState: "UPDATE actor SET state = ? WHERE address = ?",
   putEntry:
-    "INSERT INTO entry (address, seq, type, topic, opcode, bytes, at_ms) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    "INSERT INTO entry (address, seq, type, topic, kind, bytes, at_ms) VALUES (?, ?, ?, ?, ?, ?, ?)",
   evict: "DELETE FROM entry WHERE address = ? AND seq <= ?",
   putEvicted:
     "INSERT INTO evicted (address, topic, seq) VALUES (?, ?, ?) ON CONFLICT (address, topic) DO UPDATE SET seq = excluded.seq",
@@ -224,7 +214,7 @@ function entryOf(row: Row): StoredEntry {
     seq: row["seq"] as number,
     type: row["type"] as StoredEntry["type"],
     topic: row["topic"] as string,
-    opcode: row["opcode"] as Opcode,
+    kind: row["kind"] as StoredEntry["kind"],
     bytes: row["bytes"] as Uint8Array,
     atMs: row["at_ms"] as number,
   };

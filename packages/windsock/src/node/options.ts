@@ -9,6 +9,7 @@ import { defaultLimits, type Limits } from "../protocol/limits.ts";
 import { checkedLimits } from "../service/define-service.ts";
 import { formatReport, type Report } from "../service/report.ts";
 import type { AnyService } from "../service/types.ts";
+import { describe } from "../service/value.ts";
 import { checkSessionSecret } from "./session-cookie.ts";
 
 /** Options of `createServer` and `attach`. None may change while the server runs. */
@@ -29,6 +30,10 @@ export interface ServerOptions {
   readonly sessionSecret?: string | readonly string[];
   /** Who may broadcast by `POST`: at least 16 characters; several while one is replaced. @default the variable `WINDSOCK_TOKEN`, else nobody */
   readonly publishToken?: string | readonly string[];
+  /** Where durable services (`history: { durable: true }`) keep what outlives the process: an SQLite file, one server at a time. @default ".windsock/history.sqlite" */
+  readonly historyFile?: string;
+  /** What a durable commit survives: `"normal"` the death of the process, `"full"` a power failure too, at a price. @default "normal" */
+  readonly historySync?: "normal" | "full";
   /** Bounds, each with its answer. */
   readonly limits?: Partial<Limits>;
   /** Answers the requests that are not for a service: pages, an API. */
@@ -50,6 +55,8 @@ export interface ResolvedOptions {
   readonly admission: AdmissionOptions;
   readonly sessionSecret: readonly string[];
   readonly publishTokens: readonly string[];
+  readonly historyFile: string;
+  readonly historySync: "normal" | "full";
   readonly limits: Limits;
   readonly request: ServerOptions["request"];
   readonly publicFolder: string | undefined;
@@ -81,6 +88,8 @@ export function resolveOptions(given: ServerOptions): ResolvedOptions {
         randomBytes(32).toString("base64url"),
     ),
     publishTokens: publishTokens(given.publishToken ?? process.env["WINDSOCK_TOKEN"]),
+    historyFile: given.historyFile ?? ".windsock/history.sqlite",
+    historySync: syncOf(given.historySync),
     limits,
     request: given.request,
     publicFolder: given.publicFolder,
@@ -110,4 +119,12 @@ function guarded(report: (report: Report) => void): (report: Report) => void {
       console.error("windsock: onReport failed", error);
     }
   };
+}
+
+function syncOf(given: unknown): "normal" | "full" {
+  if (given === undefined || given === "normal") return "normal";
+  if (given === "full") return "full";
+  throw new OptionError(
+    `Expected \`historySync\` to be "normal" or "full", got ${describe(given)}.`,
+  );
 }

@@ -13,7 +13,12 @@ import { ListenError, WindsockError } from "../errors.ts";
 import { refuse } from "../gateway/refusal.ts";
 import { RouteTable } from "../gateway/route-table.ts";
 import { routeFromName, type Route } from "../gateway/routes.ts";
+import { SqliteHistory } from "../log/sqlite-history.ts";
 import { closeCode } from "../protocol/close-code.ts";
+import {
+  definitionOf as definitionOfService,
+  type ErasedDefinition,
+} from "../service/define-service.ts";
 import type { broadcast, call, info, Target } from "../service/registry.ts";
 import {
   runningHosts,
@@ -24,6 +29,7 @@ import {
   type ServiceInfo,
 } from "../service/service-host.ts";
 import type { Client } from "../service/types.ts";
+import { Authorization } from "./authorization.ts";
 import { resolveOptions, type ResolvedOptions, type ServerOptions } from "./options.ts";
 import { answerRequest, sendRefusal } from "./requests.ts";
 import { loadServices } from "./service-files.ts";
@@ -140,9 +146,27 @@ class WiredServer implements Server, HttpTenant {
       addresses: addressBook(this.#table),
       clock,
       report,
+      maxMessageBytes: limits.maxPayloadBytes,
+      ...(loaded.some(({ service }) => definitionOfService(service).isDurable)
+        ? { history: new SqliteHistory(options.historyFile, { sync: options.historySync }) }
+        : {}),
     });
     const link = new LocalLink();
-    this.#edge = new Edge({ clock, limits, outlet: link.toActor });
+    const definitionOf = (name: string): ErasedDefinition | undefined =>
+      this.#host.definition(name);
+    const authorization = new Authorization({
+      routes: this.#table,
+      definitionOf,
+      limits,
+      clock,
+      report,
+    });
+    this.#edge = new Edge({
+      clock,
+      limits,
+      outlet: link.toActor,
+      admitChannel: (request, path, auth) => authorization.admitChannel(request, path, auth),
+    });
     const toActors = this.#host.connect("local", link.toEdge);
     link.bind({
       actor: (message) => toActors.post(message),
@@ -151,12 +175,12 @@ class WiredServer implements Server, HttpTenant {
     this.#upgrades = new Upgrades({
       routes: this.#table,
       edge: this.#edge,
-      definitionOf: (name) => this.#host.definition(name),
+      authorization,
+      definitionOf,
       admission: options.admission,
       base,
       sessionSecret: options.sessionSecret,
       limits,
-      clock,
       report,
     });
     this.#leaveHttp = joinHttp(http, this);
@@ -237,6 +261,7 @@ class WiredServer implements Server, HttpTenant {
   /** Who comes meanwhile is answered: 503, and come back. */
   async #drain(): Promise<void> {
     this.#upgrades.drain();
+    this.#edge.drain(this.#options.limits.drainTimeoutMs);
     await this.#host.drain();
     await this.#edge.close(closeCode.serviceRestart, "the server is restarting: come back");
     if (this.#ownsHttp) await this.#closeHttp();

@@ -1,23 +1,20 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { serialize } from "node:v8";
 import { WebSocketServer, type Server as HandshakeServer } from "ws";
-import { settleWithin, type Clock } from "../actor/clock.ts";
 import type { Edge } from "../edge/edge.ts";
-import { OptionError, WindsockError } from "../errors.ts";
 import { addressBlock } from "../gateway/address-block.ts";
 import { admit, type AdmissionOptions } from "../gateway/admission.ts";
 import { refusalBytes, refuse, type Refusal } from "../gateway/refusal.ts";
 import { requestHead } from "../gateway/request-head.ts";
 import type { ServiceMatch, RouteTable } from "../gateway/route-table.ts";
+import { windsockProtocol } from "../gateway/sub-protocol.ts";
 import { fitCloseReason } from "../protocol/close-code.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { RequestData } from "../protocol/port.ts";
 import type { ErasedDefinition } from "../service/define-service.ts";
 import type { Report } from "../service/report.ts";
-import { check } from "../service/schema.ts";
-import { upgradeRequestOf } from "../service/upgrade-request.ts";
+import type { Authorization } from "./authorization.ts";
 import { Connections, type AddressCount } from "./connections.ts";
 import { HeaderPool } from "./header-pool.ts";
 import { newSessionId, readSession, sessionCookie } from "./session-cookie.ts";
@@ -26,15 +23,17 @@ import { WsTransport } from "./ws-transport.ts";
 export interface UpgradeOptions {
   readonly routes: RouteTable;
   readonly edge: Edge;
+  readonly authorization: Authorization;
   readonly definitionOf: (name: string) => ErasedDefinition | undefined;
   readonly admission: AdmissionOptions;
   readonly base: string;
   readonly sessionSecret: readonly string[];
   readonly limits: Limits;
-  readonly clock: Clock;
   readonly report: (report: Report) => void;
 }
 
+/** How much longer than `maxPayloadBytes` a message of `windsock.v1` may be before it ends the socket. */
+const payloadSlack = 16;
 /** A message may come in so many fragments or packets, and in more only if they are of some size: each costs memory of its own. */
 const minParts = 1024;
 const bytesPerPart = 64;
@@ -54,35 +53,42 @@ export class Upgrades {
   readonly #options: UpgradeOptions;
   readonly #agreed = new WeakMap<IncomingMessage, Agreed>();
   readonly #server: HandshakeServer<typeof WsTransport>;
+  readonly #sessions: HandshakeServer<typeof WsTransport>;
   readonly #connections = new Connections();
   readonly #headers = new HeaderPool();
   #pending = 0;
   /** Refuse those that wait for `authorize`: at most `maxPendingUpgrades`. */
-  readonly #refuseWaiting = new Set<(refusal: Refusal) => void>();
 
   constructor(options: UpgradeOptions) {
     this.#options = options;
-    const { maxPayloadBytes, closeTimeoutMs } = options.limits;
-    const parts = Math.max(minParts, Math.ceil(maxPayloadBytes / bytesPerPart));
+    const { maxPayloadBytes } = options.limits;
+    this.#server = this.#createServer(maxPayloadBytes);
+    // Beyond the limit of a message there is an answer in band; only what is far beyond ends the socket.
+    this.#sessions = this.#createServer(maxPayloadBytes * payloadSlack);
+  }
+
+  #createServer(maxPayload: number): HandshakeServer<typeof WsTransport> {
+    const parts = Math.max(minParts, Math.ceil(maxPayload / bytesPerPart));
     // Newer than the type declarations of `ws`.
     const newer: object = {
-      closeTimeout: closeTimeoutMs,
+      closeTimeout: this.#options.limits.closeTimeoutMs,
       maxFragments: parts,
       maxBufferedChunks: parts,
     };
-    this.#server = new WebSocketServer({
+    const server = new WebSocketServer({
       ...newer,
       noServer: true,
       WebSocket: WsTransport,
       clientTracking: false,
       perMessageDeflate: false,
-      maxPayload: maxPayloadBytes,
+      maxPayload,
       handleProtocols: (_offered, request) => this.#agreed.get(request)?.protocol ?? false,
     });
-    this.#server.on("headers", (headers, request) => {
+    server.on("headers", (headers, request) => {
       const cookie = this.#agreed.get(request)?.setCookie;
       if (cookie !== undefined) headers.push(`Set-Cookie: ${cookie}`);
     });
+    return server;
   }
 
   get isDraining(): boolean {
@@ -94,7 +100,7 @@ export class Upgrades {
     this.#isDraining = true;
     const sentence = "The server is stopping and takes nobody new. Come back in 5 s.";
     const refusal = refuse(503, sentence, { "Retry-After": "5" });
-    for (const refuseOne of this.#refuseWaiting) refuseOne(refusal);
+    this.#options.authorization.refuseWaiting(refusal);
   }
 
   /** Takes over the socket. Never rejects. */
@@ -131,14 +137,6 @@ export class Upgrades {
       protocolsOf: (route) => definitionOf(route.name)?.protocols ?? [],
     });
     if (decision.type === "refuse") return decision;
-    const definition =
-      decision.endpoint === "service" ? definitionOf(decision.match.route.name) : undefined;
-    if (decision.endpoint !== "service" || definition === undefined) {
-      return refuse(
-        404,
-        `Expected a service's own URL below ${routes.root}/, got ${routes.root} itself.`,
-      );
-    }
     if (this.#pending >= limits.maxPendingUpgrades) {
       return refuse(
         503,
@@ -155,7 +153,12 @@ export class Upgrades {
         rawHeaders: this.#headers.headers(request.rawHeaders),
         remoteAddress: this.#headers.share(request.socket.remoteAddress ?? ""),
       };
-      const admitted = await this.#authorizeInTime(definition, decision.match, data);
+      if (decision.endpoint === "multiplex") {
+        // Each of its joins is authorized by itself.
+        isUp = this.#openSession(request, socket, head, data, of);
+        return undefined;
+      }
+      const admitted = await this.#options.authorization.authorize(decision.match, data);
       if (admitted.type === "refuse") return admitted;
       if (socket.destroyed) return undefined;
       const joined = await this.#join(request, decision, data, admitted.user);
@@ -168,66 +171,6 @@ export class Upgrades {
     }
   }
 
-  /** `authorize`, for at most what is left of a handshake's time. */
-  async #authorizeInTime(
-    definition: ErasedDefinition,
-    match: ServiceMatch,
-    data: RequestData,
-  ): Promise<{ type: "user"; user: unknown } | Refusal> {
-    if (definition.authorize === undefined && definition.key === undefined)
-      return { type: "user", user: undefined };
-    const { clock, report } = this.#options;
-    const { handshakeTimeoutMs: ms } = this.#options.limits;
-    const late = new WindsockError(
-      `Expected \`authorize\` of ${match.route.name} to settle within ${ms} ms (\`limits.handshakeTimeoutMs\`), got nothing.`,
-    );
-    const { promise: refused, resolve: refuseNow } = Promise.withResolvers<Refusal>();
-    this.#refuseWaiting.add(refuseNow);
-    const decided = Promise.race([this.#authorize(definition, match, data), refused]);
-    try {
-      return await settleWithin(decided, ms, clock, () => late);
-    } catch (error) {
-      if (error !== late) throw error;
-      report({ type: "failure", where: `authorize of ${match.route.name}`, error });
-      const sentence = `Expected to know within ${ms} ms whether you may connect, got no answer.`;
-      return refuse(504, `${sentence} Try again later.`, { "Retry-After": "5" });
-    } finally {
-      this.#refuseWaiting.delete(refuseNow);
-    }
-  }
-
-  /** Checks the key, then who it is. */
-  async #authorize(
-    definition: ErasedDefinition,
-    match: ServiceMatch,
-    data: RequestData,
-  ): Promise<{ type: "user"; user: unknown } | Refusal> {
-    if (definition.key !== undefined) {
-      const checked = await check(definition.key, match.params);
-      if (!checked.ok)
-        return refuse(404, `Expected a key that fits ${match.route.name}: ${checked.message}.`);
-    }
-    if (definition.authorize === undefined) return { type: "user", user: undefined };
-    const user: unknown = await definition.authorize(upgradeRequestOf(data));
-    if (user instanceof Response) return refusalOf(user);
-    const { maxUserBytes } = this.#options.limits;
-    let bytes: number;
-    try {
-      bytes = serialize(user).byteLength;
-    } catch (error) {
-      throw new OptionError(
-        `Expected what \`authorize\` of ${match.route.name} returns to be data that structured clone can copy, got ${String(error)}.`,
-        { cause: error },
-      );
-    }
-    if (bytes > maxUserBytes) {
-      throw new OptionError(
-        `Expected what \`authorize\` of ${match.route.name} returns to take at most ${maxUserBytes} bytes (\`maxUserBytes\`), got ${bytes}. Keep an id, and look the rest up.`,
-      );
-    }
-    return { type: "user", user: structuredClone(user) };
-  }
-
   /** A place in the mailbox. */
   async #join(
     request: IncomingMessage,
@@ -235,13 +178,8 @@ export class Upgrades {
     data: RequestData,
     user: unknown,
   ): Promise<({ readonly type: "joined"; readonly mid: string } & Agreed) | Refusal> {
-    const { edge, sessionSecret, base } = this.#options;
-    const known = readSession(request.headers.cookie, sessionSecret);
-    const sessionId = known ?? newSessionId();
-    const setCookie =
-      known === undefined
-        ? sessionCookie(sessionId, sessionSecret, { secure: isSecure(request), base })
-        : undefined;
+    const { edge } = this.#options;
+    const { sessionId, setCookie } = this.#session(request);
     const mid = randomUUID();
     const answer = await edge.join({
       mid,
@@ -286,29 +224,42 @@ export class Upgrades {
     if (!isUp) edge.abandon(joined.mid);
     return isUp;
   }
+
+  /** A socket for many services: it has no membership yet. False as for `#complete`. */
+  #openSession(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    data: RequestData,
+    of: AddressCount,
+  ): boolean {
+    const { sessionId, setCookie } = this.#session(request);
+    this.#agreed.set(request, { protocol: windsockProtocol, setCookie });
+    let isUp = false;
+    this.#sessions.handleUpgrade(request, socket, head, (transport) => {
+      isUp = true;
+      socket.off("error", ignore);
+      const events = this.#options.edge.openSession(transport, data, sessionId);
+      transport.bind(socket, events, this.#connections, of);
+    });
+    return isUp;
+  }
+
+  /** The browser's session, by its cookie, or a new one and the cookie for it. */
+  #session(request: IncomingMessage): { sessionId: string; setCookie: string | undefined } {
+    const { sessionSecret, base } = this.#options;
+    const known = readSession(request.headers.cookie, sessionSecret);
+    if (known !== undefined) return { sessionId: known, setCookie: undefined };
+    const sessionId = newSessionId();
+    return {
+      sessionId,
+      setCookie: sessionCookie(sessionId, sessionSecret, { secure: isSecure(request), base }),
+    };
+  }
 }
 
 function ignore(): void {}
 
 export function isSecure(request: IncomingMessage): boolean {
   return "encrypted" in request.socket && request.socket.encrypted === true;
-}
-
-/** The `Response` with which `authorize` refuses, as far as an upgrade can carry it. */
-async function refusalOf(response: Response): Promise<Refusal> {
-  if (response.status < 300) {
-    throw new OptionError(
-      `Expected the Response of \`authorize\` to refuse with a status of at least 300, got ${response.status}. To let a client in, return its user.`,
-    );
-  }
-  const body = Buffer.from(await response.arrayBuffer());
-  const headers: Record<string, string> = {};
-  for (const [name, value] of response.headers)
-    if (name !== "content-length" && name !== "connection") headers[name] = value;
-  return {
-    type: "refuse",
-    status: response.status,
-    headers: { ...headers, "content-length": String(body.length) },
-    body: body.toString("utf8"),
-  };
 }

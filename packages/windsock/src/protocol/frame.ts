@@ -4,6 +4,11 @@
 export const opcode = { text: 1, binary: 2 } as const;
 export type Opcode = (typeof opcode)[keyof typeof opcode];
 
+/** Text and JSON are text frames. */
+export function opcodeOf(kind: "text" | "json" | "binary"): Opcode {
+  return kind === "binary" ? opcode.binary : opcode.text;
+}
+
 /** Bytes of the header in front of a payload: servers do not mask (RFC 6455, section 5.1). */
 export function headerLength(payloadLength: number): number {
   return payloadLength < 126 ? 2 : payloadLength < 0x10000 ? 4 : 10;

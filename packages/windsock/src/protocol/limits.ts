@@ -11,6 +11,8 @@ export interface Limits {
   readonly maxConnections: number;
   /** Open connections of one remote address. Beyond: 429 with `Retry-After`. @default 1000 */
   readonly maxConnectionsPerAddress: number;
+  /** Services and keys joined over one socket of `windsock.v1`. Beyond: the join is refused as `overloaded`. @default 100 */
+  readonly maxChannels: number;
   /** Upgrades that wait for `authorize` or for a place in a mailbox. Beyond: 503. @default 1000 */
   readonly maxPendingUpgrades: number;
   /** From the first byte of the request to the end of `authorize`, in ms. Beyond: 408 or 504. @default 10000 */
@@ -36,6 +38,7 @@ export const defaultLimits: Limits = Object.freeze({
   maxMessagesPerSecond: 1000,
   maxConnections: 20_000,
   maxConnectionsPerAddress: 1000,
+  maxChannels: 100,
   maxPendingUpgrades: 1000,
   handshakeTimeoutMs: 10_000,
   pingIntervalMs: 25_000,
@@ -63,6 +66,12 @@ export interface ServiceLimits {
   readonly maxTimers: number;
   /** Topics that one client follows. Beyond: `subscribe` throws. @default 100 */
   readonly maxSubscriptions: number;
+  /** How long the membership of a `windsock.v1` client outlives its connection, in ms. Beyond: `handleClose` gets `lost`. @default 60000 */
+  readonly graceMs: number;
+  /** Messages for one `windsock.v1` client alone that it has not acknowledged, in bytes. Beyond: its next resume is a new join. @default 65536 */
+  readonly maxPrivateBytes: number;
+  /** What a `windsock.v1` client may have sent and not yet had handled, in bytes. Beyond: it waits. @default 65536 */
+  readonly creditBytes: number;
   /** Restarts within `restartWindowMs`. Beyond: the service is down. @default 10 */
   readonly maxRestarts: number;
   /** @default 10000 */
@@ -77,6 +86,9 @@ export const defaultServiceLimits: ServiceLimits = Object.freeze({
   maxKeys: 10_000,
   maxTimers: 10_000,
   maxSubscriptions: 100,
+  graceMs: 60_000,
+  maxPrivateBytes: 64 * 1024,
+  creditBytes: 64 * 1024,
   maxRestarts: 10,
   restartWindowMs: 10_000,
 });

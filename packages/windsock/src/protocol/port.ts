@@ -6,25 +6,87 @@
  * plain data, payloads as bytes, never an object reference, a return value or a throw.
  * A link delivers in order, at least once; `LinkReader` drops repeats by number.
  */
-import type { Opcode } from "./frame.ts";
 
-/** A payload and how it is framed. */
+/** A message's content. Text is any UTF-8; JSON travels as its text. */
 export interface Payload {
-  readonly opcode: Opcode;
-  readonly bytes: Uint8Array;
-}
-
-/** What a broadcast from outside carries. JSON travels as its text. */
-export interface PublishedValue {
   readonly kind: "text" | "binary" | "json";
   readonly bytes: Uint8Array;
 }
+
+/** What a broadcast from outside carries. */
+export type PublishedValue = Payload;
+
+/**
+ * How a client is spoken to. `plain`: frames are exactly what the service sent, and the
+ * membership ends with its socket. `v1`: envelopes of `windsock.v1`, and a membership
+ * that outlives its socket.
+ */
+export type Dialect = "plain" | "v1";
+
+/** What a client of `v1` that comes back has. */
+export interface ResumeData {
+  readonly token: string;
+  readonly epoch: string;
+  readonly seq: number;
+  /** Private messages handled so far. */
+  readonly count: number;
+  /** Positions of topics that have one of their own: offsets of the app's logs, and backlogs that are still being read. */
+  readonly tails: Readonly<Record<string, number>>;
+}
+
+/** Why something that a client of `v1` asked for was not done (`docs/reference/protocol.md`, section 4). */
+export type FaultCode =
+  | "invalid"
+  | "too_big"
+  | "rate"
+  | "overloaded"
+  | "unknown_call"
+  | "crashed"
+  | "timeout"
+  | "cancelled"
+  | "down";
+
+/** A message for one client of `v1` alone, which it counts. */
+export type Private =
+  | { readonly type: "msg"; readonly payload: Payload }
+  | { readonly type: "reply"; readonly n: number; readonly payload: Payload }
+  | {
+      readonly type: "error";
+      readonly n: number;
+      readonly code: FaultCode;
+      readonly message: string;
+      readonly retryAfterMs?: number;
+    };
+
+/** What the join of a `v1` client answers. */
+export interface Membership {
+  readonly answer: "new" | "resumed" | "snapshot" | "rejoin";
+  readonly id: string;
+  readonly token: string;
+  /** Private messages so far: those that the client still needs are in `privates`. */
+  readonly count: number;
+  readonly done: number;
+  readonly credit: number;
+  readonly graceMs: number;
+  readonly params: Readonly<Record<string, string>>;
+  /** Topics that it follows beside the service's own log. */
+  readonly topics: readonly { readonly topic: string; readonly isAppLog: boolean }[];
+  /** It has asked not to follow the service's own log. */
+  readonly leavesOwnLog: boolean;
+  /** What came while the client was away: each after the log's entry `after`. */
+  readonly privates: readonly { readonly after: number; readonly item: Private }[];
+}
+
+/** What a client of `v1` should do after its channel was closed. */
+export type ComeBack = "rejoin" | "retry" | "end";
 
 /** The upgrade request of a client, as data. Header pairs keep their order: name, value, name, value. */
 export interface RequestData {
   readonly url: string;
   readonly rawHeaders: readonly string[];
   readonly remoteAddress: string;
+  /** What a client of `windsock.v1` gave with its join: a token, say. */
+  readonly auth?: unknown;
 }
 
 /** How a client's membership ended. */
@@ -53,7 +115,12 @@ export type EdgeToActor =
       readonly protocol: string;
       readonly request: RequestData;
       readonly user: unknown;
+      readonly dialect: Dialect;
+      /** A `v1` client that was here before. Instead of `admitted`, a `joined` may follow at once. */
+      readonly resume?: ResumeData;
     }
+  /** The socket of a `v1` client broke: its membership stays for a while. */
+  | { readonly type: "down"; readonly address: string; readonly mid: string }
   /** The client is gone, for this reason. Always enters. */
   | {
       readonly type: "leave";
@@ -61,12 +128,45 @@ export type EdgeToActor =
       readonly mid: string;
       readonly reason: CloseReason;
     }
-  /** One message of a client. */
+  /** One message of a client. `n` is its number, 0 for a plain one; `wireBytes` what it took, envelope included. */
   | {
       readonly type: "in";
       readonly address: string;
       readonly mid: string;
+      readonly n: number;
+      readonly wireBytes: number;
       readonly payload: Payload;
+      /** It is refused for this reason, and only its number counts. */
+      readonly fault?: { readonly code: FaultCode; readonly message: string };
+    }
+  /** A call of a `v1` client. Answered by a counted `reply` or `error`. */
+  | {
+      readonly type: "call";
+      readonly address: string;
+      readonly mid: string;
+      readonly n: number;
+      readonly name: string;
+      readonly timeoutMs: number;
+      readonly wireBytes: number;
+      readonly payload: Payload;
+    }
+  /** The answer to call `n` is no longer wanted. */
+  | { readonly type: "cancel"; readonly address: string; readonly mid: string; readonly n: number }
+  /** A `v1` client has handled this many private messages. */
+  | {
+      readonly type: "acked";
+      readonly address: string;
+      readonly mid: string;
+      readonly count: number;
+    }
+  /** The log has moved past this member's cursor. Answered by a `snapshot` or a `close` that says `rejoin`. */
+  | { readonly type: "behind"; readonly address: string; readonly mid: string }
+  /** `authorize` has run again, with a new token: this is the user now. */
+  | {
+      readonly type: "reauth";
+      readonly address: string;
+      readonly mid: string;
+      readonly user: unknown;
     }
   /** A broadcast from outside. Answered by `published`, `busy` or `unavailable` with the same `id`. */
   | {
@@ -98,8 +198,19 @@ export type EdgeToActor =
 
 /** One effect of a commit, in the order in which the callback caused it. */
 export type Out =
-  /** The membership begins. The client receives what is published after `seq`. */
-  | { readonly type: "joined"; readonly mid: string; readonly seq: number }
+  /**
+   * The membership begins, or goes on. The client receives what is published after `seq`.
+   * `isHeld`: not before a `snapshot` has said from where.
+   */
+  | {
+      readonly type: "joined";
+      readonly mid: string;
+      readonly seq: number;
+      /** The newest entry of the log; absent: `seq` is. */
+      readonly head?: number;
+      readonly membership?: Membership;
+      readonly isHeld?: boolean;
+    }
   | {
       readonly type: "publish";
       readonly seq: number;
@@ -108,7 +219,25 @@ export type Out =
     }
   /** The actor began anew. Takes a `seq`; plain clients are not told. */
   | { readonly type: "restarted"; readonly seq: number }
+  /** `v1` clients count it. */
   | { readonly type: "send"; readonly mids: readonly string[]; readonly payload: Payload }
+  /** A reply or a refusal for one `v1` client, which counts it. */
+  | { readonly type: "private"; readonly mid: string; readonly item: Private }
+  /** Everything that this client sent up to `n` is disposed of. */
+  | { readonly type: "done"; readonly mid: string; readonly n: number }
+  /** Bytes that this client may have sent in total, since its `joined`. */
+  | { readonly type: "credit"; readonly mid: string; readonly bytes: number }
+  /** The service's state after entry `seq`, in place of the entries up to there. */
+  | {
+      readonly type: "snapshot";
+      readonly mids: readonly string[];
+      readonly seq: number;
+      readonly payload: Payload;
+    }
+  /** Another socket has taken over the membership: nothing more comes for this one. */
+  | { readonly type: "detached"; readonly mid: string }
+  /** Another user for this session was accepted, or (with a reason) was not. */
+  | { readonly type: "reauthed"; readonly mid: string; readonly refused?: string }
   /** `from` absent: only what comes. `seq` is the last entry before this effect. */
   | {
       readonly type: "subscribe";
@@ -132,11 +261,15 @@ export type Out =
       readonly mid: string;
       readonly code: number;
       readonly reason: string;
+      /** What a `v1` client should do. Absent: what the code says. */
+      readonly comeBack?: ComeBack;
     };
 
 export interface LogEntryData {
   readonly seq: number;
-  readonly payload: Payload;
+  readonly topic: string;
+  /** Absent: the actor began anew here. */
+  readonly payload?: Payload;
 }
 
 export type ActorToEdge =
@@ -147,6 +280,7 @@ export type ActorToEdge =
       readonly type: "refused";
       readonly mid: string;
       readonly status: number;
+      readonly code: "not_found" | "overloaded" | "down" | "draining";
       readonly reason: string;
       readonly retryAfterMs: number;
     }
@@ -187,6 +321,8 @@ export type ActorToEdge =
       readonly type: "read";
       readonly id: number;
       readonly payloads: readonly Payload[];
+      /** The offset behind each payload, if the app's reader said it. */
+      readonly offsets?: readonly number[];
       readonly next: LogPosition;
       readonly failed: boolean;
     };

@@ -1,10 +1,11 @@
 import type { Clock } from "../actor/clock.ts";
 import type { Log } from "../log/log.ts";
-import type { ActorToEdge, Out, Payload } from "../protocol/port.ts";
+import type { ActorToEdge, FaultCode, Out, Payload, Private } from "../protocol/port.ts";
 import type { Effect } from "./effect.ts";
 import type { LogSources } from "./log-sources.ts";
 import type { Members } from "./members.ts";
 import type { Post, Poster } from "./post.ts";
+import type { Recorder } from "./recorder.ts";
 import type { ServiceClient } from "./service-client.ts";
 import type { ServiceTimer } from "./service-timers.ts";
 import type { Turn } from "./turn.ts";
@@ -17,6 +18,12 @@ export interface CommitterOptions {
   readonly poster: Poster;
   /** A commit of the present incarnation, as edges get it. */
   readonly message: (out: readonly Out[]) => ActorToEdge;
+  /** Of a durable service. */
+  readonly recorder: Recorder | undefined;
+  /** Whether the mailbox is at most half full: members may send more. */
+  readonly hasRoom: () => boolean;
+  /** The service closes a client that cannot be reached now. */
+  readonly closedAway: (client: ServiceClient, code: number, reason: string) => void;
   /** Puts a timer that ran out into the mailbox. */
   readonly due: (timer: ServiceTimer) => void;
 }
@@ -32,10 +39,13 @@ export class Committer {
   /** In the order of the effects. The promise, if there is one, waits for room in other mailboxes. */
   commit(turn: Turn): void | Promise<void> {
     const { before, effects } = turn.take();
-    if (effects.length === 0 && before.length === 0) return undefined;
+    if (effects.length === 0 && before.length === 0 && turn.disposes === undefined)
+      return undefined;
     const { log, clock, poster } = this.#options;
     const now = clock.now();
     const out: Out[] = [...before];
+    const { recorder } = this.#options;
+    if (before.length > 0 && turn.joins !== undefined) recorder?.changed(turn.joins);
     let posts: Post[] | undefined;
     let lastSend: { type: "send"; mids: string[]; payload: Payload } | undefined;
     for (const effect of effects) {
@@ -54,24 +64,38 @@ export class Committer {
             lastSend = { type: "send", mids: [], payload: effect.payload };
             out.push(lastSend);
           }
-          for (const client of effect.clients)
-            if (client.membership === "joined") lastSend.mids.push(client.id);
+          for (const client of effect.clients) {
+            if (client.membership !== "joined") continue;
+            this.#keep(client, { type: "msg", payload: effect.payload });
+            if (client.line !== undefined) lastSend.mids.push(client.line.mid);
+          }
           break;
         }
+        case "private":
+          this.#private(effect.client, effect.item, out);
+          break;
         case "subscribe":
-          if (effect.client.subscriptions.subscribe(effect.topic))
-            out.push(this.#subscription(effect));
+          recorder?.changed(effect.client);
+          if (
+            effect.client.subscriptions.subscribe(effect.topic) &&
+            effect.client.line !== undefined
+          )
+            out.push(this.#subscription(effect, effect.client.line.mid));
           break;
         case "unsubscribe":
           effect.client.subscriptions.unsubscribe(effect.topic);
-          out.push({ type: "unsubscribe", mid: effect.client.id, topic: effect.topic });
+          recorder?.changed(effect.client);
+          if (effect.client.line !== undefined)
+            out.push({ type: "unsubscribe", mid: effect.client.line.mid, topic: effect.topic });
           break;
         case "advance":
           out.push({ type: "advance", topic: effect.topic });
           break;
         case "close": {
           const { client, code, reason } = effect;
-          out.push({ type: "close", mid: client.id, code, reason });
+          if (client.line !== undefined)
+            out.push({ type: "close", mid: client.line.mid, code, reason });
+          else this.#options.closedAway(client, code, reason);
           break;
         }
         case "timer":
@@ -83,8 +107,55 @@ export class Committer {
           break;
       }
     }
+    if (turn.disposes !== undefined) this.#dispose(turn.disposes.client, turn.disposes.n, out);
     this.send(out);
     return posts === undefined ? undefined : poster.postAll(posts);
+  }
+
+  /** A message that led to no turn is disposed of, with the reason if it was refused. */
+  dispose(
+    client: ServiceClient,
+    n: number,
+    refusal?: {
+      readonly code: FaultCode;
+      readonly message: string;
+      readonly retryAfterMs?: number;
+    },
+  ): void {
+    if (n === 0 || client.membership === "gone") return;
+    const out: Out[] = [];
+    if (refusal !== undefined) this.#private(client, { type: "error", n, ...refusal }, out);
+    this.#dispose(client, n, out);
+    this.send(out);
+  }
+
+  #keep(client: ServiceClient, item: Private): void {
+    const { delivery } = client;
+    if (delivery === undefined) return;
+    const { recorder, log } = this.#options;
+    const first = delivery.firstKept;
+    const kept = delivery.keep(item, log.seq);
+    if (recorder === undefined) return;
+    recorder.kept(client, kept);
+    if (delivery.firstKept > first && first < kept.count)
+      recorder.trimmed(client, delivery.firstKept - 1);
+  }
+
+  #private(client: ServiceClient, item: Private, out: Out[]): void {
+    if (client.membership === "gone") return;
+    this.#keep(client, item);
+    if (client.line !== undefined) out.push({ type: "private", mid: client.line.mid, item });
+  }
+
+  #dispose(client: ServiceClient, n: number, out: Out[]): void {
+    const { delivery, line } = client;
+    if (delivery === undefined || n <= delivery.done) return;
+    delivery.done = n;
+    this.#options.recorder?.changed(client);
+    if (line === undefined) return;
+    out.push({ type: "done", mid: line.mid, n });
+    const bytes = this.#options.hasRoom() ? delivery.grant() : undefined;
+    if (bytes !== undefined) out.push({ type: "credit", mid: line.mid, bytes });
   }
 
   /** What leaves without a turn: the framework's own closes and restarts. */
@@ -95,18 +166,23 @@ export class Committer {
   /** A member is about to join again: it follows what a new one does, and what it is subscribed to keeps its place. */
   beginReplay(client: ServiceClient): void {
     if (!client.hasSubscriptions || !client.subscriptions.beginReplay()) return;
-    this.send([{ type: "subscribe", mid: client.id, topic: "", seq: this.#options.log.seq }]);
+    if (client.line !== undefined)
+      this.send([
+        { type: "subscribe", mid: client.line.mid, topic: "", seq: this.#options.log.seq },
+      ]);
   }
 
   /** It has joined: subscriptions that its join has not renewed end. */
   endReplay(client: ServiceClient): void {
     if (!client.hasSubscriptions) return;
     const ended = client.subscriptions.endReplay();
-    this.send(ended.map((topic) => ({ type: "unsubscribe", mid: client.id, topic })));
+    const { line } = client;
+    if (line !== undefined)
+      this.send(ended.map((topic) => ({ type: "unsubscribe", mid: line.mid, topic })));
   }
 
-  #subscription({ client, topic, from }: Extract<Effect, { type: "subscribe" }>): Out {
-    const where = { mid: client.id, topic, ...(from === undefined ? {} : { from }) };
+  #subscription({ topic, from }: Extract<Effect, { type: "subscribe" }>, mid: string): Out {
+    const where = { mid, topic, ...(from === undefined ? {} : { from }) };
     return this.#options.sources.has(topic)
       ? { type: "follow", ...where }
       : { type: "subscribe", ...where, seq: this.#options.log.seq };

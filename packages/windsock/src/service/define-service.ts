@@ -32,12 +32,26 @@ export interface ErasedDefinition {
   readonly calls: CallDeclarations;
   readonly history: HistoryLimits;
   readonly limits: ServiceLimits;
+  /** Log, memberships and what was handled outlive the process. */
+  readonly isDurable: boolean;
+  readonly state: {
+    /** The state does too. */
+    readonly durable: boolean;
+    readonly save: ((state: unknown) => unknown) | undefined;
+    readonly load: ((saved: unknown) => unknown) | undefined;
+  };
   readonly protocols: readonly string[];
   readonly key: StandardSchemaV1 | undefined;
   readonly onCrash: "restart" | "keep";
   readonly authorize: ((request: UpgradeRequest) => unknown) | undefined;
   readonly init: ((service: unknown) => unknown) | undefined;
   readonly handleJoin: ((client: unknown, state: unknown, service: unknown) => unknown) | undefined;
+  readonly handleDrop: ((client: unknown, state: unknown, service: unknown) => unknown) | undefined;
+  readonly handleResume:
+    | ((client: unknown, state: unknown, service: unknown) => unknown)
+    | undefined;
+  /** With one parameter: the same for all clients. */
+  readonly snapshot: ((state: unknown, client: unknown) => unknown) | undefined;
   readonly handleClose:
     | ((client: unknown, reason: CloseReason, state: unknown, service: unknown) => unknown)
     | undefined;
@@ -91,7 +105,10 @@ const callbackNames = [
   "authorize",
   "init",
   "handleJoin",
+  "handleDrop",
+  "handleResume",
   "handleClose",
+  "snapshot",
   "handleIncoming",
   "handleBroadcast",
   "handleInfo",
@@ -103,6 +120,7 @@ const optionNames = [
   "info",
   "calls",
   "history",
+  "state",
   "limits",
   "protocols",
   "key",
@@ -200,9 +218,39 @@ function erase(given: Readonly<Record<string, unknown>>): ErasedDefinition {
     calls,
     handleCall,
     onCrash,
-    history: checkedLimits("history", defaultHistoryLimits, given["history"]),
+    isDurable: isDurable("history", given["history"]),
+    state: stateOf(given["state"], isDurable("history", given["history"])),
+    history: checkedLimits("history", defaultHistoryLimits, withoutDurable(given["history"])),
     limits: checkedLimits("limits", defaultServiceLimits, given["limits"]),
   });
+}
+
+function isDurable(option: string, given: unknown): boolean {
+  if (typeof given !== "object" || given === null || !("durable" in given)) return false;
+  const { durable } = given;
+  if (durable === undefined || typeof durable === "boolean") return durable === true;
+  throw new OptionError(
+    `Expected \`${option}.durable\` to be true or false, got ${describe(durable)}.`,
+  );
+}
+
+function withoutDurable(given: unknown): unknown {
+  if (typeof given !== "object" || given === null) return given;
+  return Object.fromEntries(Object.entries(given).filter(([name]) => name !== "durable"));
+}
+
+function stateOf(given: unknown, isHistoryDurable: boolean): ErasedDefinition["state"] {
+  const durable = isDurable("state", given);
+  if (durable && !isHistoryDurable)
+    throw new OptionError(
+      "Expected `state: { durable: true }` together with `history: { durable: true }`, got it alone. A state without its log and memberships could not be told apart from an older one.",
+    );
+  const { save, load } = (given ?? {}) as Partial<ErasedDefinition["state"]>;
+  if ((save === undefined) !== (load === undefined))
+    throw new OptionError(
+      `Expected \`state.save\` and \`state.load\` together, got only \`${save === undefined ? "load" : "save"}\`.`,
+    );
+  return { durable, save, load };
 }
 
 /** Defaults with the given values over them. Each must be a positive whole number. */

@@ -1,4 +1,4 @@
-import type { Payload } from "../protocol/port.ts";
+import type { Payload, Private } from "../protocol/port.ts";
 import type { Mail } from "./mail.ts";
 import { deliver, type Post } from "./post.ts";
 import type { ServiceActor } from "./service-actor.ts";
@@ -25,6 +25,8 @@ export type Effect =
       readonly reason: string;
     }
   | { readonly type: "timer"; readonly timer: ServiceTimer }
+  /** A reply or a refusal, for a `v1` client alone. */
+  | { readonly type: "private"; readonly client: ServiceClient; readonly item: Private }
   /** Something for a mailbox: of this actor, or of another. */
   | { readonly type: "post"; readonly post: Post };
 

@@ -1,5 +1,4 @@
 import { EncodeError } from "../errors.ts";
-import { opcode } from "../protocol/frame.ts";
 import type { Payload, PublishedValue } from "../protocol/port.ts";
 import { describe } from "./value.ts";
 
@@ -14,10 +13,12 @@ export class Encoder {
 
   encode(value: unknown): Payload {
     if (value instanceof Uint8Array) return payloadOf(value);
-    const text = typeof value === "string" ? value : stringify(value);
-    if (text === this.#lastText && this.#lastPayload !== undefined) return this.#lastPayload;
+    const isText = typeof value === "string";
+    const text = isText ? value : stringify(value);
+    const kind = isText ? "text" : "json";
+    if (text === this.#lastText && this.#lastPayload?.kind === kind) return this.#lastPayload;
     this.#lastText = text;
-    this.#lastPayload = payloadOf(text);
+    this.#lastPayload = { kind, bytes: Buffer.from(text, "utf8") };
     return this.#lastPayload;
   }
 
@@ -30,9 +31,10 @@ export class Encoder {
 
 /** Text as UTF-8, a copy of the bytes, or the JSON of anything else. */
 export function payloadOf(value: unknown): Payload {
-  if (value instanceof Uint8Array) return { opcode: opcode.binary, bytes: Buffer.from(value) };
-  const text = typeof value === "string" ? value : stringify(value);
-  return { opcode: opcode.text, bytes: Buffer.from(text, "utf8") };
+  if (value instanceof Uint8Array) return { kind: "binary", bytes: Buffer.from(value) };
+  const isText = typeof value === "string";
+  const text = isText ? value : stringify(value);
+  return { kind: isText ? "text" : "json", bytes: Buffer.from(text, "utf8") };
 }
 
 function stringify(value: unknown): string {

@@ -25,10 +25,12 @@ export function handOver(
         if (item.client.membership !== "joining") break;
         next ??= start();
         if (next === undefined) break;
-        moved.set(item.client, new ServiceClient(next, item.client.data));
+        moved.set(item.client, anew(item.client, next));
         next.rejoin(moved.get(item.client) ?? item.client);
         break;
-      case "incoming": {
+      case "incoming":
+      case "clientCall":
+      case "fault": {
         const client = moved.get(item.client);
         if (client !== undefined) next?.takeOver({ ...item, client });
         break;
@@ -45,6 +47,9 @@ export function handOver(
         else next.takeOver(item);
         break;
       case "leave":
+      case "drop":
+      case "resume":
+      case "snapshot":
       case "timer":
       case "timeout":
       case "effects":
@@ -53,4 +58,10 @@ export function handOver(
     }
   }
   return lost;
+}
+
+function anew({ data, delivery, joinReason }: ServiceClient, next: ServiceActor): ServiceClient {
+  const client = new ServiceClient(next, data, delivery?.anew());
+  client.joinReason = joinReason;
+  return client;
 }

@@ -1,12 +1,29 @@
-import { opcode } from "../protocol/frame.ts";
 import type { Payload } from "../protocol/port.ts";
 import type { ErasedDefinition } from "./define-service.ts";
 import { decodeText } from "./encode.ts";
 import { check, type Checked } from "./schema.ts";
 
-/** What a service without a schema gets of a client's message: its text, or its bytes. */
-export function readUnchecked(payload: Payload): string | Uint8Array {
-  return payload.opcode === opcode.text ? decodeText(payload.bytes) : payload.bytes;
+/** A client's message as it came: its text, its JSON value, or its bytes. */
+export function readUnchecked(payload: Payload): Checked {
+  switch (payload.kind) {
+    case "binary":
+      return { ok: true, value: payload.bytes };
+    case "text":
+      return { ok: true, value: decodeText(payload.bytes) };
+    case "json":
+      return parse(decodeText(payload.bytes));
+  }
+}
+
+function parse(text: string): Checked {
+  try {
+    return { ok: true, value: JSON.parse(text) as unknown };
+  } catch (error) {
+    return {
+      ok: false,
+      message: `it is not JSON (${error instanceof Error ? error.message : String(error)})`,
+    };
+  }
 }
 
 /** A client's message as the schema gives it: bytes as they are, text as JSON, or else as text. */
@@ -14,18 +31,18 @@ export function readIncoming(
   schema: NonNullable<ErasedDefinition["incoming"]>,
   payload: Payload,
 ): Checked | Promise<Checked> {
-  if (payload.opcode === opcode.binary) return check(schema, payload.bytes);
-  const text = decodeText(payload.bytes);
-  let value: unknown;
-  try {
-    value = JSON.parse(text) as unknown;
-  } catch (error) {
-    // Text that is no JSON is itself the value: that is how a plain client sends to `z.string()`.
-    const asText = check(schema, text);
-    const why = `it is not JSON (${error instanceof Error ? error.message : String(error)})`;
-    return either(asText, () => ({ ok: false, message: why }));
+  if (payload.kind !== "text") {
+    // A `v1` client has sent a JSON value, or bytes: there is nothing to guess.
+    const read = readUnchecked(payload);
+    return read.ok ? check(schema, read.value) : read;
   }
-  return either(check(schema, value), (failure) => either(check(schema, text), () => failure));
+  const text = decodeText(payload.bytes);
+  const parsed = parse(text);
+  // Text that is no JSON is itself the value: that is how a plain client sends to `z.string()`.
+  if (!parsed.ok) return either(check(schema, text), () => parsed);
+  return either(check(schema, parsed.value), (failure) =>
+    either(check(schema, text), () => failure),
+  );
 }
 
 function either(

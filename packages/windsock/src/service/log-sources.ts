@@ -3,7 +3,7 @@ import { BadReturnError, CallbackTimeoutError, OptionError } from "../errors.ts"
 import type { LogPosition, Payload } from "../protocol/port.ts";
 import { Encoder } from "./encode.ts";
 import type { Report } from "./report.ts";
-import type { LogSource } from "./types.ts";
+import type { LogChunk, LogSource } from "./types.ts";
 import { describe } from "./value.ts";
 
 export interface LogSourcesOptions {
@@ -15,6 +15,7 @@ export interface LogSourcesOptions {
 
 export interface SourceChunk {
   readonly payloads: Payload[];
+  readonly offsets?: readonly number[];
   readonly next: LogPosition;
   readonly failed: boolean;
 }
@@ -53,7 +54,7 @@ export class LogSources {
     try {
       const work =
         from === undefined
-          ? Promise.resolve(source.head()).then((next) => ({ messages: [], next }))
+          ? Promise.resolve(source.head()).then((next): LogChunk => ({ messages: [], next }))
           : Promise.resolve(source.read(from, maxBytes));
       const chunk = await settleWithin(work, timeoutMs, clock, timedOut);
       // A reader that goes back would read the same part for ever.
@@ -63,6 +64,7 @@ export class LogSources {
         );
       return {
         payloads: chunk.messages.map((message) => this.#encoder.encode(message)),
+        ...(chunk.offsets === undefined ? {} : { offsets: chunk.offsets }),
         next: chunk.next,
         failed: false,
       };

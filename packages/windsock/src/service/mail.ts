@@ -1,7 +1,6 @@
 import type { MailItem } from "../actor/mailbox.ts";
 import type { WindsockError } from "../errors.ts";
-import { opcode } from "../protocol/frame.ts";
-import type { CloseReason, Payload } from "../protocol/port.ts";
+import type { CloseReason, FaultCode, Payload } from "../protocol/port.ts";
 import type { Effect } from "./effect.ts";
 import { decodeText } from "./encode.ts";
 import { viewOf } from "./message-view.ts";
@@ -26,7 +25,33 @@ export type Mail = MailItem &
   (
     | { readonly type: "join"; readonly client: ServiceClient }
     | { readonly type: "leave"; readonly client: ServiceClient; readonly reason: CloseReason }
-    | { readonly type: "incoming"; readonly client: ServiceClient; readonly payload: Payload }
+    /** `n` is 0 for a plain client. */
+    | {
+        readonly type: "incoming";
+        readonly client: ServiceClient;
+        readonly n: number;
+        readonly payload: Payload;
+      }
+    | {
+        readonly type: "clientCall";
+        readonly client: ServiceClient;
+        readonly n: number;
+        readonly name: string;
+        readonly payload: Payload;
+        readonly deadline: number;
+      }
+    /** A message that is refused in its turn, so that numbers are disposed of in order. */
+    | {
+        readonly type: "fault";
+        readonly client: ServiceClient;
+        readonly n: number;
+        readonly fault: { readonly code: FaultCode; readonly message: string };
+      }
+    /** The socket of a `v1` client broke, or another took its place. */
+    | { readonly type: "drop"; readonly client: ServiceClient }
+    | { readonly type: "resume"; readonly client: ServiceClient }
+    /** These clients need the state instead of what the log no longer has. */
+    | { readonly type: "snapshot"; readonly clients: readonly ServiceClient[] }
     | { readonly type: "broadcast"; readonly message: unknown; readonly answer?: Answer<number> }
     /** A broadcast to a service without a handler for it. */
     | { readonly type: "publish"; readonly payload: Payload; readonly answer?: Answer<number> }
@@ -47,6 +72,7 @@ export type Mail = MailItem &
   );
 
 export type CallMail = Extract<Mail, { type: "call" }>;
+export type ClientCallMail = Extract<Mail, { type: "clientCall" }>;
 
 /** Tells whoever waits for this item that nothing comes of it. */
 export function refuse(mail: Mail, error: WindsockError): void {
@@ -72,8 +98,10 @@ export function viewOfMail(mail: Mail): string | undefined {
   switch (mail.type) {
     case "incoming":
       return viewOf(
-        mail.payload.opcode === opcode.text ? decodeText(mail.payload.bytes) : mail.payload.bytes,
+        mail.payload.kind === "binary" ? mail.payload.bytes : decodeText(mail.payload.bytes),
       );
+    case "clientCall":
+      return `${mail.name}(${viewOf(mail.payload.kind === "binary" ? mail.payload.bytes : decodeText(mail.payload.bytes))})`;
     case "broadcast":
       return viewOf(mail.message);
     case "info":
@@ -84,7 +112,11 @@ export function viewOfMail(mail: Mail): string | undefined {
       return `${mail.name}(${viewOf(mail.request)})`;
     case "leave":
       return viewOf(mail.reason);
+    case "fault":
     case "join":
+    case "drop":
+    case "resume":
+    case "snapshot":
     case "publish":
     case "effects":
     case "timeout":

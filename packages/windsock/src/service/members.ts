@@ -1,24 +1,37 @@
 import type { ActorToEdge, Out, Outlet } from "../protocol/port.ts";
-import type { ServiceClient } from "./service-client.ts";
+import type { Line, ServiceClient } from "./service-client.ts";
 
 /** The memberships of one actor, in the order of their joins, and the edges that hold their sockets. */
 export class Members {
   readonly #byId = new Map<string, ServiceClient>();
+  /** Those that can be reached, by the `mid` of their line. For plain clients that is their id too. */
+  readonly #byMid = new Map<string, ServiceClient>();
   readonly #edges = new Map<string, number>();
   readonly #held = new Set<string>();
+  readonly #removed: ((client: ServiceClient) => void) | undefined;
   readonly #edge: (id: string) => Outlet<ActorToEdge> | undefined;
 
   /** `edge`: the way to one edge; undefined when that edge is gone. */
-  constructor(edge: (id: string) => Outlet<ActorToEdge> | undefined) {
+  constructor(
+    edge: (id: string) => Outlet<ActorToEdge> | undefined,
+    removed?: (client: ServiceClient) => void,
+  ) {
     this.#edge = edge;
+    this.#removed = removed;
   }
 
   get size(): number {
     return this.#byId.size;
   }
 
-  get(mid: string): ServiceClient | undefined {
-    return this.#byId.get(mid);
+  /** By its id, whether or not it can be reached. */
+  get(id: string): ServiceClient | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** By the line it is reached on today. */
+  at(mid: string): ServiceClient | undefined {
+    return this.#byMid.get(mid);
   }
 
   /** All of them, also those whose join waits. A copy: what is done with them may remove some. */
@@ -33,15 +46,31 @@ export class Members {
 
   add(client: ServiceClient): void {
     this.#byId.set(client.id, client);
-    this.#edges.set(client.edge, (this.#edges.get(client.edge) ?? 0) + 1);
+    if (client.line !== undefined) this.connect(client, client.line);
+  }
+
+  /** It is reached on this line from now on. */
+  connect(client: ServiceClient, line: Line): void {
+    client.line = line;
+    this.#byMid.set(line.mid, client);
+    this.#edges.set(line.edge, (this.#edges.get(line.edge) ?? 0) + 1);
+  }
+
+  /** It cannot be reached for now. */
+  disconnect(client: ServiceClient): void {
+    const { line } = client;
+    if (line === undefined || !this.#byMid.delete(line.mid)) return;
+    client.line = undefined;
+    const left = (this.#edges.get(line.edge) ?? 1) - 1;
+    if (left > 0) this.#edges.set(line.edge, left);
+    else this.#edges.delete(line.edge);
   }
 
   remove(client: ServiceClient): void {
     client.membership = "gone";
-    if (!this.#byId.delete(client.id)) return;
-    const left = (this.#edges.get(client.edge) ?? 1) - 1;
-    if (left > 0) this.#edges.set(client.edge, left);
-    else this.#edges.delete(client.edge);
+    this.#byId.delete(client.id);
+    this.#removed?.(client);
+    this.disconnect(client);
   }
 
   /** Posts to every edge that has members here, to each what is its own. `message` wraps it. */
@@ -73,11 +102,11 @@ export class Members {
   }
 
   #forEdge(out: Out, edge: string): Out[] {
-    if (out.type === "send") {
-      const mids = out.mids.filter((mid) => this.#byId.get(mid)?.edge === edge);
+    if (out.type === "send" || out.type === "snapshot") {
+      const mids = out.mids.filter((mid) => this.#byMid.get(mid)?.line?.edge === edge);
       return mids.length === 0 ? [] : [{ ...out, mids }];
     }
-    if ("mid" in out) return this.#byId.get(out.mid)?.edge === edge ? [out] : [];
+    if ("mid" in out) return this.#byMid.get(out.mid)?.line?.edge === edge ? [out] : [];
     return [out];
   }
 }

@@ -4,8 +4,15 @@ import { CallFailedError, OptionError, ServiceDownError, WindsockError } from ".
 import type { Log } from "../log/log.ts";
 import { closeCode } from "../protocol/close-code.ts";
 import type { ServiceLimits } from "../protocol/limits.ts";
-import type { ActorToEdge, CloseReason, Outlet, Payload } from "../protocol/port.ts";
+import type {
+  ActorToEdge,
+  CloseReason,
+  EdgeToActor,
+  Outlet,
+  ResumeData,
+} from "../protocol/port.ts";
 import { Callbacks } from "./callbacks.ts";
+import { Channels } from "./channels.ts";
 import { Committer } from "./commit.ts";
 import type { ErasedDefinition } from "./define-service.ts";
 import { Encoder } from "./encode.ts";
@@ -16,10 +23,12 @@ import { Members } from "./members.ts";
 import { NoreplyTimeout } from "./noreply-timeout.ts";
 import type { OutcomeValue } from "./outcome.ts";
 import { Poster, type Post } from "./post.ts";
+import type { Recorder, RestoredMember } from "./recorder.ts";
 import type { Report } from "./report.ts";
 import { Reporter } from "./reporter.ts";
-import type { ServiceClient } from "./service-client.ts";
+import { ServiceClient, type Line } from "./service-client.ts";
 import { ServiceScope } from "./service-scope.ts";
+import { StateCodec } from "./state-codec.ts";
 import { TurnRunner } from "./turn-runner.ts";
 import { turnStorage } from "./turn.ts";
 import type { TerminateReason } from "./types.ts";
@@ -34,8 +43,17 @@ export interface ServiceActorOptions {
   /** The way to one edge; undefined when that edge is gone. */
   readonly edge: (id: string) => Outlet<ActorToEdge> | undefined;
   readonly report: (report: Report) => void;
+  /** Of a durable service. */
+  readonly recorder?: Recorder;
+  /** What was stored of it. */
+  readonly restored?: RestoredActor;
   /** Called once, with what the mailbox still held. `wasIdle`: it ended because nobody needed it. */
   readonly stopped: (items: readonly Mail[], wasIdle: boolean) => void;
+}
+
+/** What a start finds of an actor. */
+export interface RestoredActor {
+  readonly members: readonly RestoredMember[];
 }
 
 /** A replay that keeps losing clients is given up after so many passes; that counts as one crash. */
@@ -51,6 +69,7 @@ export class ServiceActor implements Behaviour<Mail> {
   readonly encoder: Encoder = new Encoder();
   readonly members: Members;
   readonly sources: LogSources;
+  readonly channels: Channels;
   readonly actor: Actor<Mail>;
   readonly #definition: ErasedDefinition;
   readonly #options: ServiceActorOptions;
@@ -60,6 +79,7 @@ export class ServiceActor implements Behaviour<Mail> {
   readonly #turns: TurnRunner;
   readonly #callbacks: Callbacks;
   readonly #timeout: NoreplyTimeout;
+  readonly #states: StateCodec;
   readonly #idleWatch: IdleWatch;
   #scope: ServiceScope;
   /** `init` has given this incarnation its state, and `terminate` has not run. */
@@ -80,7 +100,9 @@ export class ServiceActor implements Behaviour<Mail> {
     this.#clock = clock;
     this.#scope = new ServiceScope(this);
     this.actor = new Actor<Mail>(this, { ...this.limits, clock });
-    this.members = new Members(options.edge);
+    const { recorder } = options;
+    this.members = new Members(options.edge, (client) => recorder?.left(client));
+    this.#states = new StateCodec((id) => this.members.get(id) ?? this.#goneClient(id));
     const timeoutMs = this.limits.callbackTimeoutMs;
     this.sources = new LogSources({ address, timeoutMs, clock, report });
     this.#reporter = new Reporter(options.name, address, report);
@@ -89,6 +111,7 @@ export class ServiceActor implements Behaviour<Mail> {
       log,
       members: this.members,
       sources: this.sources,
+      recorder,
       poster: new Poster({ address, timeoutMs, clock, report }),
       message: (out) => ({
         type: "commit",
@@ -97,12 +120,32 @@ export class ServiceActor implements Behaviour<Mail> {
         generation: this.actor.generation,
         out,
       }),
+      hasRoom: () => this.actor.mailbox.hasRoom,
+      closedAway: (client, code, reason) =>
+        void this.actor.force({
+          type: "leave",
+          bytes: 0,
+          client,
+          reason: { type: "closed", code, reason },
+        }),
       due: (timer) => void this.actor.force({ type: "timer", bytes: 0, timer }),
     });
     this.#timeout = new NoreplyTimeout(
       clock,
       (token) => void this.actor.force({ type: "timeout", bytes: 0, token }),
     );
+    this.channels = new Channels({
+      address,
+      limits: this.limits,
+      clock,
+      log,
+      members: this.members,
+      sources: this.sources,
+      committer: this.#committer,
+      recorder,
+      hasSnapshot: definition.snapshot !== undefined,
+      force: (mail) => void this.actor.force(mail),
+    });
     this.#idleWatch = new IdleWatch({
       clock,
       idleTimeoutMs: this.limits.idleTimeoutMs,
@@ -118,6 +161,7 @@ export class ServiceActor implements Behaviour<Mail> {
       clock,
       commit: (turn) => {
         this.encoder.forget();
+        if (this.#hasBegun) this.#saveState();
         return this.#committer.commit(turn);
       },
       committed: (outcome) => this.#committed(outcome),
@@ -127,8 +171,68 @@ export class ServiceActor implements Behaviour<Mail> {
       definition,
       turns: this.#turns,
       committer: this.#committer,
+      channels: this.channels,
+      recorder,
       clock,
     });
+    if (options.restored !== undefined) this.#restore(options.restored);
+  }
+
+  /** Members that were stored: their sockets died with the process, so their grace begins. */
+  #restore({ members }: RestoredActor): void {
+    for (const member of members) {
+      const client = new ServiceClient(this, member.data, member.delivery);
+      client.line = undefined;
+      client.membership = "joined";
+      client.user = member.user;
+      client.subscriptions.restore(member.topics, member.leavesOwnLog);
+      this.members.add(client);
+      if (member.delivery !== undefined) this.channels.giveGrace(client);
+      else this.actor.mailbox.force({ type: "leave", bytes: 0, client, reason: { type: "lost" } });
+    }
+  }
+
+  /** A client that a saved state knows and that is gone. */
+  #goneClient(mid: string): ServiceClient {
+    const request = { url: "http://localhost/", rawHeaders: [], remoteAddress: "" };
+    const data = {
+      mid,
+      edge: "",
+      sessionId: "",
+      protocol: "",
+      request,
+      user: undefined,
+      params: this.params,
+    };
+    const client = new ServiceClient(this, data);
+    client.membership = "gone";
+    return client;
+  }
+
+  #saveState(): void {
+    const { recorder } = this.#options;
+    const { durable, save } = this.#definition.state;
+    if (recorder === undefined || !durable) return;
+    const { state } = this.#turns;
+    recorder.stateIs(this.#states.save(save === undefined ? state : save(state), this.address));
+  }
+
+  /** The state as of the last commit, if that was saved. */
+  #loadState(): boolean {
+    const bytes = this.#options.recorder?.lastState;
+    if (bytes === undefined || !this.#definition.state.durable) return false;
+    const { load } = this.#definition.state;
+    const saved = this.#states.load(bytes);
+    this.#turns.state = load === undefined ? saved : load(saved);
+    return true;
+  }
+
+  /** What was committed last could not be stored: this actor is given up. Gives the lines that its clients are on. */
+  abandon(): Line[] {
+    const lines = this.members.all().flatMap(({ line }) => line ?? []);
+    this.channels.clear();
+    this.actor.stop();
+    return lines;
   }
 
   /** What the callbacks of the present incarnation get as `service`. */
@@ -170,8 +274,22 @@ export class ServiceActor implements Behaviour<Mail> {
     if (this.actor.wasFull) this.members.hold(this.address);
   }
 
+  /** A `v1` client that was here before. False: it must join anew. */
+  resume(line: Line, data: ResumeData, user: unknown): boolean {
+    if (!this.channels.resume(line, data, user)) return false;
+    this.#idleWatch.cancel();
+    if (this.actor.wasFull) this.members.hold(this.address);
+    return true;
+  }
+
+  /** The socket of a `v1` client broke. */
+  disconnected(mid: string): void {
+    const client = this.members.at(mid);
+    if (client !== undefined && !this.channels.dropped(client)) this.leave(mid, { type: "lost" });
+  }
+
   leave(mid: string, reason: CloseReason): void {
-    const client = this.members.get(mid);
+    const client = this.members.at(mid);
     if (client === undefined) return;
     if (client.membership === "joining") {
       // Its join is still in the mailbox and will be skipped: no callback hears of this client.
@@ -181,11 +299,40 @@ export class ServiceActor implements Behaviour<Mail> {
     this.actor.force({ type: "leave", bytes: 0, client, reason });
   }
 
-  incoming(mid: string, payload: Payload): void {
-    const client = this.members.get(mid);
-    if (client === undefined) return;
+  incoming({ mid, n, wireBytes, payload, fault }: Extract<EdgeToActor, { type: "in" }>): void {
+    const client = this.members.at(mid);
+    if (client === undefined || !this.channels.take(client, n, wireBytes)) return;
+    if (fault !== undefined) {
+      this.actor.force({ type: "fault", bytes: 0, client, n, fault });
+      return;
+    }
     // Forced: it was on its way before the edge could hear that the mailbox is full.
-    this.actor.force({ type: "incoming", bytes: payload.bytes.length, client, payload });
+    this.actor.force({ type: "incoming", bytes: payload.bytes.length, client, n, payload });
+  }
+
+  /** A call of a `v1` client. */
+  callFrom({
+    mid,
+    n,
+    name,
+    timeoutMs,
+    wireBytes,
+    payload,
+  }: Extract<EdgeToActor, { type: "call" }>): void {
+    const client = this.members.at(mid);
+    if (client === undefined || !this.channels.take(client, n, wireBytes)) return;
+    const deadline = this.#clock.now() + timeoutMs;
+    const bytes = payload.bytes.length;
+    this.actor.force({ type: "clientCall", bytes, client, n, name, payload, deadline });
+  }
+
+  /** Another user for this session: the same one with a new token, or it joins anew. */
+  reauthorized(mid: string, user: unknown): void {
+    const client = this.members.at(mid);
+    if (client === undefined) return;
+    client.user = user;
+    this.#options.recorder?.changed(client);
+    this.#committer.send([{ type: "reauthed", mid }]);
   }
 
   end(reason: TerminateReason): void {
@@ -226,7 +373,15 @@ export class ServiceActor implements Behaviour<Mail> {
 
   async start(generation: number): Promise<void> {
     this.#scope = new ServiceScope(this);
-    if (generation > 1)
+    const isNew = generation === 1 && this.#options.restored === undefined;
+    if (this.#options.recorder?.lastState !== undefined && this.#definition.state.durable) {
+      // `init` sets up what is no state: logs, timers. Its state gives way to the saved one.
+      await this.#callbacks.init();
+      this.#loadState();
+      this.#hasBegun = true;
+      return;
+    }
+    if (!isNew)
       this.#committer.send([
         { type: "restarted", seq: this.log.appendRestarted(this.#clock.now()) },
       ]);
@@ -234,8 +389,14 @@ export class ServiceActor implements Behaviour<Mail> {
       this.#turns.state = undefined;
       await this.#callbacks.init();
       this.#hasBegun = true;
+      this.#saveState();
       const lost = await this.#replay();
-      if (lost === undefined) return;
+      if (lost === undefined) {
+        // Who applies changes would take the new state's for the old one's.
+        const reached = [...this.members.joined()].filter(({ delivery }) => delivery !== undefined);
+        if (!isNew && reached.length > 0) await this.#callbacks.snapshot(reached);
+        return;
+      }
       if (pass === maxReplayPasses)
         throw new WindsockError(
           `Expected \`handleJoin\` to take the members of ${this.address} back, got ${pass} replays that lost some.`,
@@ -281,14 +442,21 @@ export class ServiceActor implements Behaviour<Mail> {
     this.#reporter.down(retryAfterMs);
     const members = this.members.all();
     this.#committer.send(
-      members.map(({ id }) => ({
-        type: "close",
-        mid: id,
-        code: closeCode.internalError,
-        reason: "the service is down",
-      })),
+      members.flatMap(({ line }) =>
+        line === undefined
+          ? []
+          : [
+              {
+                type: "close",
+                mid: line.mid,
+                code: closeCode.internalError,
+                reason: "the service is down",
+                comeBack: "retry",
+              },
+            ],
+      ),
     );
-    for (const client of members) this.members.remove(client);
+    for (const client of members) this.#remove(client);
     const error = new ServiceDownError(
       `${this.address} is down: it restarted too often.`,
       retryAfterMs,
@@ -300,6 +468,7 @@ export class ServiceActor implements Behaviour<Mail> {
   }
 
   stopped(items: readonly Mail[]): void {
+    this.channels.clear();
     this.#idleWatch.cancel();
     this.#timeout.set(undefined);
     this.#scope.end();
@@ -316,6 +485,7 @@ export class ServiceActor implements Behaviour<Mail> {
 
   ready(): void {
     this.members.release(this.address);
+    this.channels.grantAll();
   }
 
   // ---------- from the mailbox to the callbacks ----------
@@ -326,9 +496,21 @@ export class ServiceActor implements Behaviour<Mail> {
       case "join":
         return callbacks.join(mail.client);
       case "leave":
+        this.channels.forget(mail.client);
         return callbacks.leave(mail.client, mail.reason);
       case "incoming":
-        return callbacks.incoming(mail.client, mail.payload);
+        return callbacks.incoming(mail.client, mail.n, mail.payload);
+      case "clientCall":
+        return callbacks.clientCall(mail);
+      case "fault":
+        this.#committer.dispose(mail.client, mail.n, mail.fault);
+        return undefined;
+      case "drop":
+        return callbacks.drop(mail.client);
+      case "resume":
+        return callbacks.resume(mail.client);
+      case "snapshot":
+        return callbacks.snapshot(mail.clients);
       case "broadcast":
         return callbacks.broadcast(mail);
       case "publish":
@@ -411,18 +593,38 @@ export class ServiceActor implements Behaviour<Mail> {
     refuse(mail, new CallFailedError(`${this.address} crashed while it handled this.`));
     if (mail.type === "join")
       this.#closeAndRemove(mail.client, closeCode.internalError, "joining failed");
-    if (mail.type !== "incoming" || !mail.client.crashed(this.#clock.now())) return undefined;
-    const { client } = mail;
+    if (mail.type !== "incoming" && mail.type !== "clientCall") return undefined;
+    const { client, n } = mail;
+    const message = `${this.address} crashed while it handled this.`;
+    this.#committer.dispose(client, n, { code: "crashed", message });
+    if (!client.crashed(this.#clock.now())) return undefined;
     const code = closeCode.policyViolation;
     const reason = "its messages crashed the service three times in a minute";
     if (this.#definition.onCrash !== "keep") this.#closeAndRemove(client, code, reason);
-    else this.#committer.send([{ type: "close", mid: client.id, code, reason }]);
+    else if (client.line !== undefined)
+      this.#committer.send([
+        { type: "close", mid: client.line.mid, code, reason, comeBack: "end" },
+      ]);
     return { type: "leave", bytes: 0, client, reason: { type: "closed", code, reason } };
   }
 
   #closeAndRemove(client: ServiceClient, code: number, reason: string): void {
     if (client.membership === "gone") return;
-    this.#committer.send([{ type: "close", mid: client.id, code, reason }]);
+    if (client.line !== undefined)
+      this.#committer.send([
+        {
+          type: "close",
+          mid: client.line.mid,
+          code,
+          reason,
+          comeBack: code === closeCode.policyViolation ? "end" : "retry",
+        },
+      ]);
+    this.#remove(client);
+  }
+
+  #remove(client: ServiceClient): void {
+    this.channels.forget(client);
     this.members.remove(client);
   }
 }

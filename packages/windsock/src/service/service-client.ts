@@ -1,6 +1,7 @@
 import { OptionError, OverloadedError } from "../errors.ts";
 import { fitCloseReason, isSendableCloseCode } from "../protocol/close-code.ts";
 import type { RequestData } from "../protocol/port.ts";
+import type { Delivery } from "./delivery.ts";
 import { perform } from "./effect.ts";
 import type { ServiceActor } from "./service-actor.ts";
 import { Subscriptions } from "./subscriptions.ts";
@@ -16,6 +17,12 @@ export interface ClientData {
   readonly request: RequestData;
   readonly user: unknown;
   readonly params: Readonly<Record<string, string>>;
+}
+
+/** Where a client is reached today: an edge, and the name of this incarnation of its join there. */
+export interface Line {
+  readonly edge: string;
+  readonly mid: string;
 }
 
 /**
@@ -36,20 +43,25 @@ export class ServiceClient implements Client<unknown, unknown, Readonly<Record<s
   #request: UpgradeRequest | undefined;
   #crashes: number[] | undefined;
   #subscriptions: Subscriptions | undefined;
+  #cancelled: Set<number> | undefined;
+  #user: unknown;
   membership: MembershipState = "joining";
-  joinReason: "new" | "restart" = "new";
+  joinReason: "new" | "restart" | "rejoin" = "new";
+  /** Undefined: its socket broke, and it has some time to come back. */
+  line: Line | undefined;
+  /** What only a client of `windsock.v1` has. */
+  readonly delivery: Delivery | undefined;
 
-  constructor(actor: ServiceActor, data: ClientData) {
+  constructor(actor: ServiceActor, data: ClientData, delivery?: Delivery) {
     this.#actor = actor;
     this.data = data;
+    this.#user = data.user;
+    this.line = { edge: data.edge, mid: data.mid };
+    this.delivery = delivery;
   }
 
   get id(): string {
     return this.data.mid;
-  }
-
-  get edge(): string {
-    return this.data.edge;
   }
 
   get sessionId(): string {
@@ -61,7 +73,21 @@ export class ServiceClient implements Client<unknown, unknown, Readonly<Record<s
   }
 
   get user(): unknown {
-    return this.data.user;
+    return this.#user;
+  }
+
+  set user(user: unknown) {
+    this.#user = user;
+  }
+
+  /** What it follows beside the service's own log. */
+  get topics(): readonly string[] {
+    return this.#subscriptions?.topics ?? [];
+  }
+
+  /** It was asked not to follow the service's own log. */
+  get leavesOwnLog(): boolean {
+    return this.#subscriptions?.leavesOwnLog ?? false;
   }
 
   get params(): Readonly<Record<string, string>> {
@@ -127,6 +153,19 @@ export class ServiceClient implements Client<unknown, unknown, Readonly<Record<s
     if (this.membership === "gone") return;
     this.subscriptions.unwant(topic);
     perform(this.#actor, { type: "unsubscribe", client: this, topic });
+  }
+
+  /** The answer to call `n` is no longer wanted. */
+  cancel(n: number): void {
+    if (this.delivery === undefined || n <= this.delivery.done || n > this.delivery.received)
+      return;
+    this.#cancelled ??= new Set();
+    this.#cancelled.add(n);
+  }
+
+  /** Asked once, when the call's turn has come. */
+  wasCancelled(n: number): boolean {
+    return this.#cancelled?.delete(n) ?? false;
   }
 
   /** Counts a crash that a message of this client caused. True: that was one too many. */

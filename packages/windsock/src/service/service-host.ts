@@ -1,24 +1,32 @@
 import type { Clock, Timer } from "../actor/clock.ts";
 import {
   CallFailedError,
+  type HistoryError,
   OverloadedError,
   ServiceDownError,
   UnknownServiceError,
 } from "../errors.ts";
+import type { HistoryStore, StoredActor } from "../log/history-store.ts";
 import { LogStore } from "../log/log-store.ts";
+import { Log, type LogEntry, type RestoredLog } from "../log/log.ts";
+import { closeCode } from "../protocol/close-code.ts";
+import { defaultLimits, type ServiceLimits } from "../protocol/limits.ts";
 import type { ActorToEdge, EdgeToActor, Outlet } from "../protocol/port.ts";
 import { Addresses, type AddressBook, type AnyTarget, type Place } from "./addresses.ts";
 import { Calls, type CallOptions } from "./calls.ts";
 import { definitionOf, type ErasedDefinition } from "./define-service.ts";
+import { Delivery, type DeliveryLimits } from "./delivery.ts";
 import { decodePublished, detach, payloadOf } from "./encode.ts";
 import { handOver } from "./hand-over.ts";
+import { HistoryGate } from "./history-gate.ts";
 import { refuse, type Answer, type Mail } from "./mail.ts";
 import { deliver, type Post } from "./post.ts";
 import { PublishedKeys } from "./published.ts";
+import { Recorder } from "./recorder.ts";
 import type { Report } from "./report.ts";
 import { Reporter } from "./reporter.ts";
 import { check, type Checked } from "./schema.ts";
-import { ServiceActor } from "./service-actor.ts";
+import { ServiceActor, type RestoredActor } from "./service-actor.ts";
 import { ServiceClient } from "./service-client.ts";
 import { turnStorage } from "./turn.ts";
 import type { AnyService } from "./types.ts";
@@ -38,6 +46,10 @@ export interface ServiceHostOptions {
   readonly addresses: AddressBook;
   readonly clock: Clock;
   readonly report: (report: Report) => void;
+  /** The longest message that edges hand on. @default 65536 */
+  readonly maxMessageBytes?: number;
+  /** Where durable services keep what outlives the process. Needed if there is one. */
+  readonly history?: HistoryStore;
 }
 
 /** One actor of one process, as `server.services()` shows it. */
@@ -52,6 +64,7 @@ export interface ServiceInfo {
   readonly seq: number;
 }
 
+type RefusalCode = Extract<ActorToEdge, { type: "refused" }>["code"];
 type JoinMessage = Extract<EdgeToActor, { type: "join" }>;
 type PublishMessage = Extract<EdgeToActor, { type: "publish" }>;
 type PullMessage = Extract<EdgeToActor, { type: "pull" }>;
@@ -69,6 +82,8 @@ export class ServiceHost {
   readonly #edges = new Map<string, Outlet<ActorToEdge>>();
   readonly #logs: LogStore = new LogStore();
   readonly #published: PublishedKeys = new PublishedKeys();
+  readonly #gate: HistoryGate | undefined;
+  readonly #maxMessageBytes: number;
   readonly #addresses: Addresses;
   readonly #calls: Calls;
   readonly #clock: Clock;
@@ -79,6 +94,8 @@ export class ServiceHost {
   constructor(options: ServiceHostOptions) {
     this.#clock = options.clock;
     this.#report = options.report;
+    this.#maxMessageBytes = options.maxMessageBytes ?? defaultLimits.maxPayloadBytes;
+    this.#gate = options.history === undefined ? undefined : new HistoryGate(options.history);
     this.#services = new Map(
       options.services.map(({ name, service }) => [name, definitionOf(service)]),
     );
@@ -94,6 +111,12 @@ export class ServiceHost {
   start(): void {
     for (const [name, definition] of this.#services)
       if (definition.params.length === 0) this.#actor({ name, params: {}, address: name });
+    // Their grace runs, whether or not anybody comes.
+    for (const address of this.#gate?.store.addressesWithMembers() ?? []) {
+      const place = this.#addresses.parse(address);
+      if (place !== undefined && this.#services.get(place.name)?.isDurable === true)
+        this.#actor({ ...place, address });
+    }
     this.#scheduleSweep();
   }
 
@@ -104,6 +127,7 @@ export class ServiceHost {
     await Promise.all(actors.map((actor) => actor.actor.idle()));
     for (const actor of actors) actor.end({ type: "shutdown" });
     await Promise.all(actors.map((actor) => actor.actor.idle()));
+    this.#gate?.flush();
   }
 
   /** Ends at once, without `terminate`. */
@@ -111,6 +135,8 @@ export class ServiceHost {
     this.#draining = true;
     this.#sweep?.cancel();
     for (const actor of [...this.#actors.values()]) actor.actor.stop();
+    this.#gate?.flush();
+    this.#gate?.store.close();
   }
 
   definition(name: string): ErasedDefinition | undefined {
@@ -155,8 +181,31 @@ export class ServiceHost {
       case "leave":
         this.#actors.get(message.address)?.leave(message.mid, message.reason);
         return;
+      case "down":
+        this.#actors.get(message.address)?.disconnected(message.mid);
+        return;
       case "in":
-        this.#actors.get(message.address)?.incoming(message.mid, message.payload);
+        this.#actors.get(message.address)?.incoming(message);
+        return;
+      case "call":
+        this.#actors.get(message.address)?.callFrom(message);
+        return;
+      case "cancel":
+        this.#member(message)?.cancel(message.n);
+        return;
+      case "acked": {
+        const client = this.#member(message);
+        if (client !== undefined)
+          this.#actors.get(message.address)?.channels.acked(client, message.count);
+        return;
+      }
+      case "behind": {
+        const client = this.#member(message);
+        if (client !== undefined) this.#actors.get(message.address)?.channels.behind(client);
+        return;
+      }
+      case "reauth":
+        this.#actors.get(message.address)?.reauthorized(message.mid, message.user);
         return;
       case "publish":
         this.#publish(outlet, message);
@@ -170,26 +219,46 @@ export class ServiceHost {
     }
   }
 
+  #member({ address, mid }: { address: string; mid: string }): ServiceClient | undefined {
+    return this.#actors.get(address)?.members.at(mid);
+  }
+
   #join(edge: string, outlet: Outlet<ActorToEdge>, message: JoinMessage): void {
     const { address, mid } = message;
-    const refused = (status: number, reason: string, retryAfterMs: number) =>
-      outlet.post({ type: "refused", mid, status, reason, retryAfterMs });
-    if (this.#draining) return refused(503, "the server is stopping", 1000);
+    const refused = (code: RefusalCode, reason: string, retryAfterMs: number) =>
+      outlet.post({
+        type: "refused",
+        mid,
+        status: code === "not_found" ? 404 : 503,
+        code,
+        reason,
+        retryAfterMs,
+      });
+    if (this.#draining) return refused("draining", "the server is stopping", 1000);
     const found = this.#addresses.parse(address);
-    if (found === undefined) return refused(404, `no service has the address ${address}`, 0);
+    if (found === undefined)
+      return refused("not_found", `no service has the address ${address}`, 0);
     const place = { ...found, address };
     const crowd = this.#crowd(place);
-    if (crowd !== undefined) return refused(503, crowd, crowdRetryMs);
+    if (crowd !== undefined) return refused("overloaded", crowd, crowdRetryMs);
     const actor = this.#actor(place);
-    if (actor === undefined) return refused(404, `no service has the address ${address}`, 0);
+    if (actor === undefined)
+      return refused("not_found", `no service has the address ${address}`, 0);
     if (actor.actor.state === "down")
       return refused(
-        503,
+        "down",
         `${address} is down: it restarted too often`,
         Math.max(actor.actor.retryAfterMs, 1000),
       );
-    const client = new ServiceClient(actor, { ...message, edge, params: found.params });
-    if (!actor.join(client)) return refused(503, `the mailbox of ${address} is full`, 1000);
+    if (message.resume !== undefined && actor.resume({ edge, mid }, message.resume, message.user))
+      return outlet.post({ type: "admitted", mid });
+    const delivery =
+      message.dialect === "v1" ? new Delivery(this.#deliveryLimits(actor.limits)) : undefined;
+    const data = { ...message, edge, params: found.params };
+    const client = new ServiceClient(actor, data, delivery);
+    if (message.resume !== undefined) client.joinReason = "rejoin";
+    if (!actor.join(client))
+      return refused("overloaded", `the mailbox of ${address} is full`, 1000);
     outlet.post({ type: "admitted", mid });
   }
 
@@ -235,7 +304,11 @@ export class ServiceHost {
     outlet.post({
       type: "pulled",
       id,
-      entries: (range?.entries ?? []).map(({ seq, payload }) => ({ seq, payload })),
+      entries: (range?.entries ?? []).map((entry) =>
+        entry.type === "message"
+          ? { seq: entry.seq, topic: entry.topic, payload: entry.payload }
+          : { seq: entry.seq, topic: "" },
+      ),
       next: range?.next ?? until,
       gone: range?.gone ?? true,
     });
@@ -359,22 +432,88 @@ export class ServiceHost {
     if (running !== undefined) return running;
     const definition = this.#services.get(name);
     if (definition === undefined) return undefined;
+    const durable = definition.isDurable ? this.#durable(place, definition) : undefined;
     const actor = new ServiceActor({
       name,
       address,
       params,
       definition,
       clock: this.#clock,
-      log: this.#logs.open(address, definition.history),
-      edge: (id) => this.#edges.get(id),
+      log: durable?.log ?? this.#logs.open(address, definition.history),
+      edge: (id) => this.#edge(id, durable?.recorder),
       report: this.#report,
-      stopped: (items, wasIdle) => this.#stopped(place, items, wasIdle),
+      ...(durable === undefined ? {} : durable),
+      stopped: (items, wasIdle) => {
+        durable?.recorder.flush();
+        this.#stopped(place, items, wasIdle);
+      },
     });
     this.#actors.set(address, actor);
     this.#own.add(actor);
     this.#keyCounts.set(name, (this.#keyCounts.get(name) ?? 0) + 1);
     actor.actor.start();
     return actor;
+  }
+
+  #deliveryLimits(limits: ServiceLimits): DeliveryLimits {
+    return { ...limits, maxMessageBytes: this.#maxMessageBytes };
+  }
+
+  /** The way to an edge: behind the transaction, for a durable service. */
+  #edge(id: string, recorder: Recorder | undefined): Outlet<ActorToEdge> | undefined {
+    const outlet = this.#edges.get(id);
+    return recorder === undefined || outlet === undefined ? outlet : recorder.gated(outlet);
+  }
+
+  /** What is stored of a durable service, and who stores what comes. */
+  #durable(
+    { address }: Place,
+    definition: ErasedDefinition,
+  ): { log: Log; recorder: Recorder; restored?: RestoredActor } | undefined {
+    const gate = this.#gate;
+    if (gate === undefined) return undefined;
+    gate.flush();
+    const stored = gate.store.load(address);
+    const now = this.#clock.now();
+    this.#logs.forget(address);
+    const log = this.#logs.open(address, definition.history, () =>
+      stored === undefined ? undefined : Log.restore(restoredLog(stored, now), definition.history),
+    );
+    const recorder = new Recorder({
+      address,
+      gate,
+      log: () => log,
+      withPlainMembers: definition.state.durable,
+      failed: (error) => this.#unstored(address, error),
+    });
+    log.observer = recorder;
+    if (stored === undefined) return { log, recorder };
+    return {
+      log,
+      recorder,
+      restored: { members: recorder.restore(stored, this.#deliveryLimits(definition.limits)) },
+    };
+  }
+
+  /** A durable actor is ahead of what is stored: it goes, and comes back as it was. */
+  #unstored(address: string, error: HistoryError): void {
+    this.#report({ type: "failure", where: `the history of ${address}`, error });
+    this.#logs.forget(address);
+    const actor = this.#actors.get(address);
+    if (actor === undefined) return;
+    const { generation } = actor.actor;
+    const { epoch } = actor.log;
+    // Past the recorder, which lets nothing out any more.
+    for (const { edge, mid } of actor.abandon()) {
+      const close = {
+        type: "close",
+        mid,
+        code: closeCode.internalError,
+        reason: "its history could not be stored",
+        comeBack: "retry",
+      } as const;
+      this.#edges.get(edge)?.post({ type: "commit", address, epoch, generation, out: [close] });
+    }
   }
 
   /** Who waits in the mailbox for a join goes on to the next incarnation; what goes nowhere is refused or reported. */
@@ -407,4 +546,16 @@ function retryAfterOf(error: unknown): number {
     typeof error.retryAfterMs === "number"
     ? error.retryAfterMs
     : 1000;
+}
+
+/** Stored times are of the wall clock, those of a log of the clock it lives by. */
+function restoredLog(stored: StoredActor, now: number): RestoredLog {
+  const wallNow = Date.now();
+  const entries = stored.entries.map(({ seq, type, topic, kind, bytes, atMs }): LogEntry => {
+    const at = now - Math.max(0, wallNow - atMs);
+    return type === "restarted"
+      ? { type, seq, at }
+      : { type, seq, topic, payload: { kind, bytes }, at };
+  });
+  return { epoch: stored.epoch, seq: stored.seq, entries, evicted: stored.evicted };
 }

@@ -18,6 +18,22 @@ export class Subscriptions {
     return this.#wanted.size - (this.#wanted.has(ownLog) ? 1 : 0);
   }
 
+  /** After a start: what was stored of them. */
+  restore(topics: readonly string[], leavesOwnLog: boolean): void {
+    this.#committed = new Set(leavesOwnLog ? topics : [ownLog, ...topics]);
+    this.#wanted = new Set(this.#committed);
+  }
+
+  /** What was committed, without the service's own log. */
+  get topics(): readonly string[] {
+    return [...this.#committed].filter((topic) => topic !== ownLog);
+  }
+
+  /** The service's own log was given up. */
+  get leavesOwnLog(): boolean {
+    return !this.#committed.has(ownLog);
+  }
+
   has(topic: string): boolean {
     return this.#wanted.has(topic);
   }

@@ -4,6 +4,7 @@ import type { Out } from "../protocol/port.ts";
 import { drop, type Effect } from "./effect.ts";
 import { OutcomeValue } from "./outcome.ts";
 import type { ServiceActor } from "./service-actor.ts";
+import type { ServiceClient } from "./service-client.ts";
 import { isTimerMs, maxTimerMs } from "./service-timers.ts";
 import { Turn, turnStorage } from "./turn.ts";
 import { describe, isPromiseLike } from "./value.ts";
@@ -22,7 +23,10 @@ export interface TurnDetails {
   readonly before?: readonly Out[];
   readonly deadline?: number;
   /** Called with what came back, before the commit. A throw fails the turn. */
-  readonly answered?: (outcome: OutcomeValue) => void;
+  readonly answered?: (outcome: OutcomeValue, turn: Turn) => void;
+  /** The message that is disposed of with the commit. */
+  readonly joins?: ServiceClient;
+  readonly disposes?: { readonly client: ServiceClient; readonly n: number } | undefined;
   readonly committed?: ((outcome: OutcomeValue | undefined) => void) | undefined;
 }
 
@@ -65,6 +69,7 @@ export class TurnRunner {
     this.#callback = name;
     const turn = this.#open(details);
     if (details.before !== undefined) turn.before = details.before;
+    turn.joins = details.joins;
     if (callback === undefined) return this.#commit(turn, details);
     let returned: unknown;
     try {
@@ -106,6 +111,29 @@ export class TurnRunner {
     return value;
   }
 
+  /** A turn that may only read. Gives what the callback returned. */
+  async read<Args extends readonly unknown[]>(
+    name: string,
+    callback: Callback<Args>,
+    ...args: Args
+  ): Promise<unknown> {
+    this.#callback = name;
+    const turn = this.#open(noDetails);
+    try {
+      const run = callback as Callback<readonly unknown[]>;
+      const value = await this.within(name, turnStorage.run(turn, run, ...args));
+      const did = turn.effects[0];
+      if (did !== undefined)
+        throw new BadReturnError(
+          `Expected ${name} only to read the state, got a turn that did something else: ${did.type}. Do it in the callback that changes the state.`,
+        );
+      turn.status = "committed";
+      return value;
+    } catch (error) {
+      return failed(turn, error);
+    }
+  }
+
   /** A turn without a callback. */
   effects(effects: readonly Effect[], details: TurnDetails = noDetails): void | Promise<void> {
     const turn = this.#open(details);
@@ -138,7 +166,7 @@ export class TurnRunner {
     }
     if (returned.kind === (isCall ? "noreply" : "reply")) throw badReturn(name, returned);
     checkTimeout(name, returned.timeoutMs);
-    details.answered?.(returned);
+    details.answered?.(returned, turn);
     if (returned.hasState) this.state = returned.state;
     return this.#finish(turn, returned, details);
   }
@@ -164,6 +192,7 @@ export class TurnRunner {
     outcome: OutcomeValue | undefined,
     details: TurnDetails,
   ): void | Promise<void> {
+    turn.disposes = details.disposes;
     const pending = this.#options.commit(turn);
     turn.status = "committed";
     if (pending !== undefined) return pending.then(() => this.#finished(outcome, details));

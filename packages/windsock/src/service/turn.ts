@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { Out } from "../protocol/port.ts";
 import type { Effect } from "./effect.ts";
 import type { ServiceActor } from "./service-actor.ts";
+import type { ServiceClient } from "./service-client.ts";
 import type { ServiceScope } from "./service-scope.ts";
 
 /** An answer of another actor that a turn awaits. */
@@ -27,6 +28,10 @@ export class Turn {
   effects: Effect[] = [];
   /** What leaves ahead of the effects: the join that the turn is about. */
   before: readonly Out[] = [];
+  /** The client whose join this turn is. */
+  joins: ServiceClient | undefined;
+  /** The message that this turn disposes of, once it has committed. */
+  disposes: { readonly client: ServiceClient; readonly n: number } | undefined;
   readonly actor: ServiceActor;
   /** The incarnation that it belongs to. */
   readonly scope: ServiceScope;

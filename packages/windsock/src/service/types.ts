@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { HistoryLimits, ServiceLimits } from "../protocol/limits.ts";
 import type { CloseReason } from "../protocol/port.ts";
-import type { Awaitable, CallOutcome, Outcome, Primitive, StopReason } from "./outcome.ts";
+import type { Awaitable, CallOutcome, Hint, Outcome, Primitive, StopReason } from "./outcome.ts";
 import type { AnySchema, InputOf, OutputOf, Sendable, TypeToken, Unchecked } from "./schema.ts";
 
 /** Why `terminate` runs. */
@@ -26,6 +26,8 @@ export interface UpgradeRequest {
   readonly headers: Headers;
   readonly cookies: ReadonlyMap<string, string>;
   readonly remoteAddress: string;
+  /** What a client of `windsock.v1` gave with its join: a token, say. Not checked. Undefined for plain clients. */
+  readonly auth: unknown;
 }
 
 export interface SubscribeOptions {
@@ -51,7 +53,7 @@ export interface Client<in Out = Sendable, out User = unknown, out Params = {}> 
   /** The sub-protocol that was agreed on; empty without one. */
   readonly protocol: string;
   /** `"restart"` when `handleJoin` is replayed after a crash: a greeting was said already. */
-  readonly joinReason: "new" | "restart";
+  readonly joinReason: "new" | "restart" | "rejoin";
   /** Sends text, bytes or a JSON value to this client alone, when the turn commits. */
   readonly send: (message: Out) => void;
   /** Closes after what was sent before. @default code 1000 */
@@ -75,6 +77,8 @@ export interface LogSource {
 
 export interface LogChunk {
   readonly messages: readonly (string | Uint8Array)[];
+  /** The offset behind each message. Without it, several messages may come again after a cut; a single one needs none. */
+  readonly offsets?: readonly number[];
   readonly next: number;
 }
 
@@ -214,7 +218,17 @@ export interface ServiceDefinition<
   /** The calls that this service answers. Each needs a handler in `handleCall`. */
   readonly calls?: Calls & DeclarationsOnly<NoInfer<Calls>>;
   /** What the log keeps, in memory. */
-  readonly history?: Partial<HistoryLimits>;
+  readonly history?: Partial<HistoryLimits> & {
+    /** Log, memberships and what was handled outlive the process, in the server's `historyFile`. @default false */
+    readonly durable?: boolean;
+  };
+  /** The state outlives the process too, with `history: { durable: true }`. `init` still runs, and its state gives way to the saved one. */
+  readonly state?: {
+    readonly durable: boolean;
+    /** What is stored, where structured clone cannot hold the state. Clients in it are stored as their ids. @default the state itself */
+    readonly save?: (state: never) => unknown;
+    readonly load?: (saved: never) => unknown;
+  };
   /** Bounds of this service. */
   readonly limits?: Partial<ServiceLimits>;
   /** Sub-protocols that this service speaks, in order of preference. */
@@ -227,8 +241,12 @@ export interface ServiceDefinition<
   readonly authorize?: (request: UpgradeRequest) => Awaitable<User | Response>;
   /** Gives the first state of an incarnation. */
   readonly init?: (service: InitCtx) => Awaitable<State>;
-  /** A client has joined; again after a restart, with `client.joinReason` `"restart"`. A throw closes that client with 1011. */
+  /** A client has joined; again after a restart, with `client.joinReason` `"restart"`, or after it was away too long, with `"rejoin"`. A throw closes that client with 1011. */
   readonly handleJoin?: (client: Cl, state: State, service: Ctx) => Outcome<NoInfer<State>, L, M>;
+  /** The connection of a `windsock.v1` client broke. It has `limits.graceMs` to come back. */
+  readonly handleDrop?: (client: Cl, state: State, service: Ctx) => Outcome<NoInfer<State>, L>;
+  /** It came back, and was given everything it had missed. */
+  readonly handleResume?: (client: Cl, state: State, service: Ctx) => Outcome<NoInfer<State>, L>;
   /** A client is gone. Once for each client; not when service or server end (then `terminate` runs). */
   readonly handleClose?: (
     client: Cl,
@@ -257,6 +275,16 @@ export interface ServiceDefinition<
   ) => Outcome<NoInfer<State>, L, M>;
   /** One handler for each declared call. `client` is undefined when the server itself calls. */
   readonly handleCall?: CallHandlers<State, Cl, Ctx, NoInfer<Calls>>;
+  /**
+   * The state as one message, for a `windsock.v1` client that the log can no longer bring
+   * up to date: after a long absence, for a slow reader, after a restart. It is taken at
+   * exactly one `seq`, and everything after that follows. It may only read. With one
+   * parameter, all who need it at that `seq` share what it returns. May be async.
+   */
+  readonly snapshot?: (
+    state: State,
+    client: Cl,
+  ) => Awaitable<NoInfer<InputOf<Out, Sendable>> | Hint<L>>;
   /** This incarnation ends. What it sends still leaves. A throw is reported and changes nothing. */
   readonly terminate?: (reason: TerminateReason, state: State, service: Ctx) => Awaitable<void>;
 }

@@ -22,6 +22,10 @@ class LazyUpgradeRequest implements UpgradeRequest {
     return this.#url;
   }
 
+  get auth(): unknown {
+    return this.#data.auth;
+  }
+
   get remoteAddress(): string {
     return this.#data.remoteAddress;
   }

@@ -86,7 +86,7 @@ describe("docs/reference/service.md", () => {
   test("has a section for each callback", () => {
     const members = membersOf(types, "ServiceDefinition");
     const callbacks = members.filter((name) =>
-      /^(?:authorize|init|handle\w+|terminate)$/.test(name),
+      /^(?:authorize|init|handle\w+|snapshot|terminate)$/.test(name),
     );
     expect(sectionsOf("Callbacks").toSorted()).toEqual(callbacks.toSorted());
   });

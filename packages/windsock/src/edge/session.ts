@@ -1,0 +1,372 @@
+import { closeCode, fitCloseReason } from "../protocol/close-code.ts";
+import type { Frame } from "../protocol/frame.ts";
+import type { Limits } from "../protocol/limits.ts";
+import type { ComeBack, Payload, RequestData, ResumeData } from "../protocol/port.ts";
+import { decodeClientEnvelope, EnvelopeError, type ClientEnvelope } from "../protocol/v1/index.ts";
+import { ChannelTransport } from "./channel-transport.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import type { Member } from "./member.ts";
+import { EnvelopeSpeech } from "./speech.ts";
+import type { Transport, TransportEvents } from "./transport.ts";
+import { envelopeOf } from "./voice.ts";
+
+/** Whether a client may join what it named, and as whom. */
+export type ChannelAdmission =
+  | {
+      readonly type: "admit";
+      readonly address: string;
+      readonly request: RequestData;
+      readonly user: unknown;
+    }
+  | {
+      readonly type: "refuse";
+      readonly code: "not_found" | "refused" | "bad_join";
+      readonly message: string;
+      readonly status: number;
+    };
+
+/** What a session asks of its edge. */
+export interface SessionHost {
+  readonly limits: Limits;
+  readonly coarseNow: number;
+  now(): number;
+  admitChannel(request: RequestData, path: string, auth: unknown): Promise<ChannelAdmission>;
+  /** Opens a membership for a channel: it is joined, or refused, later. */
+  openChannel(session: Session, channel: Channel, resume: ResumeData | undefined): Member;
+  send(
+    member: Member,
+    n: number,
+    wireBytes: number,
+    payload: Payload,
+    fault?: { code: "too_big"; message: string },
+  ): void;
+  call(member: Member, call: ChannelCall): void;
+  cancel(member: Member, n: number): void;
+  acked(member: Member, count: number): void;
+  reauthorized(member: Member, user: unknown): void;
+  sessionOver(session: Session): void;
+}
+
+export interface ChannelCall {
+  readonly n: number;
+  readonly name: string;
+  readonly timeoutMs: number;
+  readonly wireBytes: number;
+  readonly payload: Payload;
+}
+
+/** One join on one socket. */
+export interface Channel {
+  readonly number: number;
+  readonly admission: Extract<ChannelAdmission, { type: "admit" }>;
+}
+
+interface Open {
+  readonly path: string;
+  /** Undefined until it was admitted. */
+  member: Member | undefined;
+  atSeq: number;
+  atCount: number;
+}
+
+/** A message in its usual form, taken apart without reading its payload: that is the service's business. */
+const plainSend = /^\["send",(\d{1,15}),(\d{1,15}),/;
+const idlePositionMs = 30_000;
+
+/**
+ * One socket of `windsock.v1`, and the channels on it.
+ *
+ * ```
+ *   open ──────────────────► closing ──► over
+ *     └──── socket breaks ────────────────▲     each joined membership then has its grace
+ * ```
+ */
+export class Session implements TransportEvents {
+  readonly sessionId: string;
+  readonly #host: SessionHost;
+  readonly #request: RequestData;
+  readonly #transport: Transport;
+  readonly #channels = new Map<number, Open>();
+  readonly #heartbeat: Heartbeat;
+  #lastChannel = 0;
+  #closingAt = -1;
+  #isOver = false;
+  #toldAt: number;
+
+  constructor(host: SessionHost, transport: Transport, request: RequestData, sessionId: string) {
+    this.#host = host;
+    this.#transport = transport;
+    this.#request = request;
+    this.sessionId = sessionId;
+    this.#heartbeat = new Heartbeat(host.coarseNow);
+    this.#toldAt = host.coarseNow;
+  }
+
+  /** How many of its channels are of this service or key. */
+  voicesInUse(address: string): ReadonlySet<unknown> {
+    const voices = new Set<unknown>();
+    for (const { member } of this.#channels.values())
+      if (member?.feed.address === address) voices.add(member.speech.voice);
+    return voices;
+  }
+
+  channelTransport(): Transport {
+    return new ChannelTransport(this.#transport);
+  }
+
+  // ---------- in ----------
+
+  message(data: Buffer, isBinary: boolean): void {
+    if (this.#closingAt >= 0) return;
+    try {
+      if (isBinary) this.#envelope(decodeClientEnvelope(data), data.length);
+      else this.#text(data);
+    } catch (error) {
+      if (!(error instanceof EnvelopeError)) throw error;
+      this.shut(closeCode.protocolError, error.message);
+    }
+  }
+
+  #text(data: Buffer): void {
+    const text = data.toString("utf8");
+    const usual = plainSend.exec(text);
+    if (usual === null || !text.endsWith("]")) {
+      this.#envelope(decodeClientEnvelope(text), data.length);
+      return;
+    }
+    const [head, channel, n] = usual;
+    const bytes = Buffer.from(text.slice(head.length, -1), "utf8");
+    this.#send(Number(channel), Number(n), { kind: "json", bytes }, data.length);
+  }
+
+  #envelope(envelope: ClientEnvelope | undefined, length: number): void {
+    if (envelope === undefined) return;
+    switch (envelope.type) {
+      case "join":
+        this.#join(envelope);
+        return;
+      case "send":
+        this.#send(envelope.channel, envelope.n, payloadOf(envelope.payload), length);
+        return;
+      case "call": {
+        const { channel, n, name, timeoutMs } = envelope;
+        const member = this.#joined(channel);
+        if (member === undefined) return;
+        if (this.#isTooBig(member, n, length)) return;
+        const payload = payloadOf(envelope.payload);
+        this.#host.call(member, { n, name, timeoutMs, wireBytes: length, payload });
+        return;
+      }
+      case "cancel": {
+        const member = this.#joined(envelope.channel);
+        if (member !== undefined) this.#host.cancel(member, envelope.n);
+        return;
+      }
+      case "ack": {
+        const member = this.#joined(envelope.channel);
+        if (member !== undefined) this.#host.acked(member, envelope.count);
+        return;
+      }
+      case "auth":
+        void this.#reauthorize(envelope.channel, envelope.payload);
+        return;
+      case "leave":
+        this.#leave(envelope.channel);
+        return;
+      case "ping":
+        this.#write(envelopeOf(["pong"], envelope.payload));
+        return;
+    }
+  }
+
+  #send(channel: number, n: number, payload: Payload, length: number): void {
+    const member = this.#joined(channel);
+    if (member === undefined || this.#isTooBig(member, n, length)) return;
+    this.#host.send(member, n, length, payload);
+  }
+
+  #isTooBig(member: Member, n: number, length: number): boolean {
+    const { maxPayloadBytes } = this.#host.limits;
+    if (length <= maxPayloadBytes) return false;
+    const message = `Expected a message of at most ${maxPayloadBytes} bytes (\`maxPayloadBytes\`), envelope included, got ${length}.`;
+    const nothing: Payload = { kind: "json", bytes: new Uint8Array() };
+    this.#host.send(member, n, length, nothing, { code: "too_big", message });
+    return true;
+  }
+
+  /** A channel that is not there has ended: what was on its way for it is late, and means nothing. */
+  #joined(number: number): Member | undefined {
+    const open = this.#channels.get(number);
+    if (open === undefined && number > this.#lastChannel)
+      throw new EnvelopeError(`Expected a channel that was joined, got ${number}.`);
+    return open?.member;
+  }
+
+  // ---------- channels ----------
+
+  #join({ channel, path, options }: Extract<ClientEnvelope, { type: "join" }>): void {
+    if (channel <= this.#lastChannel)
+      throw new EnvelopeError(
+        `Expected a channel above ${this.#lastChannel}: each join takes a higher one, got ${channel}.`,
+      );
+    this.#lastChannel = channel;
+    const { maxChannels } = this.#host.limits;
+    if (this.#channels.size >= maxChannels) {
+      const message = `Expected at most ${maxChannels} channels on a socket (\`maxChannels\`), got one more. Leave one first.`;
+      this.#refuse(channel, "overloaded", message, { retryAfterMs: 0 });
+      return;
+    }
+    const open: Open = { path, member: undefined, atSeq: 0, atCount: 0 };
+    this.#channels.set(channel, open);
+    const resume =
+      options.resume === undefined
+        ? undefined
+        : { ...options.resume, tails: options.resume.tails ?? {} };
+    void this.#host.admitChannel(this.#request, path, options.auth).then((admission) => {
+      if (this.#isOver || this.#channels.get(channel) !== open) return;
+      if (admission.type === "refuse") {
+        this.#channels.delete(channel);
+        this.#refuse(channel, admission.code, admission.message, { status: admission.status });
+        return;
+      }
+      open.member = this.#host.openChannel(this, { number: channel, admission }, resume);
+    });
+  }
+
+  /** The actor's side does not take it. */
+  refused(channel: number, code: string, message: string, retryAfterMs: number): void {
+    this.#channels.delete(channel);
+    this.#refuse(channel, code, message, { retryAfterMs });
+  }
+
+  #refuse(
+    channel: number,
+    code: string,
+    message: string,
+    detail: Readonly<Record<string, unknown>>,
+  ): void {
+    this.#write(envelopeOf(["error", channel, 0, code, message], detail));
+  }
+
+  #leave(channel: number): void {
+    const open = this.#channels.get(channel);
+    this.#channels.delete(channel);
+    open?.member?.cut({ type: "closed", code: closeCode.normal, reason: "left" });
+  }
+
+  /** A channel ends without a word. */
+  forget(number: number): void {
+    this.#channels.delete(number);
+  }
+
+  /** A channel ends, and the socket stays. */
+  closeChannel(number: number, code: number, reason: string, comeBack: ComeBack | undefined): void {
+    const open = this.#channels.get(number);
+    if (open === undefined) return;
+    this.#channels.delete(number);
+    this.#write(
+      envelopeOf(["closed", number, code, fitCloseReason(reason)], comeBack ?? comeBackOf(code)),
+    );
+  }
+
+  async #reauthorize(channel: number, auth: unknown): Promise<void> {
+    const member = this.#joined(channel);
+    const open = this.#channels.get(channel);
+    if (member === undefined || open === undefined) return;
+    const admission = await this.#host.admitChannel(this.#request, open.path, auth);
+    if (this.#isOver || this.#channels.get(channel) !== open) return;
+    if (admission.type === "admit") this.#host.reauthorized(member, admission.user);
+    else this.#refuse(channel, admission.code, admission.message, { status: admission.status });
+  }
+
+  // ---------- life ----------
+
+  writable(): void {
+    for (const { member } of this.#channels.values()) member?.writable();
+  }
+
+  closed(): void {
+    this.#end();
+  }
+
+  /** The server stops soon. */
+  drain(windowMs: number): void {
+    this.#write(envelopeOf(["draining"], windowMs));
+  }
+
+  /** Closes behind what was written. */
+  shut(code: number, reason: string): void {
+    if (this.#closingAt >= 0) return;
+    this.#closingAt = Math.floor(this.#host.now());
+    this.#transport.close(code, fitCloseReason(reason));
+  }
+
+  /** Ends at once. */
+  cut(): void {
+    this.#end();
+    this.#transport.destroy();
+  }
+
+  sweep(now: number): void {
+    const { limits } = this.#host;
+    if (this.#closingAt >= 0) {
+      if (now - this.#closingAt >= limits.closeTimeoutMs) this.cut();
+      return;
+    }
+    switch (this.#heartbeat.beat(now, this.#transport, limits)) {
+      case "fine":
+        break;
+      case "ping":
+        this.#transport.ping();
+        break;
+      case "timeout":
+      case "stalled":
+        this.cut();
+        return;
+    }
+    if (now - this.#toldAt >= idlePositionMs) {
+      this.#toldAt = now;
+      this.#tellPositions();
+    }
+  }
+
+  /** So that a client which received nothing can still resume. */
+  #tellPositions(): void {
+    if (!this.#transport.isWritable) return;
+    for (const open of this.#channels.values()) {
+      const place = open.member?.place;
+      if (place === undefined || (place.seq === open.atSeq && place.count === open.atCount))
+        continue;
+      open.atSeq = place.seq;
+      open.atCount = place.count;
+      const { speech } = open.member ?? {};
+      if (speech instanceof EnvelopeSpeech) this.#write(speech.at(place.seq, place.count));
+    }
+  }
+
+  /** Each membership stays for its grace. */
+  #end(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#closingAt = Math.max(0, this.#closingAt);
+    for (const { member } of [...this.#channels.values()]) member?.dropped();
+    this.#channels.clear();
+    this.#host.sessionOver(this);
+  }
+
+  #write(frame: Frame): void {
+    if (!this.#isOver) this.#transport.write(frame.single());
+  }
+}
+
+function payloadOf(value: unknown): Payload {
+  if (value instanceof Uint8Array) return { kind: "binary", bytes: value };
+  return { kind: "json", bytes: Buffer.from(JSON.stringify(value), "utf8") };
+}
+
+/** What a close code alone says (docs/reference/protocol.md, section 8). */
+function comeBackOf(code: number): ComeBack {
+  const isTemporary =
+    code === 1001 || (code >= 1011 && code <= 1013) || (code >= 4000 && code < 4500);
+  return isTemporary ? "retry" : "end";
+}

@@ -1,0 +1,140 @@
+import type { Frame } from "../protocol/frame.ts";
+import type { Membership, Payload, Private } from "../protocol/port.ts";
+import {
+  envelopeOf,
+  frameOfPayload,
+  plainVoice,
+  wrap,
+  type EnvelopeVoice,
+  type Voice,
+} from "./voice.ts";
+
+/** How one member is spoken to: what only it is told, and what all of its voice are. */
+export interface Speech {
+  readonly voice: Voice;
+  /** Whether a gap can be told and filled. If not, it ends the connection. */
+  readonly fillsGaps: boolean;
+  /** A message for it alone. */
+  privateFrame(item: Private): Frame;
+  /** From here on it gets entries of this topic above `seq`. */
+  subscribed(topic: string, seq: number): Frame | undefined;
+  unsubscribed(topic: string): Frame | undefined;
+  /** Everything that it sent up to `n` is disposed of. */
+  done(n: number): Frame;
+  /** Bytes that it may have sent in total. */
+  credit(bytes: number): Frame;
+  /** A part of a log of the app's, and the offset behind it. */
+  tail(topic: string, offset: number, payload: Payload): Frame;
+}
+
+function nothing(): never {
+  throw new TypeError("A plain client does not number what it sends.");
+}
+
+/** Frames are exactly what the service sent. */
+export const plainSpeech: Speech = Object.freeze({
+  voice: plainVoice,
+  fillsGaps: false,
+  privateFrame: (item: Private): Frame => {
+    // Replies and refusals are for those who number what they send.
+    if (item.type !== "msg") throw new TypeError(`A plain client has no ${item.type}.`);
+    return frameOfPayload(item.payload);
+  },
+  subscribed: () => undefined,
+  unsubscribed: () => undefined,
+  done: nothing,
+  credit: nothing,
+  tail: (_topic: string, _offset: number, payload: Payload) => frameOfPayload(payload),
+});
+
+/** Envelopes of `windsock.v1`, for one channel of a socket. */
+export class EnvelopeSpeech implements Speech {
+  readonly fillsGaps = true;
+  readonly voice: EnvelopeVoice;
+  readonly #channel: number;
+
+  constructor(channel: number, voice: EnvelopeVoice) {
+    this.#channel = channel;
+    this.voice = voice;
+  }
+
+  privateFrame(item: Private): Frame {
+    switch (item.type) {
+      case "msg":
+        return wrap(["msg", this.#channel], item.payload);
+      case "reply":
+        return wrap(["reply", this.#channel, item.n], item.payload);
+      case "error": {
+        const detail = item.retryAfterMs === undefined ? {} : { retryAfterMs: item.retryAfterMs };
+        return envelopeOf(["error", this.#channel, item.n, item.code, item.message], detail);
+      }
+    }
+  }
+
+  subscribed(topic: string, seq: number): Frame {
+    return envelopeOf(["log", this.#channel, this.voice.numberOf(topic), topic], seq);
+  }
+
+  unsubscribed(topic: string): Frame {
+    return envelopeOf(["unlog", this.#channel], this.voice.numberOf(topic));
+  }
+
+  tail(topic: string, offset: number, payload: Payload): Frame {
+    return wrap(["tail", this.#channel, topic, offset], payload);
+  }
+
+  joined(
+    seq: number,
+    count: number,
+    epoch: string,
+    maxBytes: number,
+    membership: Membership,
+  ): Frame {
+    const { answer, id, token, done, credit, graceMs, params } = membership;
+    const log = this.voice.numberOf("");
+    return envelopeOf(["joined", this.#channel], {
+      answer,
+      id,
+      token,
+      epoch,
+      log,
+      seq,
+      count,
+      done,
+      credit,
+      maxBytes,
+      graceMs,
+      version: "",
+      params,
+    });
+  }
+
+  snapshot(seq: number, payload: Payload): Frame {
+    return wrap(["snapshot", this.#channel, seq], payload);
+  }
+
+  done(n: number): Frame {
+    return envelopeOf(["done", this.#channel], n);
+  }
+
+  credit(bytes: number): Frame {
+    return envelopeOf(["credit", this.#channel], bytes);
+  }
+
+  at(seq: number, count: number): Frame {
+    return envelopeOf(["at", this.#channel, seq], count);
+  }
+
+  authed(): Frame {
+    return envelopeOf(["authed"], this.#channel);
+  }
+
+  closed(code: number, reason: string, how: string): Frame {
+    return envelopeOf(["closed", this.#channel, code, reason], how);
+  }
+
+  /** The channel could not be joined, or a new token was refused. */
+  refused(code: string, message: string, detail: Readonly<Record<string, unknown>>): Frame {
+    return envelopeOf(["error", this.#channel, 0, code, message], detail);
+  }
+}

@@ -1,0 +1,248 @@
+import { serialize } from "node:v8";
+import type { Clock, Timer } from "../actor/clock.ts";
+import type { Log } from "../log/log.ts";
+import { closeCode } from "../protocol/close-code.ts";
+import type { ServiceLimits } from "../protocol/limits.ts";
+import type { Membership, ResumeData } from "../protocol/port.ts";
+import type { Committer } from "./commit.ts";
+import type { KeptPrivate } from "./delivery.ts";
+import type { LogSources } from "./log-sources.ts";
+import type { Mail } from "./mail.ts";
+import type { Members } from "./members.ts";
+import type { Recorder } from "./recorder.ts";
+import type { Line, ServiceClient } from "./service-client.ts";
+
+export interface ChannelsOptions {
+  readonly address: string;
+  readonly limits: ServiceLimits;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly members: Members;
+  readonly sources: LogSources;
+  readonly committer: Committer;
+  /** Of a durable service. */
+  readonly recorder: Recorder | undefined;
+  /** Whether the service can say its state in place of a log that is gone. */
+  readonly hasSnapshot: boolean;
+  /** Puts an item into the mailbox, full or not. */
+  readonly force: (mail: Mail) => void;
+}
+
+/**
+ * What `windsock.v1` adds to memberships: they outlive their sockets.
+ *
+ * ```
+ *             socket breaks                grace is over
+ *   connected ─────────────► dropped ─────────────────────► gone (`handleClose`)
+ *       ▲                       │
+ *       └───────────────────────┘
+ *        resumed, or a snapshot
+ * ```
+ */
+export class Channels {
+  readonly #options: ChannelsOptions;
+  readonly #graces = new Map<ServiceClient, Timer>();
+
+  constructor(options: ChannelsOptions) {
+    this.#options = options;
+  }
+
+  /** What the join of a `v1` client answers; undefined for a plain one. */
+  membershipOf(
+    client: ServiceClient,
+    answer: Membership["answer"],
+    privates: readonly KeptPrivate[],
+  ): Membership | undefined {
+    const { delivery } = client;
+    if (delivery === undefined) return undefined;
+    this.#options.recorder?.changed(client);
+    return {
+      answer,
+      id: client.id,
+      token: `${client.id}.${delivery.rotate()}`,
+      count: delivery.count,
+      done: delivery.done,
+      credit: delivery.reset(),
+      graceMs: this.#options.limits.graceMs,
+      params: client.params,
+      topics: client.topics.map((topic) => ({ topic, isAppLog: this.#options.sources.has(topic) })),
+      leavesOwnLog: client.leavesOwnLog,
+      privates: privates.map(({ after, item }) => ({ after, item })),
+    };
+  }
+
+  /** The socket of this line broke. False: there is nothing to keep, the client is gone. */
+  dropped(client: ServiceClient): boolean {
+    if (client.delivery === undefined || client.membership !== "joined") return false;
+    this.#options.members.disconnect(client);
+    this.#options.force({ type: "drop", bytes: 0, client });
+    this.#giveGrace(client);
+    return true;
+  }
+
+  /** A grace that was given before: a durable membership after a start. */
+  giveGrace(client: ServiceClient): void {
+    this.#giveGrace(client);
+  }
+
+  /**
+   * A client that was here before is back on this line. Answers at once, ahead of the
+   * mailbox. False: its membership is gone, or a part of what it missed is: it must join anew.
+   */
+  resume(line: Line, data: ResumeData, user: unknown): boolean {
+    const { members, log, committer, force } = this.#options;
+    const [id = "", secret = ""] = data.token.split(".");
+    const client = members.get(id);
+    const delivery = client?.delivery;
+    if (client === undefined || delivery === undefined || client.membership !== "joined")
+      return false;
+    if (!delivery.owns(secret) || !isSameUser(client.user, user) || data.epoch !== log.epoch)
+      return false;
+    const privates = delivery.since(data.count);
+    const isWhole = privates !== undefined && this.#hasLog(client, data);
+    if (!isWhole && (privates === undefined || !this.#options.hasSnapshot)) {
+      // It joins anew; what it was is over now.
+      this.#end(client);
+      return false;
+    }
+    this.#replaceLine(client, line);
+    delivery.ack(data.count);
+    this.#options.recorder?.trimmed(client, delivery.acked);
+    const membership = this.membershipOf(client, isWhole ? "resumed" : "snapshot", privates);
+    if (membership === undefined) return false;
+    const { mid } = line;
+    if (isWhole)
+      committer.send([{ type: "joined", mid, seq: data.seq, head: log.seq, membership }]);
+    else {
+      committer.send([{ type: "joined", mid, seq: log.seq, membership, isHeld: true }]);
+      force({ type: "snapshot", bytes: 0, clients: [client] });
+    }
+    force({ type: "resume", bytes: 0, client });
+    return true;
+  }
+
+  /** The log has moved past a client that reads too slowly. */
+  behind(client: ServiceClient): void {
+    const { committer, force, hasSnapshot } = this.#options;
+    if (client.line === undefined) return;
+    if (hasSnapshot) {
+      force({ type: "snapshot", bytes: 0, clients: [client] });
+      return;
+    }
+    const reason = "the log has moved past its position";
+    committer.send([
+      {
+        type: "close",
+        mid: client.line.mid,
+        code: closeCode.tryAgainLater,
+        reason,
+        comeBack: "rejoin",
+      },
+    ]);
+    this.#end(client);
+  }
+
+  /** A message of a client. False: it is not to be handled. */
+  take(client: ServiceClient, n: number, wireBytes: number): boolean {
+    const { delivery, line } = client;
+    if (delivery === undefined) return n === 0;
+    const { committer } = this.#options;
+    switch (delivery.take(n, wireBytes)) {
+      case "take":
+        return true;
+      case "repeat":
+        // The client has not seen that it was done.
+        if (line !== undefined && n <= delivery.done)
+          committer.send([{ type: "done", mid: line.mid, n: delivery.done }]);
+        return false;
+      case "hole":
+        this.#refuse(
+          client,
+          closeCode.protocolError,
+          `expected message ${delivery.received + 1}, got ${n}`,
+        );
+        return false;
+      case "over-credit":
+        this.#refuse(client, closeCode.policyViolation, "sent more than its credit");
+        return false;
+    }
+  }
+
+  acked(client: ServiceClient, count: number): void {
+    const { delivery } = client;
+    if (delivery === undefined) return;
+    delivery.heard();
+    delivery.ack(count);
+    this.#options.recorder?.trimmed(client, delivery.acked);
+  }
+
+  /** There is room in the mailbox again: members may send more. */
+  grantAll(): void {
+    for (const client of this.#options.members.joined()) {
+      const bytes = client.line === undefined ? undefined : client.delivery?.grant();
+      if (bytes !== undefined && client.line !== undefined)
+        this.#options.committer.send([{ type: "credit", mid: client.line.mid, bytes }]);
+    }
+  }
+
+  /** It is gone: nothing waits for it any more. */
+  forget(client: ServiceClient): void {
+    this.#graces.get(client)?.cancel();
+    this.#graces.delete(client);
+  }
+
+  /** The actor ends: no grace outlives it. */
+  clear(): void {
+    for (const timer of this.#graces.values()) timer.cancel();
+    this.#graces.clear();
+  }
+
+  #refuse(client: ServiceClient, code: number, reason: string): void {
+    if (client.line !== undefined)
+      this.#options.committer.send([
+        { type: "close", mid: client.line.mid, code, reason, comeBack: "end" },
+      ]);
+    this.#end(client);
+  }
+
+  /** Another socket takes over: the one before is told, and heard no more. */
+  #replaceLine(client: ServiceClient, line: Line): void {
+    const { members, committer } = this.#options;
+    this.forget(client);
+    if (client.line !== undefined) {
+      committer.send([{ type: "detached", mid: client.line.mid }]);
+      members.disconnect(client);
+    }
+    members.connect(client, line);
+  }
+
+  #hasLog(client: ServiceClient, { seq, tails }: ResumeData): boolean {
+    const { log, sources } = this.#options;
+    if (seq > log.seq) return false;
+    const topics = client.topics.filter((topic) => !sources.has(topic));
+    if (!client.leavesOwnLog) topics.push("");
+    const from = (topic: string): number =>
+      Object.hasOwn(tails, topic) ? (tails[topic] ?? seq) : seq;
+    return topics.every((topic) => log.firstOf(topic) <= Math.min(from(topic), seq) + 1);
+  }
+
+  #giveGrace(client: ServiceClient): void {
+    const { clock, limits } = this.#options;
+    this.forget(client);
+    this.#graces.set(
+      client,
+      clock.setTimeout(() => this.#end(client), limits.graceMs),
+    );
+  }
+
+  /** `handleClose` comes next for it. */
+  #end(client: ServiceClient): void {
+    this.forget(client);
+    this.#options.members.disconnect(client);
+    this.#options.force({ type: "leave", bytes: 0, client, reason: { type: "lost" } });
+  }
+}
+
+function isSameUser(before: unknown, after: unknown): boolean {
+  return before === after || serialize(before).equals(serialize(after));
+}

@@ -1,0 +1,196 @@
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import type { Private } from "../protocol/port.ts";
+
+export interface DeliveryLimits {
+  readonly maxPrivateBytes: number;
+  readonly creditBytes: number;
+  /** The longest message that the server takes: once all is disposed of, there is credit for one. */
+  readonly maxMessageBytes: number;
+}
+
+/** A message for one member alone, kept until the member has acknowledged it. */
+export interface KeptPrivate {
+  readonly count: number;
+  /** The log's entry that it comes after. */
+  readonly after: number;
+  readonly item: Private;
+  readonly bytes: number;
+}
+
+/** What each message that is kept costs beside its payload. */
+const messageOverheadBytes = 16;
+
+/**
+ * What a membership of `windsock.v1` needs beyond its socket: messages it has not
+ * acknowledged, numbers that were disposed of, credit, and the token of the next resume.
+ */
+export class Delivery {
+  /** The newest number that was taken into the mailbox. */
+  received = 0;
+  /** The newest number that was disposed of. */
+  done = 0;
+  /** Private messages so far, and how many of them the member has. */
+  count = 0;
+  acked = 0;
+  readonly #limits: DeliveryLimits;
+  #kept: KeptPrivate[] = [];
+  #keptBytes = 0;
+  #creditUsed = 0;
+  #creditGiven: number;
+  #tokenHash: Buffer | undefined;
+  /** Valid until the first word from the new socket: the answer with the new token may be lost. */
+  #previousHash: Buffer | undefined;
+
+  constructor(limits: DeliveryLimits) {
+    this.#limits = limits;
+    this.#creditGiven = windowOf(limits);
+  }
+
+  // ---------- to the member ----------
+
+  /** Counts and keeps a message. Beyond the bound the oldest go, and with them the chance to resume. */
+  keep(item: Private, after: number): KeptPrivate {
+    this.count += 1;
+    const bytes =
+      messageOverheadBytes + ("payload" in item ? item.payload.bytes.length : item.message.length);
+    const kept = { count: this.count, after, item, bytes };
+    this.#kept.push(kept);
+    this.#keptBytes += bytes;
+    while (this.#keptBytes > this.#limits.maxPrivateBytes) {
+      const oldest = this.#kept.shift();
+      if (oldest === undefined) break;
+      this.#keptBytes -= oldest.bytes;
+    }
+    return kept;
+  }
+
+  /** The count below which nothing is kept. */
+  get firstKept(): number {
+    return this.#kept[0]?.count ?? this.count + 1;
+  }
+
+  /** The member has handled this many. Impossible numbers are ignored. */
+  ack(count: number): void {
+    if (count <= this.acked || count > this.count) return;
+    this.acked = count;
+    let drop = 0;
+    for (const one of this.#kept) {
+      if (one.count > count) break;
+      this.#keptBytes -= one.bytes;
+      drop += 1;
+    }
+    if (drop > 0) this.#kept = this.#kept.slice(drop);
+  }
+
+  /** What a member that has handled `count` still needs; undefined when some of it is gone, or `count` is impossible. */
+  since(count: number): readonly KeptPrivate[] | undefined {
+    if (count > this.count || count < this.acked) return undefined;
+    const needed = this.#kept.filter((one) => one.count > count);
+    return needed.length === this.count - count ? needed : undefined;
+  }
+
+  // ---------- from the member ----------
+
+  /** What to do with message `n`, which took so many bytes on the wire. */
+  take(n: number, wireBytes: number): "take" | "repeat" | "hole" | "over-credit" {
+    this.#previousHash = undefined;
+    this.#creditUsed += wireBytes;
+    if (this.#creditUsed > this.#creditGiven) return "over-credit";
+    if (n <= this.received) return "repeat";
+    if (n !== this.received + 1) return "hole";
+    this.received = n;
+    return "take";
+  }
+
+  /** How much the member may now have sent in total, if that is worth telling. */
+  grant(): number | undefined {
+    if (this.#creditGiven - this.#creditUsed >= this.#limits.maxMessageBytes) return undefined;
+    this.#creditGiven = this.#creditUsed + windowOf(this.#limits);
+    return this.#creditGiven;
+  }
+
+  /** A new socket: credit begins anew. */
+  reset(): number {
+    this.#creditUsed = 0;
+    this.#creditGiven = windowOf(this.#limits);
+    return this.#creditGiven;
+  }
+
+  /** The member has spoken on its new socket, so it has its new token. */
+  heard(): void {
+    this.#previousHash = undefined;
+  }
+
+  // ---------- the token ----------
+
+  /** A new secret for the next resume. Only its hash is kept. */
+  rotate(): string {
+    const secret = randomBytes(16).toString("base64url");
+    this.#previousHash = this.#tokenHash;
+    this.#tokenHash = hashOf(secret);
+    return secret;
+  }
+
+  owns(secret: string): boolean {
+    const hash = hashOf(secret);
+    return [this.#tokenHash, this.#previousHash].some(
+      (one) => one !== undefined && timingSafeEqual(one, hash),
+    );
+  }
+
+  /** For the next incarnation of an actor that ended before it could join. */
+  anew(): Delivery {
+    return new Delivery(this.#limits);
+  }
+
+  // ---------- durable ----------
+
+  /** What must outlive the process. */
+  save(): SavedDelivery {
+    return {
+      done: this.done,
+      count: this.count,
+      acked: this.acked,
+      tokenHash: this.#tokenHash,
+      previousHash: this.#previousHash,
+    };
+  }
+
+  /** After a start: what was received but not done is not in the mailbox any more. */
+  static restore(
+    limits: DeliveryLimits,
+    saved: SavedDelivery,
+    kept: readonly KeptPrivate[],
+  ): Delivery {
+    const delivery = new Delivery(limits);
+    delivery.received = saved.done;
+    delivery.done = saved.done;
+    delivery.count = saved.count;
+    delivery.acked = saved.acked;
+    delivery.#tokenHash = saved.tokenHash === undefined ? undefined : Buffer.from(saved.tokenHash);
+    delivery.#previousHash =
+      saved.previousHash === undefined ? undefined : Buffer.from(saved.previousHash);
+    for (const one of kept) {
+      delivery.#kept.push(one);
+      delivery.#keptBytes += one.bytes;
+    }
+    return delivery;
+  }
+}
+
+export interface SavedDelivery {
+  readonly done: number;
+  readonly count: number;
+  readonly acked: number;
+  readonly tokenHash: Uint8Array | undefined;
+  readonly previousHash: Uint8Array | undefined;
+}
+
+/** So much ahead that a member which sends without a pause is not held up by the way there and back. */
+function windowOf({ creditBytes, maxMessageBytes }: DeliveryLimits): number {
+  return creditBytes + maxMessageBytes;
+}
+
+function hashOf(secret: string): Buffer {
+  return createHash("sha256").update(secret).digest();
+}
