@@ -282,6 +282,19 @@ test.each(["nothing", "await"] as const)(
   },
 );
 
+// Turns were counted from pause to pause, over any number of rounds of the event loop: every
+// second burst was cut in two, and the edge wrote the first part by itself.
+test("turns of earlier rounds of the event loop do not cut a burst in two", async () => {
+  const { actor, recorder } = actorOf();
+  actor.start();
+  for (let burst = 1; burst <= 5; burst++) {
+    for (let id = 0; id < 150; id++) actor.offer(item(id, "nothing"));
+    // Where the edge's flush stands: behind the turns of this round.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    expect(recorder.handled).toHaveLength(burst * 150);
+  }
+});
+
 // The microtask that runs an actor inherited the context of whoever posted first: what
 // the actor did on its own behalf (reports, restarts, timers) counted as done by the poster.
 test("runs in no context of whoever posts to it, starts it or stops it", async () => {

@@ -44,8 +44,30 @@ export interface ActorOptions extends MailboxLimits, RestartLimits {
   readonly clock: Clock;
 }
 
-/** After so many turns without a pause the event loop gets one: sockets and other actors must not wait. */
+/** After so many turns in one round of the event loop the others get theirs: sockets and other actors must not wait. */
 const turnsPerSlice = 200;
+
+/** Counts rounds of the event loop in which an actor ran: one callback a round for all of them. */
+class Rounds {
+  #round = 1;
+  #isRunning = false;
+
+  /** Never 0. */
+  get current(): number {
+    if (!this.#isRunning) {
+      this.#isRunning = true;
+      setImmediate(this.#over);
+    }
+    return this.#round;
+  }
+
+  readonly #over = (): void => {
+    this.#isRunning = false;
+    this.#round += 1;
+  };
+}
+
+const rounds = new Rounds();
 
 /** Actors run in no context of whoever posts to them: neither its trace nor its turn is theirs. */
 const inNoContext = AsyncLocalStorage.snapshot();
@@ -61,7 +83,9 @@ export class Actor<Item extends MailItem> {
   #generation = 0;
   #busy = false;
   #scheduled = false;
-  #turnsInSlice = 0;
+  /** The round of the event loop that it ran in last, and its turns in it. */
+  #round = 0;
+  #turnsInRound = 0;
   #wasFull = false;
   #stopAsked = false;
   #downTimer: Timer | undefined;
@@ -165,17 +189,23 @@ export class Actor<Item extends MailItem> {
 
   readonly #run = (): void => {
     this.#scheduled = false;
+    const round = rounds.current;
+    if (this.#round !== round) {
+      this.#round = round;
+      this.#turnsInRound = 0;
+    }
     while (this.#state === "running" && !this.#busy && !this.#stopAsked) {
-      // Counted over all runs: a turn that awaits ends one, and microtasks alone would starve the loop.
-      if (this.#turnsInSlice === turnsPerSlice) {
-        this.#turnsInSlice = 0;
+      // Counted over all runs of a round: a turn that awaits ends one, and microtasks alone would
+      // starve the loop. Counted beyond it, a pause would come in the middle of a burst, and the
+      // edge would write what there is so far.
+      if (this.#turnsInRound === turnsPerSlice) {
         this.#scheduled = true;
         setImmediate(this.#run);
         return;
       }
       const item = this.mailbox.shift();
       if (item === undefined) break;
-      this.#turnsInSlice += 1;
+      this.#turnsInRound += 1;
       if (this.#wasFull && this.mailbox.hasRoom) this.#ready();
       this.#turn(item);
     }
