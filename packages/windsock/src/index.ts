@@ -15,6 +15,7 @@ export {
   type ServiceLimits,
 } from "./protocol/limits.ts";
 export type { CloseReason } from "./protocol/port.ts";
+export type { PresenceEntry } from "./protocol/v1/index.ts";
 export { defineService } from "./service/define-service.ts";
 export {
   noreply,

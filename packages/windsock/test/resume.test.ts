@@ -499,3 +499,78 @@ test("a payload that is not JSON is refused as such", async () => {
   client.socket.send('["send",1,1,{"a":]');
   expect(await client.take(2)).toEqual(["error 1 invalid", "done 1"]);
 });
+
+/** What a presence envelope says: `+a -b`, `=` before everybody. */
+async function heard(client: EnvelopeClient): Promise<string> {
+  const { changes } = await client.next("presence");
+  const words = [...changes.join.map(({ id }) => `+${id}`), ...changes.leave.map((id) => `-${id}`)];
+  return `${changes.all === true ? "=" : ""}${words.join(" ")}`;
+}
+
+test("clients are told who is there: one entry for several tabs, a linger over short absences", async () => {
+  const lounge = defineService({
+    presence: true,
+    authorize: ({ auth }) => ({ id: String(auth), secret: "of the server" }),
+    calls: { who: {} },
+    handleCall: { who: (_client, _request, _state, service) => reply(service.presence() as never) },
+  });
+  const served = await serve(lounge);
+  const one = await openIn(served);
+  await one.join(1, "status", { auth: "ann" });
+  expect(await heard(one)).toBe("=+ann");
+  const two = await openIn(served);
+  await two.join(1, "status", { auth: "bob" });
+  expect(await heard(two)).toBe("=+ann +bob");
+  expect(await heard(one)).toBe("+bob");
+  const tab = await openIn(served);
+  await tab.join(1, "status", { auth: "bob" });
+  expect(await heard(tab)).toBe("=+ann +bob");
+  tab.send({ type: "leave", channel: 1 });
+  two.send({ type: "leave", channel: 1 });
+  await two.settled();
+  // Bob loads the page again: nobody hears of it.
+  await settle();
+  await served.clock.advance(1900);
+  const again = await openIn(served);
+  await again.join(1, "status", { auth: "bob" });
+  expect(await heard(again)).toBe("=+ann +bob");
+  again.send({ type: "leave", channel: 1 });
+  await again.settled();
+  await settle();
+  await served.clock.advance(2000);
+  expect(await heard(one)).toBe("-bob");
+  one.send({ type: "call", channel: 1, n: 1, name: "who", timeoutMs: 1000, payload: null });
+  expect(await one.take(2)).toEqual(['reply 1 [{"id":"ann"}]', "done 1"]);
+});
+
+test("presence outlives a cut, and is told whole to who comes back", async () => {
+  const events: string[] = [];
+  const lounge = defineService({
+    authorize: ({ auth }) => String(auth),
+    presence: { entry: (client) => ({ id: client.user, mood: "fine" }), lingerMs: 0 },
+    handleDrop: () => void events.push("drop"),
+  });
+  const served = await serve(lounge);
+  const one = await openIn(served);
+  await one.join(1, "status", { auth: "ann" });
+  await heard(one);
+  const two = await openIn(served);
+  const { token, epoch } = await two.join(1, "status", { auth: "bob" });
+  await heard(two);
+  await heard(one);
+  two.socket.cut();
+  await noticed(events, "drop");
+  const back = await openIn(served);
+  await back.join(1, "status", { auth: "bob", resume: { token, epoch, seq: 0, count: 0 } });
+  expect((await back.next("presence")).changes).toEqual({
+    join: [
+      { id: "ann", mood: "fine" },
+      { id: "bob", mood: "fine" },
+    ],
+    leave: [],
+    all: true,
+  });
+  expect(await one.settled()).toEqual([]);
+  back.send({ type: "leave", channel: 1 });
+  expect(await heard(one)).toBe("-bob");
+});

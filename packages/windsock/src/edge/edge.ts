@@ -311,6 +311,9 @@ export class Edge implements MemberHost, SessionHost {
             });
         }
         return;
+      case "presence":
+        this.#presence(out);
+        return;
       case "detached": {
         const member = this.#members.get(out.mid);
         member?.detached();
@@ -350,6 +353,19 @@ export class Edge implements MemberHost, SessionHost {
         this.#enqueue(mid, { type: "close", after, code, reason, comeBack });
         return;
       }
+    }
+  }
+
+  #presence({ mids, seq, changes }: Extract<Out, { type: "presence" }>): void {
+    let speech: EnvelopeSpeech | undefined;
+    let frame: Frame | undefined;
+    for (const mid of mids) {
+      const own = this.#envelopeSpeech(mid);
+      if (own === undefined) continue;
+      // Most are on a channel of the same number: one frame for them all.
+      if (frame === undefined || own !== speech) frame = own.presence(seq, changes);
+      speech = own;
+      this.#control(mid, seq, frame);
     }
   }
 

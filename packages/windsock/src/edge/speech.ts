@@ -113,6 +113,11 @@ export class EnvelopeSpeech implements Speech {
     return wrap(["snapshot", this.#channel, seq], payload);
   }
 
+  /** `changes` is JSON text. */
+  presence(seq: number, changes: string): Frame {
+    return wrap(["presence", this.#channel, seq], { kind: "json", bytes: Buffer.from(changes) });
+  }
+
   done(n: number): Frame {
     return envelopeOf(["done", this.#channel], n);
   }

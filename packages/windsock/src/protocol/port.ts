@@ -234,6 +234,13 @@ export type Out =
       readonly seq: number;
       readonly payload: Payload;
     }
+  /** Who came and went, after entry `seq`: `changes` as its JSON text. */
+  | {
+      readonly type: "presence";
+      readonly mids: readonly string[];
+      readonly seq: number;
+      readonly changes: string;
+    }
   /** Another socket has taken over the membership: nothing more comes for this one. */
   | { readonly type: "detached"; readonly mid: string }
   /** Another user for this session was accepted, or (with a reason) was not. */

@@ -9,6 +9,7 @@ import type { KeptPrivate } from "./delivery.ts";
 import type { LogSources } from "./log-sources.ts";
 import type { Mail } from "./mail.ts";
 import type { Members } from "./members.ts";
+import type { Presence } from "./presence.ts";
 import type { Recorder } from "./recorder.ts";
 import type { Line, ServiceClient } from "./service-client.ts";
 
@@ -22,6 +23,8 @@ export interface ChannelsOptions {
   readonly committer: Committer;
   /** Of a durable service. */
   readonly recorder: Recorder | undefined;
+  /** Of a service that tells who is there. */
+  readonly presence: Presence | undefined;
   /** Whether the service can say its state in place of a log that is gone. */
   readonly hasSnapshot: boolean;
   /** Puts an item into the mailbox, full or not. */
@@ -90,7 +93,7 @@ export class Channels {
    * mailbox. False: its membership is gone, or a part of what it missed is: it must join anew.
    */
   resume(line: Line, data: ResumeData, user: unknown): boolean {
-    const { members, log, committer, force } = this.#options;
+    const { members, log, committer, presence, force } = this.#options;
     const [id = "", secret = ""] = data.token.split(".");
     const client = members.get(id);
     const delivery = client?.delivery;
@@ -117,6 +120,7 @@ export class Channels {
       committer.send([{ type: "joined", mid, seq: log.seq, membership, isHeld: true }]);
       force({ type: "snapshot", bytes: 0, clients: [client] });
     }
+    if (presence !== undefined) committer.send([presence.everybody(mid)]);
     force({ type: "resume", bytes: 0, client });
     return true;
   }

@@ -5,6 +5,7 @@ import type { Effect } from "./effect.ts";
 import type { LogSources } from "./log-sources.ts";
 import type { Members } from "./members.ts";
 import type { Post, Poster } from "./post.ts";
+import type { Presence } from "./presence.ts";
 import type { Recorder } from "./recorder.ts";
 import type { ServiceClient } from "./service-client.ts";
 import type { ServiceTimer } from "./service-timers.ts";
@@ -20,6 +21,8 @@ export interface CommitterOptions {
   readonly message: (out: readonly Out[]) => ActorToEdge;
   /** Of a durable service. */
   readonly recorder: Recorder | undefined;
+  /** Of a service that tells who is there. */
+  readonly presence: Presence | undefined;
   /** Whether the mailbox is at most half full: members may send more. */
   readonly hasRoom: () => boolean;
   /** The service closes a client that cannot be reached now. */
@@ -107,6 +110,8 @@ export class Committer {
           break;
       }
     }
+    if (before.length > 0 && turn.joins !== undefined)
+      out.push(...(this.#options.presence?.joined(turn.joins) ?? []));
     if (turn.disposes !== undefined) this.#dispose(turn.disposes.client, turn.disposes.n, out);
     this.send(out);
     return posts === undefined ? undefined : poster.postAll(posts);

@@ -8,6 +8,7 @@ import {
 } from "../protocol/limits.ts";
 import type { CloseReason } from "../protocol/port.ts";
 import type { Primitive } from "./outcome.ts";
+import type { PresenceDefinition } from "./presence.ts";
 import type { AnySchema, InputOf, OutputOf, Sendable, Unchecked } from "./schema.ts";
 import type {
   AnyService,
@@ -32,6 +33,8 @@ export interface ErasedDefinition {
   readonly calls: CallDeclarations;
   readonly history: HistoryLimits;
   readonly limits: ServiceLimits;
+  /** Undefined: nobody is told who is there. */
+  readonly presence: PresenceDefinition | undefined;
   /** Log, memberships and what was handled outlive the process. */
   readonly isDurable: boolean;
   readonly state: {
@@ -101,6 +104,9 @@ export function definitionOf(service: AnyService): ErasedDefinition {
   return service.definition;
 }
 
+/** A page that is loaded again leaves and joins within this time, in ms. */
+const defaultLingerMs = 2000;
+
 const callbackNames = [
   "authorize",
   "init",
@@ -125,6 +131,7 @@ const optionNames = [
   "protocols",
   "key",
   "onCrash",
+  "presence",
   "params",
   "handleCall",
 ] as const;
@@ -218,11 +225,27 @@ function erase(given: Readonly<Record<string, unknown>>): ErasedDefinition {
     calls,
     handleCall,
     onCrash,
+    presence: presenceOf(given["presence"]),
     isDurable: isDurable("history", given["history"]),
     state: stateOf(given["state"], isDurable("history", given["history"])),
     history: checkedLimits("history", defaultHistoryLimits, withoutDurable(given["history"])),
     limits: checkedLimits("limits", defaultServiceLimits, given["limits"]),
   });
+}
+
+function presenceOf(given: unknown): PresenceDefinition | undefined {
+  if (given === undefined || given === false) return undefined;
+  if (given === true) return { entry: undefined, lingerMs: defaultLingerMs };
+  const { entry, lingerMs = defaultLingerMs } = given as Partial<PresenceDefinition>;
+  if (entry !== undefined && typeof entry !== "function")
+    throw new OptionError(
+      `Expected \`presence.entry\` to be a function from a client to an object with an \`id\`, got ${describe(entry)}.`,
+    );
+  if (!Number.isSafeInteger(lingerMs) || lingerMs < 0)
+    throw new OptionError(
+      `Expected \`presence.lingerMs\` to be an integer of at least 0, got ${describe(lingerMs)}.`,
+    );
+  return { entry, lingerMs };
 }
 
 function isDurable(option: string, given: unknown): boolean {

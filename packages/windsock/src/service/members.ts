@@ -102,7 +102,7 @@ export class Members {
   }
 
   #forEdge(out: Out, edge: string): Out[] {
-    if (out.type === "send" || out.type === "snapshot") {
+    if (out.type === "send" || out.type === "snapshot" || out.type === "presence") {
       const mids = out.mids.filter((mid) => this.#byMid.get(mid)?.line?.edge === edge);
       return mids.length === 0 ? [] : [{ ...out, mids }];
     }

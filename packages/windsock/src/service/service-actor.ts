@@ -23,6 +23,7 @@ import { Members } from "./members.ts";
 import { NoreplyTimeout } from "./noreply-timeout.ts";
 import type { OutcomeValue } from "./outcome.ts";
 import { Poster, type Post } from "./post.ts";
+import { Presence } from "./presence.ts";
 import type { Recorder, RestoredMember } from "./recorder.ts";
 import type { Report } from "./report.ts";
 import { Reporter } from "./reporter.ts";
@@ -70,6 +71,7 @@ export class ServiceActor implements Behaviour<Mail> {
   readonly members: Members;
   readonly sources: LogSources;
   readonly channels: Channels;
+  readonly presence: Presence | undefined;
   readonly actor: Actor<Mail>;
   readonly #definition: ErasedDefinition;
   readonly #options: ServiceActorOptions;
@@ -101,7 +103,22 @@ export class ServiceActor implements Behaviour<Mail> {
     this.#scope = new ServiceScope(this);
     this.actor = new Actor<Mail>(this, { ...this.limits, clock });
     const { recorder } = options;
-    this.members = new Members(options.edge, (client) => recorder?.left(client));
+    this.members = new Members(options.edge, (client) => {
+      recorder?.left(client);
+      this.presence?.left(client);
+    });
+    this.presence =
+      definition.presence === undefined
+        ? undefined
+        : new Presence({
+            definition: definition.presence,
+            address,
+            clock,
+            members: this.members,
+            seq: () => log.seq,
+            send: (out) => this.#committer.send(out),
+            report,
+          });
     this.#states = new StateCodec((id) => this.members.get(id) ?? this.#goneClient(id));
     const timeoutMs = this.limits.callbackTimeoutMs;
     this.sources = new LogSources({ address, timeoutMs, clock, report });
@@ -112,6 +129,7 @@ export class ServiceActor implements Behaviour<Mail> {
       members: this.members,
       sources: this.sources,
       recorder,
+      presence: this.presence,
       poster: new Poster({ address, timeoutMs, clock, report }),
       message: (out) => ({
         type: "commit",
@@ -143,6 +161,7 @@ export class ServiceActor implements Behaviour<Mail> {
       sources: this.sources,
       committer: this.#committer,
       recorder,
+      presence: this.presence,
       hasSnapshot: definition.snapshot !== undefined,
       force: (mail) => void this.actor.force(mail),
     });
@@ -187,6 +206,7 @@ export class ServiceActor implements Behaviour<Mail> {
       client.user = member.user;
       client.subscriptions.restore(member.topics, member.leavesOwnLog);
       this.members.add(client);
+      this.presence?.joined(client);
       if (member.delivery !== undefined) this.channels.giveGrace(client);
       else this.actor.mailbox.force({ type: "leave", bytes: 0, client, reason: { type: "lost" } });
     }
@@ -469,6 +489,7 @@ export class ServiceActor implements Behaviour<Mail> {
 
   stopped(items: readonly Mail[]): void {
     this.channels.clear();
+    this.presence?.clear();
     this.#idleWatch.cancel();
     this.#timeout.set(undefined);
     this.#scope.end();

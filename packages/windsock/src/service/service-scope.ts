@@ -1,4 +1,5 @@
 import { OptionError, OverloadedError } from "../errors.ts";
+import type { PresenceEntry } from "../protocol/v1/index.ts";
 import { perform } from "./effect.ts";
 import { detach } from "./encode.ts";
 import type { Mail } from "./mail.ts";
@@ -53,6 +54,15 @@ export class ServiceScope implements ServiceContext<
     this.#abort ??= new AbortController();
     if (this.#isEnded) this.#abort.abort();
     return this.#abort.signal;
+  }
+
+  presence(): readonly PresenceEntry[] {
+    const { presence } = this.#actor;
+    if (presence === undefined)
+      throw new OptionError(
+        `Expected \`presence\` in the definition of ${this.name}, got none. Add \`presence: true\`.`,
+      );
+    return presence.list();
   }
 
   clients(): Iterable<ServiceClient> {

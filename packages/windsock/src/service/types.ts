@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { HistoryLimits, ServiceLimits } from "../protocol/limits.ts";
 import type { CloseReason } from "../protocol/port.ts";
+import type { PresenceEntry } from "../protocol/v1/index.ts";
 import type { Awaitable, CallOutcome, Hint, Outcome, Primitive, StopReason } from "./outcome.ts";
 import type { AnySchema, InputOf, OutputOf, Sendable, TypeToken, Unchecked } from "./schema.ts";
 
@@ -97,6 +98,8 @@ export interface ServiceContext<
   /** What `broadcast` and `call` find this actor by: `status`, `room/42`. */
   readonly address: string;
   readonly params: Params;
+  /** Who is there, if the service has `presence`: one entry for all clients with the same `id`. */
+  readonly presence: () => readonly PresenceEntry[];
   /** The clients that have joined, in the order of their joins. */
   readonly clients: () => Iterable<C>;
   /** Appends to the service's log: every client gets it, or every one that follows the topic. Encoded once. */
@@ -235,6 +238,18 @@ export interface ServiceDefinition<
   readonly protocols?: readonly string[];
   /** Checks the params of a keyed service before an actor starts. What does not fit gets 404. */
   readonly key?: StandardSchemaV1;
+  /**
+   * Tells `windsock.v1` clients who is there, in order with messages. `entry` says who a
+   * client is: clients with the same `id` are one entry. By default the `id` of
+   * `client.user`, else the browser's session. @default false
+   */
+  readonly presence?:
+    | boolean
+    | {
+        readonly entry?: (client: Cl) => PresenceEntry;
+        /** How long somebody whose last client has left still counts as present, in ms. @default 2000 */
+        readonly lingerMs?: number;
+      };
   /** After a crash: start anew from `init`, or (`"keep"`, for a state that is never mutated) drop the turn and go on. @default "restart" */
   readonly onCrash?: "restart" | "keep";
   /** Runs at the upgrade, before the client joins. Its value is `client.user`; a `Response` refuses. A throw refuses with 500. */
