@@ -173,8 +173,11 @@ test("/healthz tells the services, and a plain request to a service how to open 
   expect(health.status).toBe(200);
   expect(await health.json()).toMatchObject({
     status: "ok",
-    services: [{ address: "status", state: "running", clients: 1 }],
+    services: [{ name: "status", actors: 1, clients: 1, down: 0 }],
   });
+  const foreign = await RawSocket.open(server.port);
+  foreign.write("GET /healthz HTTP/1.1\r\nHost: evil.example\r\n\r\n");
+  expect((await foreign.answer()).status).toBe(403);
   const plain = await fetch(`${server.url}/websocket/status`);
   expect(plain.status).toBe(426);
   expect(await plain.text()).toContain(

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Edge, PublishAnswer } from "../edge/edge.ts";
+import { checkHost } from "../gateway/host-rule.ts";
 import { answerPlain } from "../gateway/plain-answer.ts";
 import {
   admitPublish,
@@ -33,7 +34,10 @@ export function answerRequest(
   const head = requestHead(request);
   const [pathname = "/"] = head.url.split(/[?#]/, 1);
   if (pathname === `${options.base}/healthz`) {
-    answerHealth(response, options);
+    // Behind the Host rule: a page of another site, its name pointed here, learns nothing.
+    const host = checkHost(head, options.publish);
+    if (host.type === "refuse") sendRefusal(response, host);
+    else answerHealth(response, options);
     return true;
   }
   const match = options.routes.match(pathname);
@@ -48,16 +52,19 @@ export function answerRequest(
   return true;
 }
 
-/** 200 while the server takes clients, else 503; the services either way. */
+/** 200 while the server takes clients, else 503; and each service by its name, its keys together. */
 function answerHealth(response: ServerResponse, { services, isDraining }: RequestOptions): void {
+  const byName = new Map<string, { name: string; actors: number; clients: number; down: number }>();
+  for (const { name, state, clients } of services()) {
+    const sum = byName.get(name) ?? { name, actors: 0, clients: 0, down: 0 };
+    sum.actors += 1;
+    sum.clients += clients;
+    if (state === "down") sum.down += 1;
+    byName.set(name, sum);
+  }
   const body = JSON.stringify({
     status: isDraining() ? "draining" : "ok",
-    services: services().map(({ address, state, clients, mailboxMessages }) => ({
-      address,
-      state,
-      clients,
-      mailboxMessages,
-    })),
+    services: [...byName.values()],
   });
   response.writeHead(isDraining() ? 503 : 200, {
     "Content-Type": "application/json",
