@@ -574,3 +574,33 @@ test("presence outlives a cut, and is told whole to who comes back", async () =>
   back.send({ type: "leave", channel: 1 });
   expect(await heard(one)).toBe("-bob");
 });
+
+test("of each key only the newest comes to who was away, and the log being short is no gap", async () => {
+  const events: string[] = [];
+  const prices = defineService({
+    history: { messages: 2, latest: (message) => (message as { key?: string }).key },
+    handleDrop: () => void events.push("drop"),
+  });
+  const served = await serve(prices);
+  const first = await openIn(served);
+  const { token, epoch } = await first.join(1, "status");
+  first.socket.cut();
+  await noticed(events, "drop");
+  for (const [key, value] of [
+    ["a", 1],
+    ["b", 1],
+    ["a", 2],
+    ["a", 3],
+    ["c", 1],
+    ["c", 2],
+  ])
+    served.server.broadcast("status", { key, value });
+  const second = await openIn(served);
+  const again = await second.join(1, "status", { resume: { token, epoch, seq: 0, count: 0 } });
+  expect(again.answer).toBe("resumed");
+  expect(await second.take(3)).toEqual([
+    'pub 2 {"key":"b","value":1}',
+    'pub 4 {"key":"a","value":3}',
+    'pub 6 {"key":"c","value":2}',
+  ]);
+});

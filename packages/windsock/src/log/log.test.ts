@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { entryOverheadBytes, Log } from "./log.ts";
+import { entryOverheadBytes, Log, maxLatestKeys } from "./log.ts";
 
 function payloadOf(text: string) {
   return { kind: "text", bytes: Buffer.from(text) } as const;
@@ -141,6 +141,78 @@ describe("what is gone", () => {
           expect(got).toEqual(due.slice(due.length - got.length));
         },
       ),
+    );
+  });
+});
+
+describe("the newest of a key", () => {
+  const texts = (log: Log, from = 1): string[] =>
+    log
+      .read([""], from, log.seq + 1, Infinity, 0)
+      .entries.flatMap((entry) =>
+        entry.type === "message" ? [Buffer.from(entry.payload.bytes).toString()] : [],
+      );
+  const write = (log: Log, ...entries: readonly string[]): void => {
+    // "a1" is a value of key a, "-1" has no key.
+    for (const text of entries)
+      log.append("", payloadOf(text), 0, text.startsWith("-") ? undefined : text[0]);
+  };
+
+  test("takes the place of those before it, for who reads late", () => {
+    const log = new Log("epoch", roomy);
+    write(log, "a1", "b1", "-1", "a2", "b2", "a3");
+    expect(texts(log)).toEqual(["-1", "b2", "a3"]);
+    expect(texts(log, 6)).toEqual(["a3"]);
+  });
+
+  test("outlives the bounds, and what it replaced is no gap", () => {
+    const log = new Log("epoch", { ...roomy, messages: 2 });
+    write(log, "a1", "b1", "a2", "c1", "c2", "c3");
+    expect(log.firstOf("")).toBe(1);
+    expect(texts(log)).toEqual(["b1", "a2", "c3"]);
+    write(log, "-1", "-2", "-3");
+    expect(log.firstOf("")).toBe(8);
+    write(log, "a3");
+    expect(texts(log)).toEqual(["b1", "c3", "-3", "a3"]);
+  });
+
+  test("is kept for 1,000 keys; the one that was not written for longest is a gap then", () => {
+    const log = new Log("epoch", { ...roomy, messages: 1 });
+    for (let key = 0; key < maxLatestKeys; key++) log.append("", payloadOf(`${key}`), 0, `${key}`);
+    expect(log.firstOf("")).toBe(1);
+    log.append("", payloadOf("again"), 0, "0");
+    log.append("", payloadOf("one more"), 0, "new");
+    // Key 1 was the oldest.
+    expect(log.firstOf("")).toBe(3);
+    expect(texts(log)).toHaveLength(maxLatestKeys);
+    expect(texts(log)[0]).toBe("2");
+  });
+
+  test("always arrives, in rising order, wherever a reader stands", () => {
+    const action = fc.record({
+      key: fc.constantFrom("a", "b", "c", "-"),
+      value: fc.nat({ max: 9 }),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(action, { maxLength: 40 }),
+        fc.integer({ min: 1, max: 6 }),
+        fc.nat({ max: 40 }),
+        (actions, messages, from) => {
+          const log = new Log("epoch", { ...roomy, messages });
+          const newest = new Map<string, number>();
+          for (const { key, value } of actions) {
+            write(log, `${key}${value}`);
+            if (key !== "-") newest.set(key, log.seq);
+          }
+          const { entries } = log.read([""], from, log.seq + 1, Infinity, 0);
+          const seqs = entries.map(({ seq }) => seq);
+          expect(seqs).toEqual(seqs.toSorted((a, b) => a - b));
+          const due = [...newest.values()].filter((seq) => seq >= from);
+          expect(due.filter((seq) => !seqs.includes(seq))).toEqual([]);
+        },
+      ),
+      { numRuns: 300 },
     );
   });
 });

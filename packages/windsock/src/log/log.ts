@@ -8,6 +8,8 @@ export type LogEntry =
       readonly topic: string;
       readonly payload: Payload;
       readonly at: number;
+      /** Only the newest entry of a key is of interest to who comes late. */
+      readonly key?: string | undefined;
     }
   /** The actor began anew here. */
   | { readonly type: "restarted"; readonly seq: number; readonly at: number };
@@ -35,6 +37,11 @@ export interface LogRange {
   readonly gone: boolean;
 }
 
+type KeyedEntry = Extract<LogEntry, { type: "message" }>;
+
+/** Keys of which the newest entry is kept. Beyond, that of the key that was not written for longest goes. */
+export const maxLatestKeys = 1000;
+
 /** What an entry costs beside its payload, in bytes: keeps many tiny entries within the bound too. */
 export const entryOverheadBytes = 64;
 
@@ -55,6 +62,10 @@ export class Log {
   #seq = 0;
   #usedAt = 0;
   readonly #evicted = new Map<string, number>();
+  /** The newest entry of each key, in the order in which they were written. */
+  readonly #latest = new Map<string, KeyedEntry>();
+  /** Those of them that the bounds would have taken, oldest first. */
+  readonly #outlived = new Map<string, KeyedEntry>();
   #evictedOther = 0;
 
   /** Set once, before the first entry. */
@@ -95,9 +106,12 @@ export class Log {
     return this.#usedAt;
   }
 
-  append(topic: string, payload: Payload, now: number): number {
+  /** `key`: it replaces the entry before with the same one, for readers that have not had that yet. */
+  append(topic: string, payload: Payload, now: number, key?: string): number {
     this.#seq += 1;
-    this.#push({ type: "message", seq: this.#seq, topic, payload, at: now }, now);
+    const entry: KeyedEntry = { type: "message", seq: this.#seq, topic, payload, at: now, key };
+    if (key !== undefined) this.#replace(key, entry);
+    this.#push(entry, now);
     return this.#seq;
   }
 
@@ -127,11 +141,19 @@ export class Log {
     const entries: LogEntry[] = [];
     let bytes = 0;
     let next = begin;
+    for (const entry of this.#outlived.values()) {
+      if (entry.seq < begin || entry.seq >= until || !topics.includes(entry.topic)) continue;
+      if (entries.length > 0 && bytes + entry.payload.bytes.length > maxBytes)
+        return { entries, next: entry.seq, gone };
+      entries.push(entry);
+      bytes += entry.payload.bytes.length;
+      next = entry.seq + 1;
+    }
     for (let index = this.#indexOf(begin); index < this.#entries.length; index++) {
       const entry = this.#entries[index];
       if (entry === undefined || entry.seq >= until) break;
       if (entry.type === "restarted") entries.push(entry);
-      else if (topics.includes(entry.topic)) {
+      else if (topics.includes(entry.topic) && this.#isLatest(entry)) {
         if (entries.length > 0 && bytes + entry.payload.bytes.length > maxBytes)
           return { entries, next: entry.seq, gone };
         entries.push(entry);
@@ -179,10 +201,31 @@ export class Log {
     this.#start += 1;
     this.#bytes -= costOf(entry);
     this.observer?.evicted(entry);
-    if (entry.type === "message") this.#remember(entry.topic, entry.seq);
+    // What was replaced is no gap; what is the newest of its key stays.
+    if (entry.type === "message" && entry.key !== undefined) {
+      if (this.#isLatest(entry)) this.#outlived.set(entry.key, entry);
+    } else if (entry.type === "message") this.#remember(entry.topic, entry.seq);
     if (this.#start > 256 && this.#start * 2 > this.#entries.length) {
       this.#entries = this.#entries.slice(this.#start);
       this.#start = 0;
+    }
+  }
+
+  #isLatest(entry: KeyedEntry): boolean {
+    return entry.key === undefined || this.#latest.get(entry.key) === entry;
+  }
+
+  #replace(key: string, entry: KeyedEntry): void {
+    this.#outlived.delete(key);
+    this.#latest.delete(key);
+    this.#latest.set(key, entry);
+    if (this.#latest.size <= maxLatestKeys) return;
+    for (const [oldest, last] of this.#latest) {
+      this.#latest.delete(oldest);
+      // Its newest entry is lost to who comes later, and that is a gap.
+      this.#outlived.delete(oldest);
+      this.#remember(last.topic, last.seq);
+      break;
     }
   }
 

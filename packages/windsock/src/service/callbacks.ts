@@ -241,8 +241,8 @@ export class Callbacks {
     );
   }
 
-  publish({ payload, answer }: Extract<Mail, { type: "publish" }>): void | Promise<void> {
-    return this.#turns.effects([{ type: "publish", topic: "", payload }], {
+  publish({ payload, key, answer }: Extract<Mail, { type: "publish" }>): void | Promise<void> {
+    return this.#turns.effects([{ type: "publish", topic: "", payload, key }], {
       committed: this.#published(answer),
     });
   }

@@ -57,7 +57,7 @@ export class Committer {
         case "publish":
           out.push({
             type: "publish",
-            seq: log.append(effect.topic, effect.payload, now),
+            seq: log.append(effect.topic, effect.payload, now, effect.key),
             topic: effect.topic,
             payload: effect.payload,
           });

@@ -35,6 +35,8 @@ export interface ErasedDefinition {
   readonly limits: ServiceLimits;
   /** Undefined: nobody is told who is there. */
   readonly presence: PresenceDefinition | undefined;
+  /** The key of a published message, of which only the newest is of interest to who comes late. */
+  readonly latest: ((message: unknown) => unknown) | undefined;
   /** Log, memberships and what was handled outlive the process. */
   readonly isDurable: boolean;
   readonly state: {
@@ -228,7 +230,8 @@ function erase(given: Readonly<Record<string, unknown>>): ErasedDefinition {
     presence: presenceOf(given["presence"]),
     isDurable: isDurable("history", given["history"]),
     state: stateOf(given["state"], isDurable("history", given["history"])),
-    history: checkedLimits("history", defaultHistoryLimits, withoutDurable(given["history"])),
+    latest: latestOf(given["history"]),
+    history: checkedLimits("history", defaultHistoryLimits, onlyLimits(given["history"])),
     limits: checkedLimits("limits", defaultServiceLimits, given["limits"]),
   });
 }
@@ -257,9 +260,31 @@ function isDurable(option: string, given: unknown): boolean {
   );
 }
 
-function withoutDurable(given: unknown): unknown {
+function latestOf(given: unknown): ErasedDefinition["latest"] {
+  if (typeof given !== "object" || given === null || !("latest" in given)) return undefined;
+  const { latest } = given;
+  if (latest === undefined || typeof latest === "function")
+    return latest as ErasedDefinition["latest"];
+  throw new OptionError(
+    `Expected \`history.latest\` to be a function from a message to its key, got ${describe(latest)}.`,
+  );
+}
+
+/** The key of a published message: it replaces the one before with the same key. */
+export function latestKeyOf({ latest }: ErasedDefinition, message: unknown): string | undefined {
+  if (latest === undefined) return undefined;
+  const key = latest(message);
+  if (key === undefined || typeof key === "string") return key;
+  throw new OptionError(
+    `Expected \`history.latest\` to give a string, or nothing for a message that replaces none, got ${describe(key)}.`,
+  );
+}
+
+/** The numbers of `history`, without its other options. */
+function onlyLimits(given: unknown): unknown {
   if (typeof given !== "object" || given === null) return given;
-  return Object.fromEntries(Object.entries(given).filter(([name]) => name !== "durable"));
+  const others = ["durable", "latest"];
+  return Object.fromEntries(Object.entries(given).filter(([name]) => !others.includes(name)));
 }
 
 function stateOf(given: unknown, isHistoryDurable: boolean): ErasedDefinition["state"] {

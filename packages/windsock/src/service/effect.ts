@@ -8,7 +8,12 @@ import { turnStorage } from "./turn.ts";
 
 /** What a callback does, collected until its turn commits. */
 export type Effect =
-  | { readonly type: "publish"; readonly topic: string; readonly payload: Payload }
+  | {
+      readonly type: "publish";
+      readonly topic: string;
+      readonly payload: Payload;
+      readonly key?: string | undefined;
+    }
   | { readonly type: "send"; readonly clients: ServiceClient[]; readonly payload: Payload }
   | {
       readonly type: "subscribe";

@@ -54,7 +54,12 @@ export type Mail = MailItem &
     | { readonly type: "snapshot"; readonly clients: readonly ServiceClient[] }
     | { readonly type: "broadcast"; readonly message: unknown; readonly answer?: Answer<number> }
     /** A broadcast to a service without a handler for it. */
-    | { readonly type: "publish"; readonly payload: Payload; readonly answer?: Answer<number> }
+    | {
+        readonly type: "publish";
+        readonly payload: Payload;
+        readonly key?: string | undefined;
+        readonly answer?: Answer<number>;
+      }
     | { readonly type: "info"; readonly info: unknown }
     | { readonly type: "timer"; readonly timer: ServiceTimer }
     | {

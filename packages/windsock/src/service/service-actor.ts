@@ -14,7 +14,7 @@ import type {
 import { Callbacks } from "./callbacks.ts";
 import { Channels } from "./channels.ts";
 import { Committer } from "./commit.ts";
-import type { ErasedDefinition } from "./define-service.ts";
+import { latestKeyOf, type ErasedDefinition } from "./define-service.ts";
 import { Encoder } from "./encode.ts";
 import { IdleWatch } from "./idle-watch.ts";
 import { LogSources } from "./log-sources.ts";
@@ -263,6 +263,11 @@ export class ServiceActor implements Behaviour<Mail> {
   /** The addresses of the actors whose answers the running turn awaits. */
   waitsFor(): readonly string[] {
     return this.#turns.turn?.awaited ?? [];
+  }
+
+  /** Which earlier entry this message replaces, if the service says that. */
+  latestKey(message: unknown): string | undefined {
+    return latestKeyOf(this.#definition, message);
   }
 
   get isKeyed(): boolean {

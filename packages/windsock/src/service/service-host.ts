@@ -14,7 +14,7 @@ import { defaultLimits, type ServiceLimits } from "../protocol/limits.ts";
 import type { ActorToEdge, EdgeToActor, Outlet } from "../protocol/port.ts";
 import { Addresses, type AddressBook, type AnyTarget, type Place } from "./addresses.ts";
 import { Calls, type CallOptions } from "./calls.ts";
-import { definitionOf, type ErasedDefinition } from "./define-service.ts";
+import { definitionOf, latestKeyOf, type ErasedDefinition } from "./define-service.ts";
 import { Delivery, type DeliveryLimits } from "./delivery.ts";
 import { decodePublished, detach, payloadOf } from "./encode.ts";
 import { handOver } from "./hand-over.ts";
@@ -334,9 +334,11 @@ export class ServiceHost {
   /** Encoded or copied here, so that what cannot be is an error of its sender. */
   #broadcastMail(name: string, message: unknown, answer?: Answer<number>): Mail {
     const answered = answer === undefined ? {} : { answer };
-    if (this.#services.get(name)?.handleBroadcast === undefined) {
+    const definition = this.#services.get(name);
+    if (definition?.handleBroadcast === undefined) {
+      const key = definition === undefined ? undefined : latestKeyOf(definition, message);
       const payload = payloadOf(message);
-      return { type: "publish", bytes: payload.bytes.length, payload, ...answered };
+      return { type: "publish", bytes: payload.bytes.length, payload, key, ...answered };
     }
     const detached = detach(message, "a broadcast");
     return { type: "broadcast", bytes: sizeOf(detached), message: detached, ...answered };

@@ -76,7 +76,9 @@ export class ServiceScope implements ServiceContext<
       throw new OptionError(
         `Expected \`publish(topic, message)\` to get its topic as a string, got ${describe(topic)}.`,
       );
-    perform(this.#actor, { type: "publish", topic, payload: this.#actor.encoder.encode(message) });
+    const key = this.#actor.latestKey(message);
+    const payload = this.#actor.encoder.encode(message);
+    perform(this.#actor, { type: "publish", topic, payload, key });
   }
 
   sendAll(clients: Iterable<{ readonly id: string }>, message: unknown): void {

@@ -224,6 +224,12 @@ export interface ServiceDefinition<
   readonly history?: Partial<HistoryLimits> & {
     /** Log, memberships and what was handled outlive the process, in the server's `historyFile`. @default false */
     readonly durable?: boolean;
+    /**
+     * The key of a published message, or nothing. Of each key only the newest message is of
+     * interest to a client that lags or comes back: it gets that, in order, and what was
+     * replaced is no gap. The newest of up to 1,000 keys is kept beyond the other bounds.
+     */
+    readonly latest?: (message: InputOf<Out, Sendable>) => string | undefined;
   };
   /** The state outlives the process too, with `history: { durable: true }`. `init` still runs, and its state gives way to the saved one. */
   readonly state?: {
