@@ -279,6 +279,8 @@ export class ServiceHost {
     if (actor === undefined) {
       if (this.#addresses.parse(address) === undefined)
         return unavailable(`no service has the address ${address}`, 0);
+      // It may have ended just now: nobody joined it is another matter.
+      if (this.#draining) return unavailable(`${address} takes no messages now`, 1000);
       outlet.post({ type: "published", id, seq: 0, delivered: false });
       return undefined;
     }
