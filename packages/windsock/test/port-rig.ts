@@ -111,7 +111,7 @@ export class PortRig {
     this.host.start();
   }
 
-  join(mid: string, address: string): Promise<JoinAnswer> {
+  async join(mid: string, address: string): Promise<JoinAnswer> {
     const request = {
       url: `http://localhost/websocket/${address}`,
       rawHeaders: ["Host", "localhost"],

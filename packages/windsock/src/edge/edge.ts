@@ -92,6 +92,8 @@ export class Edge implements MemberHost, SessionHost {
   readonly #feeds = new Map<string, Feed>();
   /** Questions on their way. Each is answered once: at most one of a kind for each upgrade, request, member or log. */
   readonly #joins = new Map<string, (answer: JoinAnswer) => void>();
+  /** The join that is being posted now, and its answer if that comes at once. */
+  #asked: { readonly mid: string; answer: JoinAnswer | undefined } | undefined;
   readonly #publishes = new Map<number, (answer: PublishAnswer) => void>();
   readonly #pulls = new Map<number, Member>();
   readonly #reads = new Map<number, AppLogAnswer>();
@@ -130,16 +132,30 @@ export class Edge implements MemberHost, SessionHost {
 
   // ---------- from the gateway ----------
 
-  /** Asks for a place. After `admitted`, `attach` or `abandon` must follow. */
-  join(request: JoinRequest): Promise<JoinAnswer> {
-    const { promise, resolve } = Promise.withResolvers<JoinAnswer>();
-    const feed = this.#feed(request.address);
-    const member = new Member(request.mid, feed, this, plainSpeech);
-    this.#members.set(request.mid, member);
+  /**
+   * Asks for a place. After `admitted`, `attach` or `abandon` must follow. A link within the
+   * process answers while it is asked: then so does this, without a promise.
+   */
+  join(request: JoinRequest): JoinAnswer | Promise<JoinAnswer> {
+    const { mid, address, sessionId, protocol, user } = request;
+    const feed = this.#feed(address);
+    const member = new Member(mid, feed, this, plainSpeech);
+    this.#members.set(mid, member);
     feed.members.add(member);
-    this.#joins.set(request.mid, resolve);
-    this.#outlet.post({ type: "join", ...request, dialect: "plain" });
-    return promise;
+    const asked: { mid: string; answer: JoinAnswer | undefined } = { mid, answer: undefined };
+    this.#asked = asked;
+    this.#outlet.post({
+      type: "join",
+      address,
+      mid,
+      sessionId,
+      protocol,
+      request: request.request,
+      user,
+      dialect: "plain",
+    });
+    this.#asked = undefined;
+    return asked.answer ?? new Promise((resolve) => this.#joins.set(mid, resolve));
   }
 
   /** A socket of `windsock.v1`: its events go to what is returned. */
@@ -669,6 +685,10 @@ export class Edge implements MemberHost, SessionHost {
   }
 
   #answerJoin(mid: string, answer: JoinAnswer): void {
+    if (this.#asked?.mid === mid) {
+      this.#asked.answer = answer;
+      return;
+    }
     const resolve = this.#joins.get(mid);
     this.#joins.delete(mid);
     resolve?.(answer);

@@ -72,12 +72,27 @@ function isAllowed(hostname: string, { host, allowedHosts }: HostOptions): boole
   });
 }
 
+/** A Host as a URL has it. */
+interface HostUrl {
+  readonly hostname: string;
+  readonly origin: string;
+}
+
+/** Nearly all requests name one of a few hosts. Beyond the bound the list begins anew. */
+const knownHosts = new Map<string, HostUrl>();
+const maxKnownHosts = 100;
+const maxKnownHostLength = 256;
+
 /** The URL parser brings addresses and case into one form; the pattern keeps out what else it takes. */
-function hostUrl(value: string, secure: boolean): URL | undefined {
+function hostUrl(value: string, secure: boolean): HostUrl | undefined {
+  const text = `${secure ? "https" : "http"}://${value}/`;
+  const known = knownHosts.get(text);
+  if (known !== undefined) return known;
   if (!/^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/.test(value)) return undefined;
-  try {
-    return new URL(`${secure ? "https" : "http"}://${value}/`);
-  } catch {
-    return undefined;
-  }
+  const url = URL.parse(text);
+  if (url === null) return undefined;
+  const host = { hostname: url.hostname, origin: url.origin };
+  if (knownHosts.size >= maxKnownHosts) knownHosts.clear();
+  if (text.length <= maxKnownHostLength) knownHosts.set(text, host);
+  return host;
 }

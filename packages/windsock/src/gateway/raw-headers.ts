@@ -8,7 +8,10 @@ export type RawHeaders = readonly string[];
 export function headerValues(headers: RawHeaders, name: string): string[] {
   const values: string[] = [];
   for (let at = 0; at + 1 < headers.length; at += 2) {
-    if (headers[at]?.toLowerCase() === name) values.push((headers[at + 1] ?? "").trim());
+    const field = headers[at] ?? "";
+    // Most fields differ in length already: a handshake looks for nine among fifteen.
+    if (field.length === name.length && field.toLowerCase() === name)
+      values.push((headers[at + 1] ?? "").trim());
   }
   return values;
 }

@@ -54,6 +54,8 @@ export class RouteTable {
   readonly root: string;
   readonly #byName: ReadonlyMap<string, Route>;
   readonly #tree: Place = newPlace();
+  /** Services without a key, by their address: found without a walk through the tree. */
+  readonly #statics = new Map<string, ServiceMatch>();
 
   constructor(routes: readonly Route[], options: RouteOptions = {}) {
     this.routes = [...routes];
@@ -86,6 +88,8 @@ export class RouteTable {
    * `/` or a `%` of its own goes through `addressOf`.
    */
   parseAddress(address: string): AddressMatch {
+    const known = this.#statics.get(address);
+    if (known !== undefined) return known;
     const segments: string[] = [];
     for (const encoded of address.split("/")) {
       const segment = decode(encoded);
@@ -172,6 +176,12 @@ export class RouteTable {
       );
     }
     place.route = route;
+    if (route.params.length > 0) return;
+    // Names of files need no encoding, and win over any key.
+    const address = route.segments
+      .map((each) => (each.type === "static" ? each.text : ""))
+      .join("/");
+    this.#statics.set(address, { type: "service", route, params: Object.freeze({}), address });
   }
 }
 

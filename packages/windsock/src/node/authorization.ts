@@ -19,6 +19,11 @@ export interface AuthorizationOptions {
   readonly report: (report: Report) => void;
 }
 
+/** Whom a service has let in as, or why not. */
+export type Authorized = { readonly type: "user"; readonly user: unknown } | Refusal;
+
+const anybody: Authorized = Object.freeze({ type: "user", user: undefined });
+
 /** Who a client is: the service's own `authorize`, its key first, and what may come of it. */
 export class Authorization {
   readonly #options: AuthorizationOptions;
@@ -29,18 +34,19 @@ export class Authorization {
   }
 
   /** For at most what is left of a handshake's time. Rejects when `authorize` throws, or gives what cannot be a user. */
-  async authorize(
-    match: ServiceMatch,
-    data: RequestData,
-  ): Promise<{ readonly type: "user"; readonly user: unknown } | Refusal> {
+  authorize(match: ServiceMatch, data: RequestData): Authorized | Promise<Authorized> {
+    const definition = this.#options.definitionOf(match.route.name);
+    // Without a promise: most services let everybody in, and an upgrade then takes no turn.
+    if (definition?.authorize === undefined && definition?.key === undefined) return anybody;
+    return this.#authorizeInTime(match, data);
+  }
+
+  async #authorizeInTime(match: ServiceMatch, data: RequestData): Promise<Authorized> {
     const { clock, report } = this.#options;
     const { handshakeTimeoutMs: ms } = this.#options.limits;
     const late = new WindsockError(
       `Expected \`authorize\` of ${match.route.name} to settle within ${ms} ms (\`limits.handshakeTimeoutMs\`), got nothing.`,
     );
-    const definition = this.#options.definitionOf(match.route.name);
-    if (definition?.authorize === undefined && definition?.key === undefined)
-      return { type: "user", user: undefined };
     const { promise: refused, resolve: refuseNow } = Promise.withResolvers<Refusal>();
     this.#waiting.add(refuseNow);
     const decided = Promise.race([this.#authorize(match, data), refused]);
@@ -110,10 +116,7 @@ export class Authorization {
     }
   }
 
-  async #authorize(
-    match: ServiceMatch,
-    data: RequestData,
-  ): Promise<{ type: "user"; user: unknown } | Refusal> {
+  async #authorize(match: ServiceMatch, data: RequestData): Promise<Authorized> {
     const { name } = match.route;
     const definition = this.#options.definitionOf(name);
     if (definition?.key !== undefined) {

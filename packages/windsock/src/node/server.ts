@@ -297,7 +297,7 @@ class WiredServer implements Server, HttpTenant {
     const [pathname = "/"] = (request.url ?? "/").split(/[?#]/, 1);
     const { root } = this.#table;
     if (!this.#ownsHttp && pathname !== root && !pathname.startsWith(`${root}/`)) return false;
-    void this.#upgrades.handle(request, socket, head);
+    this.#upgrades.handle(request, socket, head);
     return true;
   }
 
