@@ -220,6 +220,32 @@ test("leaving is for good", async () => {
   expect(again.answer).toBe("rejoin");
 });
 
+test("a client whose end waits for a busy service cannot be resumed into it", async () => {
+  const gate = Promise.withResolvers<void>();
+  const events: string[] = [];
+  const busy = defineService({
+    handleJoin: (client) => void events.push(`join ${client.joinReason}`),
+    handleClose: () => void events.push("close"),
+    handleIncoming: () => gate.promise,
+  });
+  const served = await serve(busy);
+  const client = await openIn(served);
+  const { token, epoch, id } = await client.join(1, "status");
+  client.send({ type: "send", channel: 1, n: 1, payload: "wait" }, { type: "leave", channel: 1 });
+  await client.settled();
+  const resume = { token, epoch, seq: 0, count: 0 };
+  const other = await openIn(served);
+  const again = client.join(2, "status", { resume });
+  // A way there and back, on a socket that is read after the first.
+  await other.settled();
+  await other.settled();
+  gate.resolve();
+  const answer = await again;
+  expect(answer.answer).toBe("rejoin");
+  expect(answer.id).not.toBe(id);
+  expect(events).toEqual(["join new", "close", "join rejoin"]);
+});
+
 test("a crash is answered, told and survived", async () => {
   const { service, events } = recorder();
   const served = await serve(service);

@@ -77,6 +77,7 @@ export class Channels {
   /** The socket of this line broke. False: there is nothing to keep, the client is gone. */
   dropped(client: ServiceClient): boolean {
     if (client.delivery === undefined || client.membership !== "joined") return false;
+    if (client.isEnding) return true;
     this.#options.members.disconnect(client);
     this.#options.force({ type: "drop", bytes: 0, client });
     this.#giveGrace(client);
@@ -97,8 +98,8 @@ export class Channels {
     const [id = "", secret = ""] = data.token.split(".");
     const client = members.get(id);
     const delivery = client?.delivery;
-    if (client === undefined || delivery === undefined || client.membership !== "joined")
-      return false;
+    if (client === undefined || delivery === undefined) return false;
+    if (client.membership !== "joined" || client.isEnding) return false;
     if (!delivery.owns(secret) || !isSameUser(client.user, user) || data.epoch !== log.epoch)
       return false;
     const privates = delivery.since(data.count);
@@ -242,6 +243,7 @@ export class Channels {
   /** `handleClose` comes next for it. */
   #end(client: ServiceClient): void {
     this.forget(client);
+    client.isEnding = true;
     this.#options.members.disconnect(client);
     this.#options.force({ type: "leave", bytes: 0, client, reason: { type: "lost" } });
   }

@@ -321,6 +321,7 @@ export class ServiceActor implements Behaviour<Mail> {
       this.members.remove(client);
       return;
     }
+    client.isEnding = true;
     this.actor.force({ type: "leave", bytes: 0, client, reason });
   }
 

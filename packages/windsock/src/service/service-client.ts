@@ -46,6 +46,8 @@ export class ServiceClient implements Client<unknown, unknown, Readonly<Record<s
   #cancelled: Set<number> | undefined;
   #user: unknown;
   membership: MembershipState = "joining";
+  /** Its end waits in the mailbox: nobody resumes it any more. */
+  isEnding = false;
   joinReason: "new" | "restart" | "rejoin" = "new";
   /** Undefined: its socket broke, and it has some time to come back. */
   line: Line | undefined;
