@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { createSecretKey, randomFillSync, type KeyObject } from "node:crypto";
 import { parseCookie, stringifySetCookie } from "cookie";
 import { sign, unsign } from "cookie-signature";
 import { OptionError } from "../errors.ts";
@@ -8,13 +8,6 @@ export const sessionCookieName = "windsock_session";
 /** One secret, or several while they are being replaced: the first signs, each is believed. */
 export type SessionSecret = string | readonly string[];
 
-export interface SessionCookieOptions {
-  /** Whether the request came over TLS: then the cookie never leaves by anything else. */
-  readonly secure: boolean;
-  /** The server's `base`: the cookie goes to URLs below it. @default "/" */
-  readonly base?: string;
-}
-
 /** 16 random bytes in base64url. */
 const sessionId = /^[A-Za-z0-9_-]{22}$/;
 /** Id, dot and signature are 66 characters. What is longer is not ours. */
@@ -22,53 +15,87 @@ const maxValueLength = 128;
 /** Cookies of our name in one header that are looked at: each costs a signature per secret. */
 const maxCandidates = 8;
 
+/** Asked for by itself, each id's randomness costs 1.5 us; from a pool 0.1. What was used is wiped. */
+const randomPool = Buffer.alloc(4096);
+const idBytes = 16;
+let poolUsed = randomPool.length;
+
 /** A session that no one can guess: 128 random bits. */
 export function newSessionId(): string {
-  return randomBytes(16).toString("base64url");
-}
-
-/**
- * The session of a Cookie header: the first cookie of our name that we have signed. There may be
- * others before it, since any site under the same domain can set one. Never throws.
- */
-export function readSession(
-  cookieHeader: string | undefined,
-  secret: SessionSecret,
-): string | undefined {
-  const candidates = (cookieHeader ?? "")
-    .split(";")
-    .filter((pair) => pair.trimStart().startsWith(`${sessionCookieName}=`))
-    .slice(0, maxCandidates);
-  for (const pair of candidates) {
-    const value = parseCookie(pair)[sessionCookieName];
-    if (value === undefined || value.length > maxValueLength) continue;
-    for (const each of [secret].flat()) {
-      const id = each === "" ? false : unsign(value, each);
-      if (id !== false && sessionId.test(id)) return id;
-    }
+  if (poolUsed === randomPool.length) {
+    randomFillSync(randomPool);
+    poolUsed = 0;
   }
-  return undefined;
+  const start = poolUsed;
+  poolUsed += idBytes;
+  const id = randomPool.toString("base64url", start, poolUsed);
+  randomPool.fill(0, start, poolUsed);
+  return id;
 }
 
-/**
- * The Set-Cookie value that gives a browser this session, until it is closed.
- *
- * @throws OptionError where the secret is too short to sign with
- */
-export function sessionCookie(
-  id: string,
-  secret: SessionSecret,
-  options: SessionCookieOptions,
-): string {
-  const [first = ""] = checkSessionSecret(secret);
-  return stringifySetCookie({
+/** Writes and reads the cookie by which a browser's session is known. */
+export class SessionCookies {
+  readonly #keys: readonly KeyObject[];
+  readonly #head = `${sessionCookieName}=`;
+  readonly #tail: string;
+  readonly #secureTail: string;
+
+  /**
+   * @param base the server's `base`: the cookie goes to URLs below it
+   * @throws OptionError where a secret is too short to sign with
+   */
+  constructor(secret: SessionSecret, base: string = "") {
+    this.#keys = checkSessionSecret(secret).map((each) => createSecretKey(each, "utf8"));
+    this.#tail = attributes(base, false);
+    this.#secureTail = attributes(base, true);
+  }
+
+  /**
+   * The session of a Cookie header: the first cookie of our name that we have signed. There may
+   * be others before it, since any site under the same domain can set one. Never throws.
+   */
+  read(cookieHeader: string | undefined): string | undefined {
+    // A new visitor has none, nor anything that looks like it.
+    if (cookieHeader === undefined || !cookieHeader.includes(this.#head)) return undefined;
+    const candidates = cookieHeader
+      .split(";")
+      .filter((pair) => pair.trimStart().startsWith(this.#head))
+      .slice(0, maxCandidates);
+    for (const pair of candidates) {
+      const value = parseCookie(pair)[sessionCookieName];
+      if (value === undefined || value.length > maxValueLength) continue;
+      for (const key of this.#keys) {
+        const id = unsign(value, key);
+        if (id !== false && sessionId.test(id)) return id;
+      }
+    }
+    return undefined;
+  }
+
+  /**
+   * The Set-Cookie value that gives a browser this session, until it is closed.
+   *
+   * @param secure whether the request came over TLS: then the cookie never leaves by anything else
+   */
+  write(id: string, secure: boolean): string {
+    const [first] = this.#keys;
+    if (first === undefined) throw new TypeError("There is always a key.");
+    const value = encodeURIComponent(sign(id, first));
+    return `${this.#head}${value}${secure ? this.#secureTail : this.#tail}`;
+  }
+}
+
+/** What stands behind the value: the same for all. */
+function attributes(base: string, secure: boolean): string {
+  const cookie = stringifySetCookie({
     name: sessionCookieName,
-    value: sign(id, first),
+    value: "",
     httpOnly: true,
     sameSite: "lax",
-    secure: options.secure,
-    path: options.base || "/",
+    secure,
+    path: base || "/",
   });
+  return cookie.slice(`${sessionCookieName}=`.length);
 }
 
 /** Checks the option when the server starts. Each secret has at least 32 characters. */

@@ -18,7 +18,7 @@ import type { Report } from "../service/report.ts";
 import type { Authorization, Authorized } from "./authorization.ts";
 import { Connections, type AddressCount } from "./connections.ts";
 import { HeaderPool } from "./header-pool.ts";
-import { newSessionId, readSession, sessionCookie } from "./session-cookie.ts";
+import { newSessionId, SessionCookies } from "./session-cookie.ts";
 import { WsTransport } from "./ws-transport.ts";
 
 export interface UpgradeOptions {
@@ -78,11 +78,13 @@ export class Upgrades {
   readonly #sessions: HandshakeServer<typeof WsTransport>;
   readonly #connections = new Connections();
   readonly #headers = new HeaderPool();
+  readonly #cookies: SessionCookies;
   /** Those that wait for `authorize`, or for a place: at most `maxPendingUpgrades`. */
   #pending = 0;
 
   constructor(options: UpgradeOptions) {
     this.#options = options;
+    this.#cookies = new SessionCookies(options.sessionSecret, options.base);
     const { maxPayloadBytes } = options.limits;
     this.#server = this.#createServer(maxPayloadBytes);
     // Beyond the limit of a message there is an answer in band; only what is far beyond ends the socket.
@@ -298,14 +300,10 @@ export class Upgrades {
 
   /** The browser's session, by its cookie, or a new one and the cookie for it. */
   #session(request: IncomingMessage): { sessionId: string; setCookie: string | undefined } {
-    const { sessionSecret, base } = this.#options;
-    const known = readSession(request.headers.cookie, sessionSecret);
+    const known = this.#cookies.read(request.headers.cookie);
     if (known !== undefined) return { sessionId: known, setCookie: undefined };
     const sessionId = newSessionId();
-    return {
-      sessionId,
-      setCookie: sessionCookie(sessionId, sessionSecret, { secure: isSecure(request), base }),
-    };
+    return { sessionId, setCookie: this.#cookies.write(sessionId, isSecure(request)) };
   }
 }
 
