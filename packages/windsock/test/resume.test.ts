@@ -342,6 +342,31 @@ test("a channel ends when more is sent than there is credit for", async () => {
   expect(await client.take(1)).toEqual(["closed 1008 end"]);
 });
 
+test("a socket that sends three times its rate is slowed to it, whatever its channels, and loses nothing", async () => {
+  const handled: number[] = [];
+  const counter = () =>
+    defineService({ handleIncoming: (_client, message) => void handled.push(message as number) });
+  const services = { one: counter(), two: counter() };
+  const served = await serve(services, { limits: { maxMessagesPerSecond: 100 } });
+  const client = await openIn(served);
+  await client.join(1, "one");
+  await client.join(2, "two");
+  for (let index = 0; index < 300; index++)
+    client.send({ type: "send", channel: (index % 2) + 1, n: (index >> 1) + 1, payload: index });
+  const other = await openIn(served);
+  for (let round = 0; round < 10; round++) await other.settled();
+  // Two of its hundred were the joins.
+  expect(handled).toHaveLength(98);
+  await served.clock.advance(1000);
+  expect(handled.length).toBeGreaterThanOrEqual(196);
+  expect(handled.length).toBeLessThanOrEqual(200);
+  await served.clock.advance(1500);
+  expect(handled.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 300 }, (_, at) => at));
+  expect(handled.filter((index) => index % 2 === 0)).toEqual(
+    Array.from({ length: 150 }, (_, at) => at * 2),
+  );
+});
+
 test("several services share a socket, and one that is joined twice has other numbers", async () => {
   const served = await serve({ a: recorder().service, b: recorder().service });
   const client = await openIn(served);

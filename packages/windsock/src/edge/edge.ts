@@ -16,7 +16,7 @@ import type {
 import { AppLog, type AppLogAnswer, type ReadAppLog } from "./app-log.ts";
 import { Feed } from "./feed.ts";
 import { Flush } from "./flush.ts";
-import type { Inflow } from "./inflow.ts";
+import type { Holding } from "./inflow.ts";
 import { Member, type MemberHost } from "./member.ts";
 import { PrivateItem, type OutboxItem } from "./outbox.ts";
 import {
@@ -466,9 +466,9 @@ export class Edge implements MemberHost, SessionHost {
     const feed = this.#feeds.get(address);
     if (feed === undefined) return;
     feed.isFull = false;
-    for (const inflow of feed.held) {
-      feed.held.delete(inflow);
-      inflow.release(releasedPerTurn);
+    for (const holding of feed.held) {
+      feed.held.delete(holding);
+      holding.release(releasedPerTurn);
       if (feed.isFull) return;
     }
   }
@@ -487,8 +487,8 @@ export class Edge implements MemberHost, SessionHost {
     return this.#clock.now();
   }
 
-  throttle(inflow: Inflow): void {
-    this.#throttle.add(inflow);
+  throttle(holding: Holding): void {
+    this.#throttle.add(holding);
   }
 
   mark(member: Member): void {

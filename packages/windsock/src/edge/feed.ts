@@ -1,6 +1,6 @@
 import { concatFrames } from "../protocol/frame.ts";
 import type { AppLog } from "./app-log.ts";
-import type { Inflow } from "./inflow.ts";
+import type { Holding } from "./inflow.ts";
 import { LogWindow } from "./log-window.ts";
 import type { Member } from "./member.ts";
 import type { FrameItem } from "./outbox.ts";
@@ -18,7 +18,7 @@ export class Feed {
   /** The actor's mailbox is full: what members send is held back. */
   isFull = false;
   /** Those of them that hold something back for it, longest first. */
-  readonly held: Set<Inflow> = new Set<Inflow>();
+  readonly held: Set<Holding> = new Set<Holding>();
   /** It stands in the list of the flush. */
   isQueued = false;
   #appLogs: Map<string, AppLog> | undefined;

@@ -1,36 +1,48 @@
-import type { Payload } from "../protocol/port.ts";
-import type { Feed } from "./feed.ts";
 import type { Transport } from "./transport.ts";
+
+/** Holds messages back, and lets go of them when that is worth it. */
+export interface Holding {
+  /** Lets go of up to `count`. */
+  release(count: number): void;
+}
 
 /** What an inflow needs of the edge. */
 export interface InflowHost {
   readonly maxMessagesPerSecond: number;
   now(): number;
   /** Calls `release` of this one in a while: its client has sent too fast. */
-  throttle(inflow: Inflow): void;
+  throttle(holding: Holding): void;
+}
+
+/** A mailbox that may be full. */
+export interface InflowRoom {
+  readonly isFull: boolean;
+  /** Who is to be released when there is room again. */
+  readonly held: Set<Holding>;
 }
 
 /** To whom messages go, and where they come from. */
-export interface InflowOwner {
-  readonly feed: Feed;
+export interface InflowOwner<Message> {
+  /** Undefined where something else bounds what waits. */
+  readonly feed: InflowRoom | undefined;
   readonly transport: Transport | undefined;
-  incoming(payload: Payload): void;
+  incoming(message: Message): void;
 }
 
 /**
- * What one client sends, on its way to the actor: at a bounded rate, and held back while
+ * What one socket sends, on its way to the actor: at a bounded rate, and held back while
  * the mailbox is full. Holding back means that the socket is not read, so TCP slows the
  * sender; what had been read before is kept here, no more than one read of it.
  */
-export class Inflow {
-  readonly #owner: InflowOwner;
+export class Inflow<Message> implements Holding {
+  readonly #owner: InflowOwner<Message>;
   readonly #host: InflowHost;
-  #held: Payload[] = [];
+  #held: Message[] = [];
   #head = 0;
   #tokens: number;
   #tokensAt: number;
 
-  constructor(owner: InflowOwner, host: InflowHost) {
+  constructor(owner: InflowOwner<Message>, host: InflowHost) {
     this.#owner = owner;
     this.#host = host;
     this.#tokens = host.maxMessagesPerSecond;
@@ -41,25 +53,25 @@ export class Inflow {
     return this.#head < this.#held.length;
   }
 
-  take(payload: Payload): void {
+  take(message: Message): void {
     if (!this.isHolding && this.#mayPass()) {
-      this.#owner.incoming(payload);
+      this.#owner.incoming(message);
       return;
     }
     if (!this.isHolding) this.#owner.transport?.pause();
-    this.#held.push(payload);
+    this.#held.push(message);
   }
 
   /** Hands on up to `count` of what was held back, as far as that goes; then the socket is read again. */
   release(count: number): void {
     for (let passed = 0; passed < count && this.isHolding; passed++) {
       if (!this.#mayPass()) return;
-      const payload = this.#held[this.#head];
+      const message = this.#held[this.#head];
       this.#head += 1;
-      if (payload !== undefined) this.#owner.incoming(payload);
+      if (message !== undefined) this.#owner.incoming(message);
     }
     if (this.isHolding) {
-      this.#owner.feed.held.add(this);
+      this.#owner.feed?.held.add(this);
       return;
     }
     this.#held = [];
@@ -71,13 +83,13 @@ export class Inflow {
   clear(): void {
     this.#held = [];
     this.#head = 0;
-    this.#owner.feed.held.delete(this);
+    this.#owner.feed?.held.delete(this);
   }
 
   /** Whether the next message may go to the actor now. If not, `release` follows when it is worth it. */
   #mayPass(): boolean {
     const { feed } = this.#owner;
-    if (feed.isFull) {
+    if (feed?.isFull === true) {
       feed.held.add(this);
       return false;
     }

@@ -50,7 +50,7 @@ const maxBufferedUnderPressure = 1024 * 1024;
  *      └──────────────────── abandoned ───────────────┘
  * ```
  */
-export class Member implements TransportEvents, InflowOwner, TapOwner {
+export class Member implements TransportEvents, InflowOwner<Payload>, TapOwner {
   readonly mid: string;
   readonly feed: Feed;
   readonly speech: Speech;
@@ -65,7 +65,7 @@ export class Member implements TransportEvents, InflowOwner, TapOwner {
   #outbox: Outbox | undefined;
   #taps: Map<string, Tap> | undefined;
   #isPulling = false;
-  #inflow: Inflow | undefined;
+  #inflow: Inflow<Payload> | undefined;
   readonly #heartbeat: Heartbeat;
   /** When its closing began; -1 before. */
   #closingAt = -1;

@@ -5,6 +5,7 @@ import type { ComeBack, Payload, RequestData, ResumeData } from "../protocol/por
 import { decodeClientEnvelope, EnvelopeError, type ClientEnvelope } from "../protocol/v1/index.ts";
 import { ChannelTransport } from "./channel-transport.ts";
 import { Heartbeat } from "./heartbeat.ts";
+import { Inflow, type InflowHost, type InflowOwner } from "./inflow.ts";
 import type { Member } from "./member.ts";
 import { EnvelopeSpeech } from "./speech.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
@@ -26,10 +27,9 @@ export type ChannelAdmission =
     };
 
 /** What a session asks of its edge. */
-export interface SessionHost {
+export interface SessionHost extends InflowHost {
   readonly limits: Limits;
   readonly coarseNow: number;
-  now(): number;
   admitChannel(request: RequestData, path: string, auth: unknown): Promise<ChannelAdmission>;
   /** Opens a membership for a channel: it is joined, or refused, later. */
   openChannel(session: Session, channel: Channel, resume: ResumeData | undefined): Member;
@@ -61,6 +61,12 @@ export interface Channel {
   readonly admission: Extract<ChannelAdmission, { type: "admit" }>;
 }
 
+/** A message as it came. */
+interface Raw {
+  readonly data: Buffer;
+  readonly isBinary: boolean;
+}
+
 interface Open {
   readonly path: string;
   /** Undefined until it was admitted. */
@@ -81,11 +87,14 @@ const idlePositionMs = 30_000;
  *     └──── socket breaks ────────────────▲     each joined membership then has its grace
  * ```
  */
-export class Session implements TransportEvents {
+export class Session implements TransportEvents, InflowOwner<Raw> {
   readonly sessionId: string;
   readonly #host: SessionHost;
   readonly #request: RequestData;
-  readonly #transport: Transport;
+  readonly transport: Transport;
+  /** Credit bounds what waits for a service. */
+  readonly feed: undefined = undefined;
+  readonly #inflow: Inflow<Raw>;
   readonly #channels = new Map<number, Open>();
   readonly #heartbeat: Heartbeat;
   #lastChannel = 0;
@@ -95,9 +104,10 @@ export class Session implements TransportEvents {
 
   constructor(host: SessionHost, transport: Transport, request: RequestData, sessionId: string) {
     this.#host = host;
-    this.#transport = transport;
+    this.transport = transport;
     this.#request = request;
     this.sessionId = sessionId;
+    this.#inflow = new Inflow(this, host);
     this.#heartbeat = new Heartbeat(host.coarseNow);
     this.#toldAt = host.coarseNow;
   }
@@ -111,12 +121,16 @@ export class Session implements TransportEvents {
   }
 
   channelTransport(): Transport {
-    return new ChannelTransport(this.#transport);
+    return new ChannelTransport(this.transport);
   }
 
   // ---------- in ----------
 
   message(data: Buffer, isBinary: boolean): void {
+    if (this.#closingAt < 0) this.#inflow.take({ data, isBinary });
+  }
+
+  incoming({ data, isBinary }: Raw): void {
     if (this.#closingAt >= 0) return;
     try {
       if (isBinary) this.#envelope(decodeClientEnvelope(data), data.length);
@@ -298,13 +312,13 @@ export class Session implements TransportEvents {
   shut(code: number, reason: string): void {
     if (this.#closingAt >= 0) return;
     this.#closingAt = Math.floor(this.#host.now());
-    this.#transport.close(code, fitCloseReason(reason));
+    this.transport.close(code, fitCloseReason(reason));
   }
 
   /** Ends at once. */
   cut(): void {
     this.#end();
-    this.#transport.destroy();
+    this.transport.destroy();
   }
 
   sweep(now: number): void {
@@ -313,11 +327,13 @@ export class Session implements TransportEvents {
       if (now - this.#closingAt >= limits.closeTimeoutMs) this.cut();
       return;
     }
-    switch (this.#heartbeat.beat(now, this.#transport, limits)) {
+    // It is not read: its silence says nothing.
+    if (this.#inflow.isHolding) this.#heartbeat.alive(now);
+    switch (this.#heartbeat.beat(now, this.transport, limits)) {
       case "fine":
         break;
       case "ping":
-        this.#transport.ping();
+        this.transport.ping();
         break;
       case "timeout":
       case "stalled":
@@ -332,7 +348,7 @@ export class Session implements TransportEvents {
 
   /** So that a client which received nothing can still resume. */
   #tellPositions(): void {
-    if (!this.#transport.isWritable) return;
+    if (!this.transport.isWritable) return;
     for (const open of this.#channels.values()) {
       const place = open.member?.place;
       if (place === undefined || (place.seq === open.atSeq && place.count === open.atCount))
@@ -349,13 +365,14 @@ export class Session implements TransportEvents {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#closingAt = Math.max(0, this.#closingAt);
+    this.#inflow.clear();
     for (const { member } of [...this.#channels.values()]) member?.dropped();
     this.#channels.clear();
     this.#host.sessionOver(this);
   }
 
   #write(frame: Frame): void {
-    if (!this.#isOver) this.#transport.write(frame.single());
+    if (!this.#isOver) this.transport.write(frame.single());
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from "../actor/clock.ts";
-import type { Inflow } from "./inflow.ts";
+import type { Holding } from "./inflow.ts";
 
 /** How long a client that sends too fast waits for its next share. */
 const shareMs = 20;
@@ -7,15 +7,15 @@ const shareMs = 20;
 /** The clients that send too fast: one timer lets all of them go on, a share at a time. */
 export class Throttle {
   readonly #clock: Clock;
-  readonly #waiting = new Set<Inflow>();
+  readonly #waiting = new Set<Holding>();
   #timer: Timer | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  add(inflow: Inflow): void {
-    this.#waiting.add(inflow);
+  add(holding: Holding): void {
+    this.#waiting.add(holding);
     this.#timer ??= this.#clock.setTimeout(this.#share, shareMs);
   }
 
@@ -28,6 +28,6 @@ export class Throttle {
     this.#timer = undefined;
     const waiting = [...this.#waiting];
     this.#waiting.clear();
-    for (const inflow of waiting) inflow.release(Infinity);
+    for (const holding of waiting) holding.release(Infinity);
   };
 }
