@@ -55,6 +55,7 @@ export class Channels {
     client: ServiceClient,
     answer: Membership["answer"],
     privates: readonly KeptPrivate[],
+    shownSecret?: string,
   ): Membership | undefined {
     const { delivery } = client;
     if (delivery === undefined) return undefined;
@@ -62,7 +63,7 @@ export class Channels {
     return {
       answer,
       id: client.id,
-      token: `${client.id}.${delivery.rotate()}`,
+      token: `${client.id}.${delivery.rotate(shownSecret)}`,
       count: delivery.count,
       done: delivery.done,
       credit: delivery.reset(),
@@ -112,7 +113,8 @@ export class Channels {
     this.#replaceLine(client, line);
     delivery.ack(data.count);
     this.#options.recorder?.trimmed(client, delivery.acked);
-    const membership = this.membershipOf(client, isWhole ? "resumed" : "snapshot", privates);
+    const answer = isWhole ? "resumed" : "snapshot";
+    const membership = this.membershipOf(client, answer, privates, secret);
     if (membership === undefined) return false;
     const { mid } = line;
     if (isWhole)

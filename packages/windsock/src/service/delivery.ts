@@ -123,10 +123,13 @@ export class Delivery {
 
   // ---------- the token ----------
 
-  /** A new secret for the next resume. Only its hash is kept. */
-  rotate(): string {
+  /**
+   * A new secret for the next resume. Only its hash is kept, and that of the one that was
+   * shown: answers may be lost one after the other, so it is all that the member surely has.
+   */
+  rotate(shown?: string): string {
     const secret = randomBytes(16).toString("base64url");
-    this.#previousHash = this.#tokenHash;
+    this.#previousHash = shown === undefined ? undefined : hashOf(shown);
     this.#tokenHash = hashOf(secret);
     return secret;
   }
