@@ -1,0 +1,119 @@
+import type { Clock } from "../actor/clock.ts";
+import type { HistoryError } from "../errors.ts";
+import type { HistoryStore, StoredActor } from "../log/history-store.ts";
+import type { LogStore } from "../log/log-store.ts";
+import { Log, type LogEntry, type RestoredLog } from "../log/log.ts";
+import { closeCode } from "../protocol/close-code.ts";
+import type { ActorToEdge, Outlet } from "../protocol/port.ts";
+import type { ErasedDefinition } from "./define-service.ts";
+import { HistoryGate } from "./history-gate.ts";
+import { Recorder } from "./recorder.ts";
+import type { Report } from "./report.ts";
+import type { RestoredActor, ServiceActor } from "./service-actor.ts";
+
+export interface DurableActorsOptions {
+  readonly store: HistoryStore;
+  readonly clock: Clock;
+  readonly logs: LogStore;
+  /** The way to one edge; undefined when that edge is gone. */
+  readonly edge: (id: string) => Outlet<ActorToEdge> | undefined;
+  /** The longest message that edges hand on. */
+  readonly maxMessageBytes: number;
+  readonly report: (report: Report) => void;
+}
+
+/** What an actor of a durable service starts with. */
+export interface DurableActor {
+  readonly log: Log;
+  readonly recorder: Recorder;
+  /** Absent: nothing was stored of it. */
+  readonly restored?: RestoredActor;
+}
+
+/** What is stored of the actors of durable services, and what becomes of one that cannot be stored. */
+export class DurableActors {
+  readonly #options: DurableActorsOptions;
+  readonly #gate: HistoryGate;
+
+  constructor(options: DurableActorsOptions) {
+    this.#options = options;
+    this.#gate = new HistoryGate(options.store);
+  }
+
+  /** Those that have members: they start with the server, to give grace. */
+  addressesWithMembers(): readonly string[] {
+    return this.#gate.store.addressesWithMembers();
+  }
+
+  /** What is stored of an actor that starts, and who stores what comes. `running`: that actor, once it runs. */
+  open(
+    address: string,
+    definition: ErasedDefinition,
+    running: () => ServiceActor | undefined,
+  ): DurableActor {
+    const { clock, logs, maxMessageBytes } = this.#options;
+    const gate = this.#gate;
+    gate.flush();
+    const stored = gate.store.load(address);
+    const now = clock.now();
+    logs.forget(address);
+    const log = logs.open(address, definition.history, () =>
+      stored === undefined ? undefined : Log.restore(restoredLog(stored, now), definition.history),
+    );
+    const recorder = new Recorder({
+      address,
+      gate,
+      log: () => log,
+      withPlainMembers: definition.state.durable,
+      failed: (error) => this.#unstored(address, error, running()),
+    });
+    log.observer = recorder;
+    if (stored === undefined) return { log, recorder };
+    const limits = { ...definition.limits, maxMessageBytes };
+    return { log, recorder, restored: { members: recorder.restore(stored, limits) } };
+  }
+
+  /** Stores what there is, now. */
+  flush(): void {
+    this.#gate.flush();
+  }
+
+  /** As `flush`, for the last time. */
+  close(): void {
+    this.#gate.flush();
+    this.#gate.store.close();
+  }
+
+  /** An actor is ahead of what is stored: it goes, and comes back as it was. */
+  #unstored(address: string, error: HistoryError, actor: ServiceActor | undefined): void {
+    const { edge: edgeOf, logs, report } = this.#options;
+    report({ type: "failure", where: `the history of ${address}`, error });
+    logs.forget(address);
+    if (actor === undefined) return;
+    const { generation } = actor.actor;
+    const { epoch } = actor.log;
+    // Past the recorder, which lets nothing out any more.
+    for (const { edge, mid } of actor.abandon()) {
+      const close = {
+        type: "close",
+        mid,
+        code: closeCode.internalError,
+        reason: "its history could not be stored",
+        comeBack: "retry",
+      } as const;
+      edgeOf(edge)?.post({ type: "commit", address, epoch, generation, out: [close] });
+    }
+  }
+}
+
+/** Stored times are of the wall clock, those of a log of the clock it lives by. */
+function restoredLog(stored: StoredActor, now: number): RestoredLog {
+  const wallNow = Date.now();
+  const entries = stored.entries.map(({ seq, type, topic, kind, bytes, atMs }): LogEntry => {
+    const at = now - Math.max(0, wallNow - atMs);
+    return type === "restarted"
+      ? { type, seq, at }
+      : { type, seq, topic, payload: { kind, bytes }, at };
+  });
+  return { epoch: stored.epoch, seq: stored.seq, entries, evicted: stored.evicted };
+}
