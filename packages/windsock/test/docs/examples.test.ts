@@ -61,21 +61,15 @@ test("every service is used by an exercise, and every exercise has its service",
 });
 
 test.each(withServices)("the services of %s do what the page says", async (page) => {
-  const reports: Report[] = [];
-  const services = join(projectOf(page), "src/websocket");
-  const server = await createServer({
-    port: 0,
-    services,
-    onReport: (report) => reports.push(report),
-  });
+  const stage = await Stage.open(projectOf(page));
   try {
-    expect(server.services().map(({ state }) => state)).not.toContain("down");
+    expect(stage.server.services().map(({ state }) => state)).not.toContain("down");
     for (const { file } of examples.filter((one) => one.page === page && isService(one.file))) {
-      await exercises[`${page} ${file}`]?.(stage(server, reports));
-      reports.splice(0);
+      await exercises[`${page} ${file}`]?.(stage);
+      stage.reports.splice(0);
     }
   } finally {
-    await server.stop();
+    await stage.server.stop();
   }
 });
 
@@ -93,17 +87,51 @@ test("the tests of the testing page pass", () => {
   });
 });
 
-function stage(server: Server, reports: readonly Report[]) {
-  return {
-    server,
-    reports,
-    open: (path: string, options: PlainClientOptions = {}) =>
-      PlainClient.open(`${server.url}/websocket/${path}`, options),
-  };
-}
-
 /** What an exercise works with. */
-export type Stage = ReturnType<typeof stage>;
+export class Stage {
+  readonly reports: Report[] = [];
+  readonly #project: string;
+  #server: Server | undefined;
+
+  private constructor(project: string) {
+    this.#project = project;
+  }
+
+  static async open(project: string): Promise<Stage> {
+    const stage = new Stage(project);
+    await stage.#start(0);
+    return stage;
+  }
+
+  get server(): Server {
+    if (this.#server === undefined) throw new Error("Expected a server that was started.");
+    return this.#server;
+  }
+
+  /** Stops the server, and starts another with the same port and history. */
+  async restart(): Promise<void> {
+    const { port } = this.server;
+    await this.server.stop();
+    await this.#start(port);
+  }
+
+  readonly open = (path: string, options: PlainClientOptions = {}): Promise<PlainClient> =>
+    PlainClient.open(`${this.server.url}/websocket/${path}`, options);
+
+  /** A file of the page that is no service. */
+  import(file: string): Promise<unknown> {
+    return import(join(this.#project, file));
+  }
+
+  async #start(port: number): Promise<void> {
+    this.#server = await createServer({
+      port,
+      services: join(this.#project, "src/websocket"),
+      historyFile: join(this.#project, "history.sqlite"),
+      onReport: (report) => this.reports.push(report),
+    });
+  }
+}
 
 function run(command: string, ...args: string[]) {
   return spawnSync(join(root, "node_modules/.bin", command), args, {

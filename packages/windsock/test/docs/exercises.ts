@@ -2,7 +2,9 @@
 import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect } from "vitest";
+import { expect, vi } from "vitest";
+import { createClient, type Channel, type ConnectOptions } from "../../src/client/index.ts";
+import { FaultProxy } from "../../src/testing/index.ts";
 import type { Stage } from "./examples.test.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "windsock-docs-"));
@@ -174,6 +176,90 @@ export const exercises: Readonly<Record<string, (stage: Stage) => Promise<void>>
     expect(await client.next()).toBe("unfinished line\nlast line\n");
     const late = await open("build-log");
     expect(await late.next()).toBe("first line\nsecond line\nunfinished line\nlast line\n");
+  },
+
+  "docs/guide/resume.md src/websocket/board.ts": async (stage) => {
+    interface View {
+      notes(notes: readonly { id: number; text: string }[]): void;
+      connection(text: string): void;
+    }
+    const { follow } = (await stage.import("src/board.ts")) as {
+      follow(view: View, options: ConnectOptions): Channel;
+    };
+    const line = await FaultProxy.open(stage.server.port);
+    const shown: string[] = [];
+    const states: string[] = [];
+    const view: View = {
+      notes: (notes) => shown.push(notes.map(({ text }) => text).join(",")),
+      connection: (text) => states.push(text),
+    };
+    using board = follow(view, { url: line.url });
+    await board.send({ add: "a" });
+    expect(shown).toEqual(["", "a"]);
+    // A cut, and a message meanwhile.
+    line.refuse(true);
+    line.cut();
+    const other = await stage.open("board");
+    other.send('{"add":"b"}');
+    expect(await other.take(2)).toHaveLength(2);
+    line.refuse(false);
+    await vi.waitFor(() => expect(shown).toEqual(["", "a", "a,b"]), 5000);
+    // Longer than the log reaches back: the whole instead.
+    line.refuse(true);
+    line.cut();
+    for (let note = 0; note < 101; note++) other.send('{"add":"c"}');
+    await other.take(101);
+    line.refuse(false);
+    await vi.waitFor(() => expect(shown).toHaveLength(4), 5000);
+    expect(shown.at(-1)?.split(",")).toHaveLength(103);
+    expect(new Set(states)).toEqual(new Set(["live", "connection lost, catching up soon"]));
+    board.close();
+    await line.close();
+  },
+  "docs/guide/resume.md src/websocket/seats.ts": async ({ server, open }) => {
+    const others = await open("seats");
+    const name = /^\w{4} (.*)$/;
+    const next = async () => name.exec(String(await others.next()))?.[1];
+    expect(await next()).toBe("sits down");
+    const line = await FaultProxy.open(server.port);
+    using seat = createClient().connect<never, "seats">("seats", { url: line.url });
+    seat.on("message", () => undefined);
+    expect(await next()).toBe("sits down");
+    await vi.waitFor(() => expect(seat.state.type).toBe("open"));
+    line.cut();
+    expect(await next()).toBe("is away");
+    expect(await next()).toBe("is back");
+    seat.close();
+    expect(await next()).toBe("leaves the seat");
+    await line.close();
+  },
+
+  "docs/guide/durable.md src/websocket/orders.ts": async (stage) => {
+    using orders = createClient().connect("orders", { url: stage.server.url });
+    const resumed: string[] = [];
+    for (const type of ["resumed", "rejoined", "restarted"] as const)
+      orders.on(type, () => resumed.push(type));
+    const got: unknown[] = [];
+    orders.on("message", (order) => got.push(order));
+    expect(await orders.call("order", { item: "tea" })).toEqual({ number: 1, item: "tea" });
+    await stage.restart();
+    expect(await orders.call("order", { item: "milk" })).toEqual({ number: 2, item: "milk" });
+    expect(await stage.server.call("orders", "count")).toBe(2);
+    expect(got).toEqual([
+      { number: 1, item: "tea" },
+      { number: 2, item: "milk" },
+    ]);
+    expect(resumed).toEqual(["resumed"]);
+    orders.close();
+  },
+  "docs/guide/durable.md src/websocket/prices.ts": async (stage) => {
+    const before = await stage.open("prices");
+    before.send("tea 2");
+    expect(await before.next()).toBe('{"tea":2}');
+    await stage.restart();
+    const after = await stage.open("prices");
+    after.send("milk 1");
+    expect(await after.next()).toBe('{"tea":2,"milk":1}');
   },
 
   "docs/guide/failure.md src/websocket/careful.ts": async ({ open, reports }) => {
