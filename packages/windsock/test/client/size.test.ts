@@ -1,35 +1,7 @@
 // What a page downloads for the client: minified and gzipped, bundled as an app's build does.
-import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { build } from "vite";
 import { describe, expect, test } from "vitest";
-
-const client = join(import.meta.dirname, "../../src/client/index.ts");
-
-/** Bundles a page that consists of this code. */
-async function bundle(code: string): Promise<string> {
-  const entry = "virtual:page";
-  const result = await build({
-    configFile: false,
-    logLevel: "silent",
-    plugins: [
-      {
-        name: "page",
-        resolveId: (id) => (id === entry ? `\0${entry}` : undefined),
-        load: (id) => (id === `\0${entry}` ? code : undefined),
-      },
-    ],
-    build: {
-      write: false,
-      minify: true,
-      target: "esnext",
-      modulePreload: false,
-      rolldownOptions: { input: entry, preserveEntrySignatures: "strict" },
-    },
-  });
-  const [{ output }] = [result].flat() as unknown as [{ output: { code?: string }[] }];
-  return output.map((chunk) => chunk.code ?? "").join("");
-}
+import { bundle, client } from "./bundle.ts";
 
 const kilobyte = 1024;
 
