@@ -184,7 +184,7 @@ export const exercises: Readonly<Record<string, (stage: Stage) => Promise<void>>
       connection(text: string): void;
     }
     const { follow } = (await stage.import("src/board.ts")) as {
-      follow(view: View, options: ConnectOptions): Channel;
+      follow: (view: View, options: ConnectOptions) => Channel;
     };
     const line = await FaultProxy.open(stage.server.port);
     const shown: string[] = [];
@@ -222,7 +222,7 @@ export const exercises: Readonly<Record<string, (stage: Stage) => Promise<void>>
     const next = async () => name.exec(String(await others.next()))?.[1];
     expect(await next()).toBe("sits down");
     const line = await FaultProxy.open(server.port);
-    using seat = createClient().connect<never, "seats">("seats", { url: line.url });
+    using seat = createClient().connect("seats", { url: line.url });
     seat.on("message", () => undefined);
     expect(await next()).toBe("sits down");
     await vi.waitFor(() => expect(seat.state.type).toBe("open"));
