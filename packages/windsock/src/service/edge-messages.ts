@@ -8,7 +8,9 @@ import { broadcastMail } from "./broadcast-mail.ts";
 import type { ErasedDefinition } from "./define-service.ts";
 import { Delivery } from "./delivery.ts";
 import { decodePublished } from "./encode.ts";
+import type { Mail } from "./mail.ts";
 import type { PublishedKeys } from "./published.ts";
+import type { Report } from "./report.ts";
 import { ServiceClient } from "./service-client.ts";
 
 export interface EdgeMessagesOptions {
@@ -18,6 +20,7 @@ export interface EdgeMessagesOptions {
   readonly logs: LogStore;
   readonly published: PublishedKeys;
   readonly clock: Clock;
+  readonly report: (report: Report) => void;
   /** The longest message that edges hand on. */
   readonly maxMessageBytes: number;
 }
@@ -116,7 +119,16 @@ export class EdgeMessages implements Outlet<EdgeToActor> {
       return this.#outlet.post({ type: "admitted", mid });
     const delivery =
       message.dialect === "v1" ? new Delivery({ ...actor.limits, maxMessageBytes }) : undefined;
-    const data = { ...message, edge: this.#edge, params: found.params };
+    const { sessionId, protocol, request, user } = message;
+    const data = {
+      mid,
+      edge: this.#edge,
+      sessionId,
+      protocol,
+      request,
+      user,
+      params: found.params,
+    };
     const client = new ServiceClient(actor, data, delivery);
     if (resume !== undefined) client.joinReason = "rejoin";
     if (!actor.join(client))
@@ -137,7 +149,7 @@ export class EdgeMessages implements Outlet<EdgeToActor> {
 
   #publish(message: Message<"publish">): void {
     const { id, address, idempotencyKey } = message;
-    const { addresses, published, services } = this.#options;
+    const { addresses, published, report, services } = this.#options;
     const key = idempotencyKey === undefined ? undefined : `${address} ${idempotencyKey}`;
     const before = key === undefined ? undefined : published.get(key);
     if (before !== undefined) return this.#answer(id, before);
@@ -157,8 +169,15 @@ export class EdgeMessages implements Outlet<EdgeToActor> {
         Math.max(defaultRetryMs, actor.actor.retryAfterMs),
       );
     const { promise, resolve, reject } = Promise.withResolvers<number>();
-    const value = decodePublished(message.value);
-    const mail = broadcastMail(services.get(actor.name), value, { resolve, reject });
+    let mail: Mail;
+    try {
+      const value = decodePublished(message.value);
+      mail = broadcastMail(services.get(actor.name), value, { resolve, reject });
+    } catch (error) {
+      // Its `history.latest` is code of the app.
+      report({ type: "failure", where: `a broadcast to ${address}`, error });
+      return this.#unavailable(id, messageOf(error), 0);
+    }
     if (!actor.actor.offer(mail))
       return this.#outlet.post({ type: "busy", id, retryAfterMs: defaultRetryMs });
     if (key !== undefined) published.remember(key, promise);
@@ -169,12 +188,7 @@ export class EdgeMessages implements Outlet<EdgeToActor> {
   #answer(id: number, published: Promise<number>): void {
     void published.then(
       (seq) => this.#outlet.post({ type: "published", id, seq, delivered: true }),
-      (error: unknown) =>
-        this.#unavailable(
-          id,
-          error instanceof Error ? error.message : String(error),
-          retryAfterOf(error),
-        ),
+      (error: unknown) => this.#unavailable(id, messageOf(error), retryAfterOf(error)),
     );
   }
 
@@ -214,4 +228,8 @@ function retryAfterOf(error: unknown): number {
   return error instanceof OverloadedError || error instanceof ServiceDownError
     ? error.retryAfterMs
     : defaultRetryMs;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -171,6 +171,7 @@ export class ServiceHost {
       published: this.#published,
       clock: this.#clock,
       maxMessageBytes: this.#maxMessageBytes,
+      report: this.#report,
     });
   }
 

@@ -1,0 +1,34 @@
+import { expect, test } from "vitest";
+import { defineService, type } from "../src/index.ts";
+import { HostRig } from "./host-rig.ts";
+
+const text = (value: string) => ({ kind: "json", bytes: Buffer.from(value) }) as const;
+
+// `latest` is the app's code, and what comes from outside need not fit it. Thrown out of the
+// port, its error went to whoever carries messages, and the question was never answered.
+test("a publish that `history.latest` cannot take is answered, and reported", async () => {
+  const rig = new HostRig({
+    news: defineService({
+      outgoing: type<{ id: string }>(),
+      history: { latest: (message) => message.id.toUpperCase() },
+    }),
+  });
+  rig.post({ type: "publish", address: "news", id: 1, value: text("null") });
+  await rig.settle();
+  expect(rig.messages).toMatchObject([{ type: "unavailable", id: 1 }]);
+  expect(rig.reports).toMatchObject([{ type: "failure" }]);
+});
+
+// All that the join said was kept as the client's data, and stored with it.
+test("a membership is stored without the token that its client came back with", async () => {
+  const rig = new HostRig({ room: defineService({ history: { durable: true } }) });
+  const secret = "c2VjcmV0LW9mLWEtZmFyLWF3YXktbWVtYmVyc2hpcA";
+  rig.join("first", "room", {
+    dialect: "v1",
+    resume: { token: `gone.${secret}`, epoch: "another", seq: 0, count: 0, tails: {} },
+  });
+  await rig.settle();
+  const [member] = rig.history.load("room")?.members ?? [];
+  expect(member?.id).toBe("first");
+  expect(Buffer.from(member?.data ?? []).includes(secret)).toBe(false);
+});
