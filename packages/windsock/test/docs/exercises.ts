@@ -277,6 +277,19 @@ export const exercises: Readonly<Record<string, (stage: Stage) => Promise<void>>
     expect(await client.next()).toBe("Hello ada");
   },
 
+  "docs/guide/security.md src/websocket/vault.ts": async ({ server, open }) => {
+    await expect(open("vault")).rejects.toMatchObject({ status: 401 });
+    const { connect } = createClient();
+    using good = connect("vault", { url: server.url, auth: () => "token-of-ada" });
+    const greeting = new Promise((resolve) => good.on("message", resolve));
+    expect(await greeting).toBe("Hello ada");
+    using bad = connect("vault", { url: server.url, auth: "x" });
+    const error = await new Promise((resolve) => bad.on("error", resolve));
+    expect(error).toMatchObject({ code: "WINDSOCK_REFUSED", detail: { status: 401 } });
+    good.close();
+    bad.close();
+  },
+
   "docs/guide/testing.md src/websocket/counter.ts": async ({ open }) => {
     const client = await open("counter");
     client.send("x");
