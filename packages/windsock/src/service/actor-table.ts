@@ -17,6 +17,7 @@ import type { Report } from "./report.ts";
 import { Reporter } from "./reporter.ts";
 import { check, type Checked } from "./schema.ts";
 import { ServiceActor } from "./service-actor.ts";
+import type { Line } from "./service-client.ts";
 
 export interface ActorTableOptions {
   readonly services: ReadonlyMap<string, ErasedDefinition>;
@@ -69,7 +70,11 @@ export class ActorTable {
     return this.#own.has(actor);
   }
 
-  /** The actor of this place, started if need be. Undefined: there is no such service. */
+  /**
+   * The actor of this place, started if need be. Undefined: there is no such service.
+   *
+   * @throws ServiceDownError when what is stored of it cannot be read
+   */
   open(place: Place): ServiceActor | undefined {
     const { name, address, params } = place;
     const running = this.#actors.get(address);
@@ -127,8 +132,9 @@ export class ActorTable {
 
   /** Why no actor may start here: there are too many keys. */
   crowd({ name, address }: Place): string | undefined {
-    const max = this.#options.services.get(name)?.limits.maxKeys ?? 0;
-    if (this.#actors.has(address) || (this.#keyCounts.get(name) ?? 0) < max) return undefined;
+    const max = this.#options.services.get(name)?.limits.maxKeys;
+    if (max === undefined || this.#actors.has(address)) return undefined;
+    if ((this.#keyCounts.get(name) ?? 0) < max) return undefined;
     return `${name} already has ${max} keys (\`limits.maxKeys\`)`;
   }
 
@@ -141,16 +147,36 @@ export class ActorTable {
   /** Who waits in the mailbox for a join goes on to the next incarnation; what goes nowhere is refused or reported. */
   #stopped(place: Place, items: readonly Mail[], wasIdle: boolean): void {
     const { name, address } = place;
-    const { clock, logs, report } = this.#options;
+    const { clock, durable, logs, report } = this.#options;
+    const ended = this.#actors.get(address);
     this.#actors.delete(address);
     const left = (this.#keyCounts.get(name) ?? 1) - 1;
     if (left > 0) this.#keyCounts.set(name, left);
     else this.#keyCounts.delete(name);
     logs.release(address, clock.now());
-    const start = () => (this.#isDraining ? undefined : this.open(place));
+    let unread: ServiceDownError | undefined;
+    const start = (): ServiceActor | undefined => {
+      if (this.#isDraining || unread !== undefined) return undefined;
+      try {
+        return this.open(place);
+      } catch (error) {
+        if (!(error instanceof ServiceDownError)) throw error;
+        unread = error;
+        return undefined;
+      }
+    };
     const lost = handOver(items, start, wasIdle);
+    if (unread !== undefined && ended !== undefined)
+      durable?.close(ended, waitingIn(items), "its history could not be read");
     for (const item of lost)
       refuse(item, new CallFailedError(`${address} stopped before it handled this.`));
     new Reporter(name, address, report).lost(lost, "the service has stopped");
   }
+}
+
+/** Where those are reached who wait for their join. */
+function waitingIn(items: readonly Mail[]): Line[] {
+  return items.flatMap((item) =>
+    item.type === "join" && item.client.membership === "joining" ? (item.client.line ?? []) : [],
+  );
 }

@@ -1,15 +1,16 @@
 import type { Clock } from "../actor/clock.ts";
-import type { HistoryError } from "../errors.ts";
+import { ServiceDownError, type HistoryError } from "../errors.ts";
 import type { HistoryStore, StoredActor } from "../log/history-store.ts";
 import type { LogStore } from "../log/log-store.ts";
 import { Log, type LogEntry, type RestoredLog } from "../log/log.ts";
 import { closeCode } from "../protocol/close-code.ts";
-import type { ActorToEdge, Outlet } from "../protocol/port.ts";
+import type { ActorToEdge, Out, Outlet } from "../protocol/port.ts";
 import type { ErasedDefinition } from "./define-service.ts";
 import { HistoryGate } from "./history-gate.ts";
 import { Recorder } from "./recorder.ts";
 import type { Report } from "./report.ts";
 import type { RestoredActor, ServiceActor } from "./service-actor.ts";
+import type { Line } from "./service-client.ts";
 
 export interface DurableActorsOptions {
   readonly store: HistoryStore;
@@ -21,6 +22,9 @@ export interface DurableActorsOptions {
   readonly maxMessageBytes: number;
   readonly report: (report: Report) => void;
 }
+
+/** When somebody who was refused because a history could not be read may try again. */
+const unreadableRetryMs = 5000;
 
 /** What an actor of a durable service starts with. */
 export interface DurableActor {
@@ -45,8 +49,28 @@ export class DurableActors {
     return this.#gate.store.addressesWithMembers();
   }
 
-  /** What is stored of an actor that starts, and who stores what comes. `running`: that actor, once it runs. */
+  /**
+   * What is stored of an actor that starts, and who stores what comes. `running`: that actor, once it runs.
+   *
+   * @throws ServiceDownError when it cannot be read, which is reported.
+   */
   open(
+    address: string,
+    definition: ErasedDefinition,
+    running: () => ServiceActor | undefined,
+  ): DurableActor {
+    try {
+      return this.#load(address, definition, running);
+    } catch (error) {
+      this.#options.report({ type: "failure", where: `the history of ${address}`, error });
+      throw new ServiceDownError(
+        `${address} is down: its history could not be read (${String(error)}).`,
+        unreadableRetryMs,
+      );
+    }
+  }
+
+  #load(
     address: string,
     definition: ErasedDefinition,
     running: () => ServiceActor | undefined,
@@ -79,29 +103,33 @@ export class DurableActors {
   }
 
   /** As `flush`, for the last time. */
-  close(): void {
+  end(): void {
     this.#gate.flush();
     this.#gate.store.close();
   }
 
   /** An actor is ahead of what is stored: it goes, and comes back as it was. */
   #unstored(address: string, error: HistoryError, actor: ServiceActor | undefined): void {
-    const { edge: edgeOf, logs, report } = this.#options;
+    const { logs, report } = this.#options;
     report({ type: "failure", where: `the history of ${address}`, error });
     logs.forget(address);
-    if (actor === undefined) return;
+    if (actor !== undefined) this.close(actor, actor.abandon(), "its history could not be stored");
+  }
+
+  /** Closes clients of an actor that is over: past its recorder, which lets nothing out any more. */
+  close(actor: ServiceActor, lines: readonly Line[], reason: string): void {
+    const { address, log } = actor;
     const { generation } = actor.actor;
-    const { epoch } = actor.log;
-    // Past the recorder, which lets nothing out any more.
-    for (const { edge, mid } of actor.abandon()) {
-      const close = {
+    for (const { edge, mid } of lines) {
+      const out: Out = {
         type: "close",
         mid,
         code: closeCode.internalError,
-        reason: "its history could not be stored",
+        reason,
         comeBack: "retry",
-      } as const;
-      edgeOf(edge)?.post({ type: "commit", address, epoch, generation, out: [close] });
+      };
+      const commit = { type: "commit", address, epoch: log.epoch, generation, out: [out] } as const;
+      this.#options.edge(edge)?.post(commit);
     }
   }
 }

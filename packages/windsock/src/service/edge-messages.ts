@@ -11,6 +11,7 @@ import { decodePublished } from "./encode.ts";
 import type { Mail } from "./mail.ts";
 import type { PublishedKeys } from "./published.ts";
 import type { Report } from "./report.ts";
+import type { ServiceActor } from "./service-actor.ts";
 import { ServiceClient } from "./service-client.ts";
 
 export interface EdgeMessagesOptions {
@@ -105,7 +106,14 @@ export class EdgeMessages implements Outlet<EdgeToActor> {
     const place = { ...found, address };
     const crowd = this.#actors.crowd(place);
     if (crowd !== undefined) return this.#refuse(mid, "overloaded", crowd, crowdRetryMs);
-    const actor = this.#actors.open(place);
+    let actor: ServiceActor | undefined;
+    try {
+      actor = this.#actors.open(place);
+    } catch (error) {
+      if (!(error instanceof ServiceDownError)) throw error;
+      const reason = `the history of ${address} could not be read`;
+      return this.#refuse(mid, "down", reason, error.retryAfterMs);
+    }
     if (actor === undefined) return this.#refuseUnknown(message);
     if (actor.actor.state === "down")
       return this.#refuse(

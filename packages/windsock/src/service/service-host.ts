@@ -129,7 +129,7 @@ export class ServiceHost {
     this.#actors.drain();
     this.#sweep?.cancel();
     for (const actor of this.#actors.all()) actor.actor.stop();
-    this.#durable?.close();
+    this.#durable?.end();
   }
 
   definition(name: string): ErasedDefinition | undefined {
