@@ -204,7 +204,7 @@ export class Log {
     // What was replaced is no gap; what is the newest of its key stays.
     if (entry.type === "message" && entry.key !== undefined) {
       if (this.#isLatest(entry)) this.#outlived.set(entry.key, entry);
-    } else if (entry.type === "message") this.#remember(entry.topic, entry.seq);
+    } else this.#remember(topicOf(entry), entry.seq);
     if (this.#start > 256 && this.#start * 2 > this.#entries.length) {
       this.#entries = this.#entries.slice(this.#start);
       this.#start = 0;
@@ -247,6 +247,11 @@ export class Log {
     if (first === undefined) return this.#entries.length;
     return this.#start + Math.max(0, seq - first.seq);
   }
+}
+
+/** Who reads the service's own log is told of its restarts, and misses one that went. */
+export function topicOf(entry: LogEntry): string {
+  return entry.type === "message" ? entry.topic : "";
 }
 
 function costOf(entry: LogEntry): number {

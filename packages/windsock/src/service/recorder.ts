@@ -7,7 +7,7 @@ import type {
   StoredMember,
   StoredPrivate,
 } from "../log/history-store.ts";
-import type { Log, LogEntry, LogObserver } from "../log/log.ts";
+import { topicOf, type Log, type LogEntry, type LogObserver } from "../log/log.ts";
 import type { ActorToEdge, Outlet, Private } from "../protocol/port.ts";
 import { Delivery, type DeliveryLimits, type KeptPrivate, type SavedDelivery } from "./delivery.ts";
 import type { HistoryGate, Recording } from "./history-gate.ts";
@@ -82,7 +82,7 @@ export class Recorder implements Recording, LogObserver {
 
   evicted(entry: LogEntry): void {
     this.#evictedThrough = entry.seq;
-    if (entry.type === "message") this.#evicted.set(entry.topic, entry.seq);
+    this.#evicted.set(topicOf(entry), entry.seq);
     this.#touch();
   }
 
