@@ -87,7 +87,8 @@ export class TestClient {
   }
 }
 
-function watch(channel: Channel<AnyTyped>): Seen[] {
+/** Keeps what a channel shows. */
+export function watch(channel: Channel<AnyTyped>): Seen[] {
   const seen: Seen[] = [];
   channel.on("message", (message, { source }) => {
     if (source.type === "published")
