@@ -288,9 +288,14 @@ test("turns of earlier rounds of the event loop do not cut a burst in two", asyn
   const { actor, recorder } = actorOf();
   actor.start();
   for (let burst = 1; burst <= 5; burst++) {
+    // As the flush of the edge, which the first turn of a burst asks for.
+    const flush = new Promise<void>((resolve) => {
+      recorder.onHandle = ({ id }) => {
+        if (id === 0) setImmediate(resolve);
+      };
+    });
     for (let id = 0; id < 150; id++) actor.offer(item(id, "nothing"));
-    // Where the edge's flush stands: behind the turns of this round.
-    await new Promise<void>((resolve) => setImmediate(resolve));
+    await flush;
     expect(recorder.handled).toHaveLength(burst * 150);
   }
 });
