@@ -1,14 +1,28 @@
+import type { ComeBack } from "../protocol/port.ts";
 import type { Transport } from "./transport.ts";
+
+/** The session that a channel is one of. */
+export interface ChannelOwner {
+  readonly transport: Transport;
+  closeChannel(number: number, code: number, reason: string, comeBack: ComeBack | undefined): void;
+  forget(number: number): void;
+}
 
 /**
  * A channel's share of a socket: it writes as if it were alone. What concerns the socket
- * as a whole (closing, pausing, pings) is its session's.
+ * as a whole (its end, pausing, pings) is its session's.
  */
 export class ChannelTransport implements Transport {
-  readonly #socket: Transport;
+  readonly #session: ChannelOwner;
+  readonly #number: number;
 
-  constructor(socket: Transport) {
-    this.#socket = socket;
+  constructor(session: ChannelOwner, number: number) {
+    this.#session = session;
+    this.#number = number;
+  }
+
+  get #socket(): Transport {
+    return this.#session.transport;
   }
 
   get isWritable(): boolean {
@@ -39,7 +53,15 @@ export class ChannelTransport implements Transport {
     this.#socket.uncork();
   }
 
-  close(): void {}
+  /** The channel alone. */
+  close(code: number, reason: string, comeBack?: ComeBack): void {
+    this.#session.closeChannel(this.#number, code, reason, comeBack);
+  }
+
+  /** Without a word. */
+  forget(): void {
+    this.#session.forget(this.#number);
+  }
 
   destroy(): void {}
 

@@ -542,10 +542,8 @@ export class Edge implements MemberHost, SessionHost {
     while (inUse.has(feed.envelopeVoice(others, create))) others += 1;
     const speech = feed.envelopeSpeech(number, feed.envelopeVoice(others, create));
     const mid = randomUUID();
-    const member = new Member(mid, feed, this, speech, {
-      close: (code, reason, comeBack) => session.closeChannel(number, code, reason, comeBack),
-      forget: () => session.forget(number),
-    });
+    const transport = session.channelTransport(number);
+    const member = new Member(mid, feed, this, speech, transport);
     this.#members.set(mid, member);
     feed.members.add(member);
     if (resume !== undefined) this.#tails.set(member, resume.tails);
@@ -553,7 +551,7 @@ export class Edge implements MemberHost, SessionHost {
       if (answer.type === "refused")
         session.refused(number, answer.code, answer.reason, answer.retryAfterMs);
     });
-    member.attach(session.channelTransport());
+    member.attach(transport);
     this.#outlet.post({
       type: "join",
       address,

@@ -66,7 +66,8 @@ export class Member implements TransportEvents, InflowOwner<Payload>, TapOwner {
   #taps: Map<string, Tap> | undefined;
   #isPulling = false;
   #inflow: Inflow<Payload> | undefined;
-  readonly #heartbeat: Heartbeat;
+  /** A channel has none: its socket's is its session's. */
+  readonly #heartbeat: Heartbeat | undefined;
   /** When its closing began; -1 before. */
   #closingAt = -1;
   #leftFor: CloseReason | undefined;
@@ -85,7 +86,7 @@ export class Member implements TransportEvents, InflowOwner<Payload>, TapOwner {
     this.#host = host;
     this.#topics = speech.voice.ownLogOnly;
     this.#channel = channel;
-    this.#heartbeat = new Heartbeat(host.coarseNow);
+    this.#heartbeat = channel === undefined ? new Heartbeat(host.coarseNow) : undefined;
   }
 
   get transport(): Transport | undefined {
@@ -107,7 +108,7 @@ export class Member implements TransportEvents, InflowOwner<Payload>, TapOwner {
     }
     this.#state = "open";
     this.#transport = transport;
-    this.#heartbeat.alive(this.#host.coarseNow);
+    this.#heartbeat?.alive(this.#host.coarseNow);
     this.pump(false);
   }
 
@@ -435,8 +436,8 @@ export class Member implements TransportEvents, InflowOwner<Payload>, TapOwner {
   /** Called about once a second: pings the silent, drops the dead, the stalled and those who do not answer a close. */
   sweep(now: number): void {
     const transport = this.#transport;
-    // A channel's socket is looked at by its session.
-    if (transport === undefined || this.#channel !== undefined) return;
+    const heartbeat = this.#heartbeat;
+    if (transport === undefined || heartbeat === undefined) return;
     const { limits } = this.#host;
     if (this.#closingAt >= 0) {
       if (now - this.#closingAt >= limits.closeTimeoutMs)
@@ -444,8 +445,8 @@ export class Member implements TransportEvents, InflowOwner<Payload>, TapOwner {
       return;
     }
     // We do not read it, so we cannot hear its pongs.
-    if (this.#inflow?.isHolding === true) this.#heartbeat.alive(now);
-    switch (this.#heartbeat.beat(now, transport, limits)) {
+    if (this.#inflow?.isHolding === true) heartbeat.alive(now);
+    switch (heartbeat.beat(now, transport, limits)) {
       case "fine":
         return;
       case "ping":

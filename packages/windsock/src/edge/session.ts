@@ -120,8 +120,8 @@ export class Session implements TransportEvents, InflowOwner<Raw> {
     return voices;
   }
 
-  channelTransport(): Transport {
-    return new ChannelTransport(this.transport);
+  channelTransport(number: number): ChannelTransport {
+    return new ChannelTransport(this, number);
   }
 
   // ---------- in ----------

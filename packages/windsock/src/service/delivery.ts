@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { hash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Private } from "../protocol/port.ts";
 
 export interface DeliveryLimits {
@@ -37,9 +37,10 @@ export class Delivery {
   #keptBytes = 0;
   #creditUsed = 0;
   #creditGiven: number;
-  #tokenHash: Buffer | undefined;
+  /** Bytes as Latin-1: a buffer of its own would take 200 bytes more, for each membership. */
+  #tokenHash: string | undefined;
   /** Valid until the first word from the new socket: the answer with the new token may be lost. */
-  #previousHash: Buffer | undefined;
+  #previousHash: string | undefined;
 
   constructor(limits: DeliveryLimits) {
     this.#limits = limits;
@@ -135,9 +136,9 @@ export class Delivery {
   }
 
   owns(secret: string): boolean {
-    const hash = hashOf(secret);
+    const shown = bytesOf(hashOf(secret));
     return [this.#tokenHash, this.#previousHash].some(
-      (one) => one !== undefined && timingSafeEqual(one, hash),
+      (one) => one !== undefined && timingSafeEqual(bytesOf(one), shown),
     );
   }
 
@@ -170,9 +171,8 @@ export class Delivery {
     delivery.done = saved.done;
     delivery.count = saved.count;
     delivery.acked = saved.acked;
-    delivery.#tokenHash = saved.tokenHash === undefined ? undefined : Buffer.from(saved.tokenHash);
-    delivery.#previousHash =
-      saved.previousHash === undefined ? undefined : Buffer.from(saved.previousHash);
+    delivery.#tokenHash = saved.tokenHash;
+    delivery.#previousHash = saved.previousHash;
     for (const one of kept) {
       delivery.#kept.push(one);
       delivery.#keptBytes += one.bytes;
@@ -185,8 +185,8 @@ export interface SavedDelivery {
   readonly done: number;
   readonly count: number;
   readonly acked: number;
-  readonly tokenHash: Uint8Array | undefined;
-  readonly previousHash: Uint8Array | undefined;
+  readonly tokenHash: string | undefined;
+  readonly previousHash: string | undefined;
 }
 
 /** So much ahead that a member which sends without a pause is not held up by the way there and back. */
@@ -194,6 +194,10 @@ function windowOf({ creditBytes, maxMessageBytes }: DeliveryLimits): number {
   return creditBytes + maxMessageBytes;
 }
 
-function hashOf(secret: string): Buffer {
-  return createHash("sha256").update(secret).digest();
+function hashOf(secret: string): string {
+  return hash("sha256", secret, "latin1");
+}
+
+function bytesOf(text: string): Buffer {
+  return Buffer.from(text, "latin1");
 }

@@ -4,8 +4,8 @@ import type { Line, ServiceClient } from "./service-client.ts";
 /** The memberships of one actor, in the order of their joins, and the edges that hold their sockets. */
 export class Members {
   readonly #byId = new Map<string, ServiceClient>();
-  /** Those that can be reached, by the `mid` of their line. For plain clients that is their id too. */
-  readonly #byMid = new Map<string, ServiceClient>();
+  /** Those that came back, by the `mid` of their line today. The first line of a membership has its id. */
+  readonly #returned = new Map<string, ServiceClient>();
   readonly #edges = new Map<string, number>();
   readonly #held = new Set<string>();
   readonly #removed: ((client: ServiceClient) => void) | undefined;
@@ -31,7 +31,8 @@ export class Members {
 
   /** By the line it is reached on today. */
   at(mid: string): ServiceClient | undefined {
-    return this.#byMid.get(mid);
+    const client = this.#byId.get(mid);
+    return client?.line?.mid === mid ? client : this.#returned.get(mid);
   }
 
   /** All of them, also those whose join waits. A copy: what is done with them may remove some. */
@@ -52,14 +53,15 @@ export class Members {
   /** It is reached on this line from now on. */
   connect(client: ServiceClient, line: Line): void {
     client.line = line;
-    this.#byMid.set(line.mid, client);
+    if (line.mid !== client.id) this.#returned.set(line.mid, client);
     this.#edges.set(line.edge, (this.#edges.get(line.edge) ?? 0) + 1);
   }
 
   /** It cannot be reached for now. */
   disconnect(client: ServiceClient): void {
     const { line } = client;
-    if (line === undefined || !this.#byMid.delete(line.mid)) return;
+    if (line === undefined || this.at(line.mid) !== client) return;
+    this.#returned.delete(line.mid);
     client.line = undefined;
     const left = (this.#edges.get(line.edge) ?? 1) - 1;
     if (left > 0) this.#edges.set(line.edge, left);
@@ -68,9 +70,9 @@ export class Members {
 
   remove(client: ServiceClient): void {
     client.membership = "gone";
+    this.disconnect(client);
     this.#byId.delete(client.id);
     this.#removed?.(client);
-    this.disconnect(client);
   }
 
   /** Posts to every edge that has members here, to each what is its own. `message` wraps it. */
@@ -103,10 +105,10 @@ export class Members {
 
   #forEdge(out: Out, edge: string): Out[] {
     if (out.type === "send" || out.type === "snapshot" || out.type === "presence") {
-      const mids = out.mids.filter((mid) => this.#byMid.get(mid)?.line?.edge === edge);
+      const mids = out.mids.filter((mid) => this.at(mid)?.line?.edge === edge);
       return mids.length === 0 ? [] : [{ ...out, mids }];
     }
-    if ("mid" in out) return this.#byMid.get(out.mid)?.line?.edge === edge ? [out] : [];
+    if ("mid" in out) return this.at(out.mid)?.line?.edge === edge ? [out] : [];
     return [out];
   }
 }

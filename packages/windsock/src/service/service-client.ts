@@ -58,7 +58,7 @@ export class ServiceClient implements Client<unknown, unknown, Readonly<Record<s
     this.#actor = actor;
     this.data = data;
     this.#user = data.user;
-    this.line = { edge: data.edge, mid: data.mid };
+    this.line = data;
     this.delivery = delivery;
   }
 
