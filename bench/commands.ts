@@ -28,7 +28,7 @@ export interface Faults {
 export interface PhaseResult extends Faults {
   /** Messages that arrived, over all connections. */
   readonly deliveries: number;
-  /** Messages that were broadcast; for an echo, as `deliveries`. */
+  /** Messages that were broadcast; where clients send for themselves, what they sent. */
   readonly messages: number;
   /** Reads in which they arrived. */
   readonly reads: number;
@@ -38,6 +38,14 @@ export interface PhaseResult extends Faults {
   /** The generator's own share of its core. Near 1 it measures itself. */
   readonly generatorShare: number;
   /** It was given up before all had arrived. */
+  readonly timedOut: boolean;
+}
+
+export interface ReleaseResult extends Faults {
+  readonly deliveries: number;
+  /** What they had not read when they were released, in bytes: of the one that read least, and of all together. */
+  readonly maxBehindBytes: number;
+  readonly behindBytes: number;
   readonly timedOut: boolean;
 }
 
@@ -51,13 +59,16 @@ export interface OpenResult {
 }
 
 export interface Dialect {
+  /** `engine-io`: Socket.IO, with packets of Engine.IO before the first message and as a heartbeat. */
+  readonly kind: "plain" | "engine-io" | "windsock-v1";
   readonly path: string;
-  /** Around each message's text, in both directions. */
+  /** Around each message's text, in both directions; `windsock-v1` has envelopes instead. */
   readonly prefix: string;
   readonly suffix: string;
-  /** Socket.IO: packets of Engine.IO before the first message and as a heartbeat. */
-  readonly isEngineIo: boolean;
 }
+
+/** How a client reads: as fast as it can, never, or 10 KiB a second. The last two once a phase runs. */
+export type Pace = "fast" | "never" | "slow";
 
 /** Commands of the generator, each with its answer. */
 export interface GeneratorCommands {
@@ -69,6 +80,7 @@ export interface GeneratorCommands {
       /** Handshakes at a time. */
       readonly concurrency: number;
       readonly dialect: Dialect;
+      readonly pace: Pace;
     };
     answer: OpenResult;
   };
@@ -79,7 +91,13 @@ export interface GeneratorCommands {
   };
   /** Always `inFlight` broadcasts on their way, for `ms`. */
   saturate: {
-    ask: { readonly size: number; readonly inFlight: number; readonly ms: number };
+    ask: {
+      readonly size: number;
+      readonly inFlight: number;
+      readonly ms: number;
+      /** Published by the callback that takes the order. */
+      readonly isDirect: boolean;
+    };
     answer: PhaseResult;
   };
   /** A broadcast now and then, each by itself. */
@@ -92,6 +110,13 @@ export interface GeneratorCommands {
     ask: { readonly size: number; readonly inFlight: number; readonly ms: number };
     answer: PhaseResult;
   };
-  /** Ends all connections. */
-  close: { ask: {}; answer: { readonly closed: number } };
+  /** Every connection sends `every` messages at a time, of which only the last is answered, for `ms`. */
+  silent: {
+    ask: { readonly size: number; readonly every: number; readonly ms: number };
+    answer: PhaseResult;
+  };
+  /** Those that were slow in the last phase read on as fast as they can, until they have everything. */
+  release: { ask: {}; answer: ReleaseResult };
+  /** Ends those connections that are slow, or all. */
+  close: { ask: { readonly onlySlow: boolean }; answer: { readonly closed: number } };
 }

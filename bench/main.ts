@@ -49,7 +49,8 @@ for (const scenario of planned) {
   const rounds = roundsOf(scenario, options);
   for (let round = 1; round <= rounds; round++) {
     // A B C, C B A: what the machine does meanwhile meets each at the beginning and at the end.
-    for (const peer of round % 2 === 1 ? servers : servers.toReversed()) {
+    const those = servers.filter((peer) => isIn(scenario, peer));
+    for (const peer of round % 2 === 1 ? those : those.toReversed()) {
       await measure(scenario, peer, round);
     }
   }
@@ -81,7 +82,7 @@ function chosenPeers({ isLong, isGate, fetchesBun, peers: names }: Options): rea
       "Expected to get Bun from the package registry, got none: its rows are left out.",
     );
   return peers.filter((peer) => {
-    if (isGate) return peer.name === ours;
+    if (isGate) return peer.name === ours.plain || peer.name === ours.v1;
     const isWanted =
       names.length > 0
         ? names.includes(peer.name) || peer.name === control
@@ -95,7 +96,11 @@ function chosenPeers({ isLong, isGate, fetchesBun, peers: names }: Options): rea
 function roundsOf(scenario: Scenario, { rounds, isLong, isGate }: Options): number {
   if (rounds !== undefined) return rounds;
   if (isLong) return 15;
-  return isGate || scenario.clients >= 10_000 ? 1 : 3;
+  return isGate ? 1 : (scenario.shortRounds ?? 3);
+}
+
+function isIn({ peers: only }: Scenario, { name, isSpecial }: Peer): boolean {
+  return only === undefined ? isSpecial !== true : only.includes(name);
 }
 
 async function measure(scenario: Scenario, peer: Peer, round: number): Promise<void> {
@@ -124,7 +129,7 @@ function lineOf(sample: Sample): string {
   const wrong = Object.entries(sample.faults ?? {}).filter(([, count]) => count > 0);
   const faults = wrong.map(([what, count]) => `  ${what} ${count}`).join("");
   const name = `${sample.round}  ${sample.row.padEnd(14)} ${sample.peer.padEnd(17)}`;
-  return `${name} ${figures}  (server ${share(sample.serverShare)}, generator ${share(sample.generatorShare)})${faults}${sample.failure === undefined ? "" : `  ${sample.failure}`}`;
+  return `${name} ${figures}  (server ${share(sample.serverShare)}, generator ${share(sample.generatorShare)})${faults}${sample.failure === undefined ? "" : `  ${sample.failure}`}${sample.note === undefined ? "" : `  (${sample.note})`}`;
 }
 
 function share(value: number): string {
@@ -133,23 +138,25 @@ function share(value: number): string {
 
 /** For CI: what needs no quiet machine. */
 function gate(): void {
-  for (const { goal, estimate, answer } of results.verdicts()) {
+  for (const { goal, peer, estimate, answer } of results.verdicts()) {
     if (goal.unit !== "writes") continue;
     const found = estimate?.median.toFixed(4) ?? "nothing";
     console.log(
-      `${goal.row}: expected at most ${goal.bound} write calls a message and client, got ${found}.`,
+      `${goal.row}, ${peer}: expected at most ${goal.bound} write calls a message and client, got ${found}.`,
     );
     if (answer !== "met" && process.platform === "linux") broken = true;
   }
-  const { deliveries, ...faults } = results.faults(ours);
-  console.log(`${deliveries} deliveries, ${JSON.stringify(faults)}`);
-  if (Object.values(faults).some((count) => count > 0)) broken = true;
+  for (const peer of [ours.plain, ours.v1]) {
+    const { deliveries, ...faults } = results.faults(peer);
+    console.log(`${peer}: ${deliveries} deliveries, ${JSON.stringify(faults)}`);
+    if (Object.values(faults).some((count) => count > 0)) broken = true;
+  }
   if (samples.some(({ failure }) => failure !== undefined)) broken = true;
 }
 
 function write(): void {
   const isPart = options.only.length > 0 || options.peers.length > 0;
-  const kind = isPart ? "part" : options.isLong ? "long" : "short";
+  const kind = options.name ?? (isPart ? "part" : options.isLong ? "long" : "short");
   const facts: RunFacts = {
     date: new Date().toISOString(),
     commit: commit(),

@@ -4,10 +4,11 @@ import { scenarios } from "./plan.ts";
 
 export const help: string = `pnpm bench [options]
 
-  --rounds N     rounds of every scenario, forwards and backwards in turn  [3; of 10,000 clients 1]
+  --rounds N     rounds of every scenario, forwards and backwards in turn  [3; of long ones 1]
   --long         longer phases, all peers, 15 rounds: hours, not minutes
-  --only A,B     only these rows, or the rows of these scenarios (1k, echo, idle, 10k)
+  --only A,B     only these rows, or the rows of these scenarios (see --list)
   --peers A,B    only these servers, and the control
+  --name NAME    what the results are called [short, long, or part with --only and --peers]
   --gate         a check without noise, for CI: nothing lost, and no more writes than the goal
   --profile DIR  a CPU profile of each row and server that runs on Node
   --fetch-bun    get Bun from the package registry (100 MB), into bench/.peers
@@ -24,6 +25,7 @@ export interface Options {
   readonly only: readonly string[];
   readonly peers: readonly string[];
   readonly profile: string | undefined;
+  readonly name: string | undefined;
 }
 
 /** Throws an `Error` with a sentence that says what was expected. */
@@ -38,6 +40,7 @@ export function readOptions(args: readonly string[]): Options {
       peers: { type: "string" },
       gate: { type: "boolean", default: false },
       profile: { type: "string" },
+      name: { type: "string" },
       "fetch-bun": { type: "boolean", default: false },
       list: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
@@ -61,6 +64,7 @@ export function readOptions(args: readonly string[]): Options {
       peers.map(({ name }) => name),
     ),
     profile: values.profile,
+    name: values.name,
   };
 }
 

@@ -8,24 +8,28 @@ export interface Peer {
   readonly name: string;
   /** What its column is headed with. */
   readonly title: string;
+  /** The file in `servers/`, without `.ts`. @default its name */
+  readonly server?: string;
   readonly runtime: "node" | "bun";
   readonly dialect: Dialect;
   /** Also in a short run. */
   readonly isUsual: boolean;
+  /** Only in scenarios that name it. */
+  readonly isSpecial?: boolean;
 }
 
 /** What all ratios refer to. */
 export const control = "ws";
 
-const plain: Dialect = { path: "/websocket/bench", prefix: "", suffix: "", isEngineIo: false };
+const plain: Dialect = { kind: "plain", path: "/websocket/bench", prefix: "", suffix: "" };
+const windsockV1: Dialect = { kind: "windsock-v1", path: "/websocket", prefix: "", suffix: "" };
 const engineIo: Dialect = {
+  kind: "engine-io",
   path: "/socket.io/?EIO=4&transport=websocket",
   prefix: '42["m","',
   suffix: '"]',
-  isEngineIo: true,
 };
 
-/** A peer's server is `servers/<name>.ts`. */
 export const peers: readonly Peer[] = [
   { name: control, title: "`ws`", runtime: "node", dialect: plain, isUsual: true },
   {
@@ -37,10 +41,35 @@ export const peers: readonly Peer[] = [
   },
   {
     name: "windsock-publish",
-    title: "Windsock, broadcast",
+    title: "Windsock, plain",
     runtime: "node",
     dialect: plain,
     isUsual: true,
+  },
+  {
+    name: "windsock-v1",
+    title: "Windsock, `windsock.v1`",
+    server: "windsock-publish",
+    runtime: "node",
+    dialect: windsockV1,
+    isUsual: true,
+  },
+  {
+    name: "windsock-durable",
+    title: "Windsock, plain, durable",
+    runtime: "node",
+    dialect: plain,
+    isUsual: true,
+    isSpecial: true,
+  },
+  {
+    name: "windsock-v1-durable",
+    title: "Windsock, `windsock.v1`, durable",
+    server: "windsock-durable",
+    runtime: "node",
+    dialect: windsockV1,
+    isUsual: true,
+    isSpecial: true,
   },
   {
     name: "windsock-loop",
@@ -85,9 +114,9 @@ export function fetchBun(): boolean {
   return status === 0 && findBun() !== undefined;
 }
 
-/** The command that starts a peer's server. */
-export function commandOf(peer: Peer): readonly string[] {
-  const file = fileURLToPath(new URL(`servers/${peer.name}.ts`, import.meta.url));
-  if (peer.runtime === "bun") return [findBun() ?? "bun", file];
-  return [process.execPath, "--conditions=@windsock/source", "--expose-gc", file];
+/** The command that starts a peer's server for a scenario. */
+export function commandOf(peer: Peer, scenario: string): readonly string[] {
+  const file = fileURLToPath(new URL(`servers/${peer.server ?? peer.name}.ts`, import.meta.url));
+  if (peer.runtime === "bun") return [findBun() ?? "bun", file, scenario];
+  return [process.execPath, "--conditions=@windsock/source", "--expose-gc", file, scenario];
 }

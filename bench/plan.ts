@@ -6,14 +6,33 @@ export type Work =
   /** What a silent connection holds. */
   | { readonly type: "idle" }
   | { readonly type: "burst"; readonly count: number; readonly bursts: number }
-  | { readonly type: "saturate"; readonly inFlight: number; readonly ms: number }
+  | {
+      readonly type: "saturate";
+      readonly inFlight: number;
+      readonly ms: number;
+      /** Published by the callback that takes the order. */
+      readonly isDirect: boolean;
+    }
   | { readonly type: "paced"; readonly perSecond: number; readonly ms: number }
-  | { readonly type: "echo"; readonly inFlight: number; readonly ms: number };
+  | { readonly type: "echo"; readonly inFlight: number; readonly ms: number }
+  /** `every` messages at a time, of which the last is answered. */
+  | { readonly type: "silent"; readonly every: number; readonly ms: number }
+  /** Broadcasts of `size` bytes, with some clients that do not keep up; then without them. */
+  | {
+      readonly type: "slow";
+      readonly size: number;
+      readonly perSecond: number;
+      readonly ms: number;
+      readonly never: number;
+      readonly slow: number;
+    };
 
 export interface Row {
   readonly name: string;
   readonly title: string;
   readonly work: Work;
+  /** What is counted is callbacks, not deliveries. */
+  readonly isCallback?: boolean;
 }
 
 export interface Scenario {
@@ -24,6 +43,10 @@ export interface Scenario {
   /** Run before what counts: compiles the hot paths. */
   readonly warmUp: readonly Work[];
   readonly rows: readonly Row[];
+  /** Only these servers. @default all that are not special */
+  readonly peers?: readonly string[];
+  /** Rounds of a short run. @default 3 */
+  readonly shortRounds?: number;
 }
 
 export const messageBytes = 128;
@@ -42,7 +65,7 @@ export function scenarios(ms: number, bursts: number): readonly Scenario[] {
       clients: 1000,
       isGradual: false,
       warmUp: [
-        { type: "saturate", inFlight: 8, ms: 500 },
+        { type: "saturate", inFlight: 8, ms: 500, isDirect: false },
         { type: "burst", count: 100, bursts: 1 },
       ],
       rows: [
@@ -54,7 +77,7 @@ export function scenarios(ms: number, bursts: number): readonly Scenario[] {
         {
           name: "saturated-1k",
           title: "saturated, 8 broadcasts in flight, 1,000 clients",
-          work: { type: "saturate", inFlight: 8, ms },
+          work: { type: "saturate", inFlight: 8, ms, isDirect: false },
         },
         {
           name: "single-1k",
@@ -84,6 +107,7 @@ export function scenarios(ms: number, bursts: number): readonly Scenario[] {
     {
       name: "idle",
       clients: 10_000,
+      shortRounds: 1,
       isGradual: true,
       warmUp: [],
       rows: [
@@ -93,8 +117,9 @@ export function scenarios(ms: number, bursts: number): readonly Scenario[] {
     {
       name: "10k",
       clients: 10_000,
+      shortRounds: 1,
       isGradual: false,
-      warmUp: [{ type: "saturate", inFlight: 4, ms: 300 }],
+      warmUp: [{ type: "saturate", inFlight: 4, ms: 300, isDirect: false }],
       rows: [
         {
           name: "storm-10k",
@@ -109,7 +134,7 @@ export function scenarios(ms: number, bursts: number): readonly Scenario[] {
         {
           name: "saturated-10k",
           title: "saturated, 4 broadcasts in flight, 10,000 clients",
-          work: { type: "saturate", inFlight: 4, ms: ms * 1.5 },
+          work: { type: "saturate", inFlight: 4, ms: ms * 1.5, isDirect: false },
         },
         {
           name: "burst-10k",
@@ -118,5 +143,66 @@ export function scenarios(ms: number, bursts: number): readonly Scenario[] {
         },
       ],
     },
+    {
+      name: "slow",
+      clients: 180,
+      isGradual: false,
+      shortRounds: 1,
+      warmUp: [],
+      rows: [
+        {
+          name: "slow",
+          title: "180 clients that read, 10 that never do, 10 at 10 KiB/s",
+          work: {
+            type: "slow",
+            size: 8192,
+            perSecond: 150,
+            ms: Math.min(20_000, ms * 8),
+            never: 10,
+            slow: 10,
+          },
+        },
+      ],
+    },
+    ...[1, 100, 1000].map((clients) => callbacks(clients, ms)),
   ];
+}
+
+/** Callbacks of one service: which do nothing, send to one client, publish to all. */
+function callbacks(clients: number, ms: number): Scenario {
+  const of = clients === 1 ? "1 client" : `${clients.toLocaleString("en")} clients`;
+  // As many messages on their way, however many send.
+  const each = Math.max(1, 100 / clients);
+  return {
+    name: `callbacks-${clients}`,
+    clients,
+    isGradual: false,
+    shortRounds: 1,
+    peers: ["ws", "windsock-publish", "windsock-v1", "windsock-durable", "windsock-v1-durable"],
+    warmUp: [
+      { type: "silent", every: 100, ms: 400 },
+      { type: "echo", inFlight: each, ms: 400 },
+      { type: "saturate", inFlight: 100, ms: 400, isDirect: true },
+    ],
+    rows: [
+      {
+        name: `nothing-${clients}`,
+        title: `callbacks that do nothing, ${of}`,
+        work: { type: "silent", every: 100, ms },
+        isCallback: true,
+      },
+      {
+        name: `send-${clients}`,
+        title: `callbacks that send to one client, ${of}`,
+        work: { type: "echo", inFlight: each, ms },
+        isCallback: true,
+      },
+      {
+        name: `publish-${clients}`,
+        title: `callbacks that publish, ${of}`,
+        work: { type: "saturate", inFlight: 100, ms, isDirect: true },
+        isCallback: true,
+      },
+    ],
+  };
 }

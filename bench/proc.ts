@@ -11,6 +11,16 @@ export function writesOf(pid: number): number | undefined {
   return field(`/proc/${pid}/io`, "syscw");
 }
 
+/** What all sockets of the machine hold in the kernel, in bytes, to a page. */
+export function socketBytes(): number | undefined {
+  try {
+    const pages = /^TCP:.* mem (\d+)/m.exec(readFileSync("/proc/net/sockstat", "utf8"))?.[1];
+    return pages === undefined ? undefined : Number(pages) * 4096;
+  } catch {
+    return undefined;
+  }
+}
+
 function field(path: string, name: string): number | undefined {
   let text: string;
   try {

@@ -1,7 +1,8 @@
+import { isAtLeast, ours } from "./goals.ts";
 import { control, type Peer } from "./peers.ts";
 import type { Row } from "./plan.ts";
 import type { Estimate, Results } from "./results.ts";
-import { units, type Unit } from "./sample.ts";
+import { plainUnits, units, type Unit } from "./sample.ts";
 
 export interface RunFacts {
   readonly date: string;
@@ -85,7 +86,8 @@ function perRow(
 function cell(results: Results, row: string, peer: string, unit: Unit): string {
   const figure = results.figure(row, peer, unit);
   if (figure === undefined) return "";
-  const ratio = peer === control ? undefined : results.ratio(row, peer, control, unit);
+  const hasRatio = peer !== control && !plainUnits.has(unit);
+  const ratio = !hasRatio ? undefined : results.ratio(row, peer, control, unit);
   return ratio === undefined
     ? number(figure.median)
     : `${number(figure.median)} · **${number(ratio.median)}**${range(ratio)}`;
@@ -102,22 +104,23 @@ function verdicts(results: Results, rows: readonly Row[]): string[] {
   const lines = results
     .verdicts()
     .filter(({ estimate }) => estimate !== undefined)
-    .map(({ goal, estimate, answer }) => {
+    .map(({ goal, peer, estimate, answer }) => {
       const unit =
         goal.unit === "writes" ? "write calls a message and client" : units[goal.unit].title;
-      const sign = goal.unit === "perSecond" ? ">=" : "<=";
+      const sign = isAtLeast(goal) ? ">=" : "<=";
       const bound =
         goal.against === undefined ? number(goal.bound) : `${number(goal.bound)} x ${goal.against}`;
       const found = estimate === undefined ? "" : `${number(estimate.median)}${range(estimate)}`;
       return [
         titles.get(goal.row) ?? goal.row,
         unit,
+        peer === ours.v1 ? "`windsock.v1`" : "plain",
         `${sign} ${bound}`,
         found,
         answer === undefined ? "" : answers[answer],
       ];
     });
-  return section("Goals of Windsock's own broadcast", ["", "", "goal", "measured", ""], lines);
+  return section("Goals", ["", "", "dialect", "goal", "measured", ""], lines);
 }
 
 function correctness(results: Results, peers: readonly Peer[]): string[] {
@@ -158,7 +161,7 @@ function range({ interval }: Estimate): string {
 }
 
 /** Three digits that count. */
-function number(value: number): string {
+export function number(value: number): string {
   if (Math.abs(value) >= 100) return Math.round(value).toLocaleString("en");
   return value.toPrecision(3);
 }

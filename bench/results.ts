@@ -1,4 +1,4 @@
-import { goals, ours, type Goal } from "./goals.ts";
+import { goals, isAtLeast, ours, type Goal } from "./goals.ts";
 import type { Sample, Unit } from "./sample.ts";
 import { interval, median, type Interval } from "./statistics.ts";
 
@@ -11,6 +11,8 @@ export interface Estimate {
 
 export interface Verdict {
   readonly goal: Goal;
+  /** One of ours. */
+  readonly peer: string;
   /** Undefined: not measured in this run. */
   readonly estimate: Estimate | undefined;
   /** `interval`: its interval reaches the goal, its median does not. */
@@ -75,27 +77,33 @@ export class Results {
     return sum;
   }
 
-  /** Each goal, met where the interval reaches it; without an interval, where the median does. */
+  /** Each goal in each dialect, met where the interval reaches it; without an interval, where the median does. */
   verdicts(): Verdict[] {
-    return goals.map((goal) => {
-      const { row, unit, against, bound } = goal;
-      const found =
-        unit === "writes"
-          ? this.writes(row, ours)
-          : against === undefined
-            ? this.figure(row, ours, unit)
-            : this.ratio(row, ours, against, unit);
-      if (found === undefined) return { goal, estimate: undefined, answer: undefined };
-      const reaches = (value: number): boolean =>
-        unit === "perSecond" ? value >= bound : value <= bound;
-      const best = unit === "perSecond" ? found.interval?.high : found.interval?.low;
-      const answer = reaches(found.median)
-        ? "met"
-        : best !== undefined && reaches(best)
-          ? "interval"
-          : "missed";
-      return { goal, estimate: found, answer };
-    });
+    return goals.flatMap((goal) =>
+      [ours.plain, ours.v1].map((peer) => {
+        const bound = peer === ours.v1 ? (goal.boundOfV1 ?? goal.bound) : goal.bound;
+        return this.#verdict({ ...goal, bound }, peer);
+      }),
+    );
+  }
+
+  #verdict(goal: Goal, peer: string): Verdict {
+    const { row, unit, against, bound } = goal;
+    const found =
+      unit === "writes"
+        ? this.writes(row, peer)
+        : against === undefined
+          ? this.figure(row, peer, unit)
+          : this.ratio(row, peer, against, unit);
+    if (found === undefined) return { goal, peer, estimate: undefined, answer: undefined };
+    const reaches = (value: number): boolean => (isAtLeast(goal) ? value >= bound : value <= bound);
+    const best = isAtLeast(goal) ? found.interval?.high : found.interval?.low;
+    const answer = reaches(found.median)
+      ? "met"
+      : best !== undefined && reaches(best)
+        ? "interval"
+        : "missed";
+    return { goal, peer, estimate: found, answer };
   }
 
   #of(row: string, peer: string): Sample[] {

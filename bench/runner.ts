@@ -3,8 +3,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Child } from "./child.ts";
 import type {
+  Faults,
   GeneratorCommands,
   OpenResult,
+  Pace,
   PhaseResult,
   ServerCommands,
   Usage,
@@ -19,7 +21,7 @@ import {
   type Scenario,
   type Work,
 } from "./plan.ts";
-import { pssOf, writesOf } from "./proc.ts";
+import { pssOf, socketBytes, writesOf } from "./proc.ts";
 import type { Sample } from "./sample.ts";
 
 const serverCore = 0;
@@ -27,7 +29,8 @@ const generatorCore = 1;
 const settleMs = 300;
 const phaseTimeoutMs = 180_000;
 
-type PhaseWork = Exclude<Work, { type: "storm" | "idle" }>;
+type PhaseWork = Exclude<Work, { type: "storm" | "idle" | "slow" }>;
+type SlowWork = Extract<Work, { type: "slow" }>;
 
 export interface RunOptions {
   readonly round: number;
@@ -48,7 +51,7 @@ export class Run {
   static async start(scenario: Scenario, peer: Peer, options: RunOptions): Promise<Run> {
     const { child: server, hello } = await Child.start<ServerCommands, { port: number }>(
       `the server ${peer.name}`,
-      commandOf(peer),
+      commandOf(peer, scenario.name),
       serverCore,
     );
     try {
@@ -86,7 +89,7 @@ export class Run {
   async run(): Promise<Sample[]> {
     const samples: Sample[] = [];
     await this.#open(Math.min(stormWarmUp, this.#scenario.clients));
-    await this.#generator.ask("close", {});
+    await this.#generator.ask("close", { onlySlow: false });
     await sleep(settleMs);
     const base = await this.#memory();
     const opened = this.#scenario.isGradual ? await this.#openGradually() : await this.#storm(base);
@@ -97,6 +100,8 @@ export class Run {
         samples.push(opened(row));
       } else if (work.type === "idle") {
         samples.push(await this.#idle(row, base));
+      } else if (work.type === "slow") {
+        samples.push(await this.#slow(row, work));
       } else {
         if (!isWarm) for (const one of this.#scenario.warmUp) await this.#phase(one as PhaseWork);
         isWarm = true;
@@ -111,12 +116,13 @@ export class Run {
   }
 
   /** Rejects unless all come up. */
-  async #open(count: number): Promise<OpenResult> {
+  async #open(count: number, pace: Pace = "fast"): Promise<OpenResult> {
     const opened = await this.#generator.ask("open", {
       port: this.#port,
       count,
       concurrency: stormConcurrency,
       dialect: this.#peer.dialect,
+      pace,
     });
     if (opened.failed === 0) return opened;
     throw new Error(
@@ -191,12 +197,19 @@ export class Run {
     const after = await this.#server.ask("usage", {});
     await this.#endProfile(row);
     const cpuUs = cpuBetween(before, after);
-    const { deliveries, ms, p50Ms, p99Ms, generatorShare, timedOut } = result;
+    const { deliveries, messages, ms, p50Ms, p99Ms, generatorShare, timedOut } = result;
     const { missing, repeated, reordered, damaged, lost } = result;
     const canCount = this.#peer.runtime === "node" && writesBefore !== undefined;
     return {
       ...this.#head(row),
-      figures: { cpuNs: (cpuUs * 1000) / deliveries },
+      figures:
+        row.isCallback === true
+          ? {
+              callbackNs: (cpuUs * 1000) / messages,
+              callbacksPerCore: (messages * 1e6) / cpuUs,
+              callbacksPerSecond: (messages * 1000) / ms,
+            }
+          : { cpuNs: (cpuUs * 1000) / deliveries },
       deliveries,
       faults: { missing, repeated, reordered, damaged, lost },
       writesPerMessage:
@@ -208,6 +221,56 @@ export class Run {
       serverShare: cpuUs / 1000 / ms,
       generatorShare,
       failure: timedOut ? "not all messages arrived" : undefined,
+    };
+  }
+
+  /** With the slow ones first: what they hold is seen against a process that has held little before. */
+  async #slow(row: Row, { size, perSecond, ms, never, slow }: SlowWork): Promise<Sample> {
+    await this.#generator.ask("paced", { size, perSecond, ms: 1000 }, phaseTimeoutMs);
+    await this.#open(never, "never");
+    await this.#open(slow, "slow");
+    const base = await this.#memory();
+    const socketsBefore = socketBytes() ?? 0;
+    const before = await this.#server.ask("usage", {});
+    const along = await this.#generator.ask("paced", { size, perSecond, ms }, phaseTimeoutMs);
+    const cpuUs = cpuBetween(before, await this.#server.ask("usage", {}));
+    const raw = pssOf(this.#server.pid);
+    const kernel = (socketBytes() ?? 0) - socketsBefore;
+    const now = await this.#memory();
+    const released = await this.#generator.ask("release", {}, phaseTimeoutMs);
+    await this.#generator.ask("close", { onlySlow: true });
+    const alone = await this.#generator.ask("paced", { size, perSecond, ms }, phaseTimeoutMs);
+    const backlog = along.messages * size;
+    const copies = (then: number | undefined, what: number | undefined) =>
+      then === undefined || what === undefined ? undefined : (what - then) / backlog;
+    const figures = {
+      copies: copies(base.pss, now.pss),
+      heapCopies: copies(base.heap, now.heap),
+      rawCopies: copies(base.pss, raw),
+      kernelCopies: kernel / backlog,
+      p99Ratio: along.p99Ms / alone.p99Ms,
+    };
+    const sum = (what: keyof Faults) => along[what] + released[what] + alone[what];
+    const isLate = along.timedOut || released.timedOut || alone.timedOut;
+    return {
+      ...this.#head(row),
+      figures: Object.fromEntries(
+        Object.entries(figures).filter(([, value]) => value !== undefined),
+      ) as Sample["figures"],
+      deliveries: along.deliveries + released.deliveries + alone.deliveries,
+      faults: {
+        missing: sum("missing"),
+        repeated: sum("repeated"),
+        reordered: sum("reordered"),
+        damaged: sum("damaged"),
+        lost: sum("lost"),
+      },
+      p50Ms: along.p50Ms,
+      p99Ms: along.p99Ms,
+      serverShare: cpuUs / 1000 / along.ms,
+      generatorShare: along.generatorShare,
+      failure: isLate ? "not all messages arrived" : undefined,
+      note: `backlog ${megabytes(backlog)}; behind at its end: ${megabytes(released.maxBehindBytes)} the most, ${megabytes(released.behindBytes)} all together`,
     };
   }
 
@@ -236,8 +299,13 @@ export class Run {
       p50Ms: undefined,
       p99Ms: undefined,
       failure: undefined,
+      note: undefined,
     };
   }
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 interface Memory {

@@ -3,6 +3,9 @@
 /** After so many messages their content repeats. More than are ever in flight. */
 export const ringSize = 4096;
 
+/** The size that most rows use; its messages are made ahead. */
+export const usualSize = 128;
+
 const alphabet = "abcdefghijklmnopqrstuvwxyz";
 const made = new Map<number, readonly string[]>();
 
@@ -26,27 +29,45 @@ export function messagesOf(size: number): readonly string[] {
   return messages;
 }
 
+/** A message that a server takes and does nothing with. */
+export function silentText(size: number): string {
+  return `x${messageText(0, size).slice(1)}`;
+}
+
+export function isSilent(message: string): boolean {
+  return message.charCodeAt(0) === 0x78;
+}
+
+export function isSilentBytes(message: Buffer): boolean {
+  return message[0] === 0x78;
+}
+
 /** "Broadcast `count` messages of the ring, one by one, from `first` on": sent by one client as a text message. */
 export interface Order {
   readonly first: number;
   readonly count: number;
   readonly size: number;
+  /** By the callback that takes the order itself, where a server has such a way. */
+  readonly isDirect: boolean;
 }
 
-export function formatOrder({ first, count, size }: Order): string {
-  return `p ${first % ringSize} ${count} ${size}`;
+export function formatOrder({ first, count, size, isDirect }: Order): string {
+  return `${isDirect ? "q" : "p"} ${first % ringSize} ${count} ${size}`;
 }
 
 /** Undefined: the message is none, and is to be echoed. */
 export function parseOrder(message: string): Order | undefined {
-  if (message.charCodeAt(0) !== 0x70) return undefined;
+  const letter = message.charCodeAt(0);
+  if (letter !== 0x70 && letter !== 0x71) return undefined;
   const [, first, count, size] = message.split(" ");
-  return { first: Number(first), count: Number(count), size: Number(size) };
+  const isDirect = letter === 0x71;
+  return { first: Number(first), count: Number(count), size: Number(size), isDirect };
 }
 
 /** As `parseOrder`, for servers that get bytes; text is decoded only if it is an order. */
 export function parseOrderBytes(message: Buffer): Order | undefined {
-  return message[0] === 0x70 ? parseOrder(message.toString("latin1")) : undefined;
+  const [letter] = message;
+  return letter === 0x70 || letter === 0x71 ? parseOrder(message.toString("latin1")) : undefined;
 }
 
 /** The messages to broadcast, in order. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { formatOrder, ringSize } from "../workload.ts";
+import { ringSize, type Order } from "../workload.ts";
 import type { Connection } from "./connection.ts";
 import type { Fleet } from "./fleet.ts";
 import { Phase } from "./phase.ts";
@@ -7,18 +7,24 @@ import type { Stream } from "./stream.ts";
 
 /** Broadcasts to everybody, ordered by the first connection, which gets them too. */
 abstract class Broadcasts extends Phase {
+  readonly isBroadcast = true;
   protected sent = 0;
   protected completed = 0;
   readonly #size: number;
-  readonly #audience: number;
+  readonly #isDirect: boolean;
   /** For each message of the ring: when it was ordered, and who has it. */
   readonly #orderedAt = new Float64Array(ringSize);
   readonly #arrivals = new Int32Array(ringSize);
 
-  constructor(fleet: Fleet, stream: Stream, size: number) {
+  constructor(fleet: Fleet, stream: Stream, isDirect: boolean = false) {
     super(fleet, stream);
-    this.#size = size;
-    this.#audience = fleet.connections.length;
+    this.#size = stream.size;
+    this.#isDirect = isDirect;
+  }
+
+  protected expect(): void {
+    const incoming = this.fleet.broadcasts(this.stream);
+    for (const connection of this.fleet.connections) connection.expectBroadcasts(incoming);
   }
 
   sentTo(): number {
@@ -27,16 +33,16 @@ abstract class Broadcasts extends Phase {
 
   /** One order each for `orders` times `count` broadcasts, in one write. Their times count from `since`. */
   protected order(orders: number, count: number, since: number = performance.now()): void {
-    const frames: Buffer[] = [];
+    const all: Order[] = [];
     for (let n = 0; n < orders; n++) {
-      frames.push(this.stream.frame(formatOrder({ first: this.sent, count, size: this.#size })));
+      all.push({ first: this.sent, count, size: this.#size, isDirect: this.#isDirect });
       const end = this.sent + count;
       for (; this.sent < end; this.sent++) {
         this.#orderedAt[this.sent % ringSize] = since;
         this.#arrivals[this.sent % ringSize] = 0;
       }
     }
-    this.fleet.connections[0]?.write(Buffer.concat(frames));
+    this.readers[0]?.order(this.stream, all);
   }
 
   protected delivered(_connection: Connection, before: number, next: number): void {
@@ -46,7 +52,7 @@ abstract class Broadcasts extends Phase {
       this.latencies.add(now - (this.#orderedAt[slot] ?? now));
       const arrivals = (this.#arrivals[slot] ?? 0) + 1;
       this.#arrivals[slot] = arrivals;
-      if (arrivals === this.#audience) {
+      if (arrivals === this.readers.length) {
         this.completed += 1;
         this.onComplete();
       }
@@ -69,8 +75,8 @@ export class Burst extends Broadcasts {
   readonly #count: number;
   readonly #bursts: number;
 
-  constructor(fleet: Fleet, stream: Stream, size: number, count: number, bursts: number) {
-    super(fleet, stream, size);
+  constructor(fleet: Fleet, stream: Stream, count: number, bursts: number) {
+    super(fleet, stream);
     this.#count = count;
     this.#bursts = bursts;
   }
@@ -89,8 +95,8 @@ export class Saturation extends Broadcasts {
   #isRefilling = false;
   #isOver = false;
 
-  constructor(fleet: Fleet, stream: Stream, size: number, inFlight: number, ms: number) {
-    super(fleet, stream, size);
+  constructor(fleet: Fleet, stream: Stream, inFlight: number, ms: number, isDirect: boolean) {
+    super(fleet, stream, isDirect);
     this.#inFlight = inFlight;
     this.#ms = ms;
   }
@@ -121,13 +127,14 @@ export class Paced extends Broadcasts {
   readonly #perSecond: number;
   readonly #ms: number;
 
-  constructor(fleet: Fleet, stream: Stream, size: number, perSecond: number, ms: number) {
-    super(fleet, stream, size);
+  constructor(fleet: Fleet, stream: Stream, perSecond: number, ms: number) {
+    super(fleet, stream);
     this.#perSecond = perSecond;
     this.#ms = ms;
   }
 
   protected async send(): Promise<void> {
+    this.fleet.slowDown(this.#ms);
     const began = performance.now();
     const total = Math.max(1, Math.round((this.#ms * this.#perSecond) / 1000));
     for (let n = 0; n < total; n++) {

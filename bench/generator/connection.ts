@@ -1,10 +1,13 @@
 import { connect, type Socket } from "node:net";
-import type { Dialect } from "../commands.ts";
+import type { Dialect, Pace } from "../commands.ts";
 import { findFrame } from "../server-frame.ts";
-import { maskedFrame } from "./client-frame.ts";
+import type { Order } from "../workload.ts";
+import { maskedFrame, payloadLengthOf } from "./client-frame.ts";
+import { Delivery, readJoined } from "./delivery.ts";
+import type { FrameSequence } from "./frame-sequence.ts";
 import { handshakeOf, type Handshake } from "./handshake.ts";
 import { Receiver } from "./receiver.ts";
-import type { Stream } from "./stream.ts";
+import type { Incoming, Stream } from "./stream.ts";
 
 /** What a connection tells. */
 export interface ConnectionEvents {
@@ -21,40 +24,53 @@ export interface ConnectionOptions {
   readonly number: number;
   readonly port: number;
   readonly dialect: Dialect;
+  readonly pace: Pace;
   readonly localAddress: string | undefined;
   readonly events: ConnectionEvents;
 }
 
 /** All sockets read into one buffer: what was read is looked at before the next read. */
 const readBuffer = Buffer.allocUnsafe(256 * 1024);
+/** What one that is slow reads a second. */
+export const slowBytesPerSecond: number = 10 * 1024;
+const slowBuffer = Buffer.allocUnsafe(slowBytesPerSecond);
 
 /** One client: a socket, a handshake, and a receiver while a phase runs. */
 export class Connection {
   readonly number: number;
+  readonly pace: Pace;
   receiver: Receiver | undefined;
-  /** Echo: how many messages it has sent, and when the last one left. */
+  /** How many messages it has sent in this phase, and when the last one left. */
   sent = 0;
   sentAt = 0;
+  /** Of `windsock.v1`, once it has joined. */
+  delivery: Delivery | undefined;
   #state: "shaking" | "greeting" | "open" | "over" = "shaking";
+  /** It reads one buffer, and then not until it is told. */
+  #isHeld = false;
+  /** The number of the phase's first message, in what it sends. */
+  #base = 0;
   readonly #socket: Socket;
   readonly #events: ConnectionEvents;
   #handshake: Handshake | undefined;
   #head = "";
 
-  constructor({ number, port, dialect, localAddress, events }: ConnectionOptions) {
+  constructor({ number, port, dialect, pace, localAddress, events }: ConnectionOptions) {
     this.number = number;
+    this.pace = pace;
     this.#events = events;
     this.#handshake = handshakeOf(number, port, dialect);
+    const buffer = pace === "fast" ? readBuffer : slowBuffer;
     this.#socket = connect({
       host: "127.0.0.1",
       port,
       noDelay: true,
       ...(localAddress === undefined ? {} : { localAddress }),
       onread: {
-        buffer: readBuffer,
+        buffer,
         callback: (length) => {
-          this.#read(length, dialect);
-          return true;
+          this.#read(buffer, length, dialect);
+          return !this.#isHeld;
         },
       },
     });
@@ -68,13 +84,59 @@ export class Connection {
   }
 
   /** A phase begins: this is what comes. */
-  expect(stream: Stream): void {
-    this.sent = 0;
-    this.receiver = new Receiver(stream, (opcode, payload) => this.#control(opcode, payload));
+  expectBroadcasts(incoming: Incoming): void {
+    this.#expect(incoming, 0);
   }
 
-  write(frames: Buffer): void {
-    this.#socket.write(frames);
+  /** A phase begins: this is what comes, one for each `every` messages that it sends. */
+  expectReplies(incoming: Incoming, every: number): void {
+    this.#base = this.delivery?.n ?? 0;
+    this.#expect(incoming, Math.floor(this.#base / every));
+  }
+
+  #expect(incoming: Incoming, first: number): void {
+    this.sent = 0;
+    this.receiver = new Receiver(
+      incoming,
+      (opcode, payload) => this.#aside(opcode, payload),
+      first,
+    );
+  }
+
+  // ---------- out ----------
+
+  /** Sends the next messages of these. Gives how many of those up to there are answered, one of each `every`. */
+  send(frames: FrameSequence, count: number, every: number): number {
+    const first = this.#base + this.sent;
+    const bytes = frames.slice(first, count);
+    const answered = Math.floor((first + count) / every) - Math.floor(first / every);
+    this.sent += count;
+    this.sentAt = performance.now();
+    // All of them have heads of 8 bytes: they are longer than 125.
+    if (this.delivery === undefined) this.#socket.write(bytes);
+    else this.delivery.send(bytes, count, bytes.length - 8 * count);
+    return answered;
+  }
+
+  /** How many messages there are up to the next one that is answered. */
+  untilAnswer(every: number): number {
+    return every - ((this.#base + this.sent) % every);
+  }
+
+  /** Sends some orders, in one write. */
+  order(stream: Stream, orders: readonly Order[]): void {
+    const { delivery } = this;
+    const frames = orders.map((order, index) =>
+      stream.order(order, (delivery?.n ?? 0) + 1 + index),
+    );
+    const bytes = Buffer.concat(frames);
+    if (delivery === undefined) this.#socket.write(bytes);
+    else
+      delivery.send(
+        bytes,
+        frames.length,
+        frames.reduce((sum, frame) => sum + payloadLengthOf(frame), 0),
+      );
   }
 
   close(): void {
@@ -82,22 +144,41 @@ export class Connection {
     this.#socket.destroy();
   }
 
-  #read(length: number, dialect: Dialect): void {
+  // ---------- in ----------
+
+  /** From here on it reads nothing, or as much as it is told. */
+  hold(): void {
+    this.#isHeld = true;
+    this.#socket.pause();
+  }
+
+  /** Reads once what it reads in a second. */
+  readSome(): void {
+    this.#socket.resume();
+  }
+
+  /** Reads as fast as it can. */
+  release(): void {
+    this.#isHeld = false;
+    this.#socket.resume();
+  }
+
+  #read(buffer: Buffer, length: number, dialect: Dialect): void {
     const { receiver } = this;
     if (this.#state !== "open") {
-      this.#greet(readBuffer.toString("latin1", 0, length), dialect);
+      this.#greet(buffer.toString("latin1", 0, length), dialect);
       return;
     }
     if (receiver === undefined) {
-      this.#between(Buffer.from(readBuffer.subarray(0, length)));
+      this.#between(Buffer.from(buffer.subarray(0, length)));
       return;
     }
     const before = receiver.next;
-    receiver.take(readBuffer, length, this.#events.sentTo(this));
+    receiver.take(buffer, length, this.#events.sentTo(this));
     this.#events.received(this, before);
   }
 
-  /** The answer to the handshake; for Socket.IO, also the packets that open a session. */
+  /** The answer to the handshake, and the packets that open a session or join a service. */
   #greet(text: string, dialect: Dialect): void {
     this.#head += text;
     if (this.#state === "shaking") {
@@ -105,21 +186,19 @@ export class Connection {
       if (end === -1) return;
       const head = this.#head.slice(0, end);
       if (!head.startsWith("HTTP/1.1 101 ") || !head.includes(this.#handshake?.accept ?? "-")) {
-        this.#end(`refused: ${head.split("\r\n", 1)[0] ?? ""}`);
-        this.#socket.destroy();
+        this.#refused(head.split("\r\n", 1)[0] ?? "");
         return;
       }
       this.#head = this.#head.slice(end + 4);
       this.#handshake = undefined;
-      this.#state = dialect.isEngineIo ? "greeting" : "open";
+      this.#state = dialect.kind === "plain" ? "open" : "greeting";
+      if (dialect.kind === "windsock-v1") this.#socket.write(maskedFrame('["join",1,"bench",{}]'));
     }
     if (this.#state === "greeting") {
       let rest = Buffer.from(this.#head, "latin1");
       for (let frame = findFrame(rest); frame !== undefined; frame = findFrame(rest)) {
         rest = rest.subarray(frame.length);
-        const packet = frame.payload.toString("latin1");
-        if (packet.startsWith("0")) this.write(maskedFrame("40"));
-        else if (packet.startsWith("40")) this.#state = "open";
+        this.#greeting(frame.payload.toString("latin1"), dialect);
       }
       this.#head = rest.toString("latin1");
     }
@@ -129,18 +208,43 @@ export class Connection {
     }
   }
 
-  /** Between phases only heartbeats come, each in one piece. */
+  #greeting(packet: string, dialect: Dialect): void {
+    if (dialect.kind === "engine-io") {
+      if (packet.startsWith("0")) this.#socket.write(maskedFrame("40"));
+      else if (packet.startsWith("40")) this.#state = "open";
+      return;
+    }
+    const joined = readJoined(packet);
+    if (joined === undefined) {
+      this.#refused(packet);
+      return;
+    }
+    this.delivery = new Delivery(joined, (frames) => this.#socket.write(frames));
+    this.#state = "open";
+  }
+
+  #refused(what: string): void {
+    this.#end(`refused: ${what}`);
+    this.#socket.destroy();
+  }
+
+  /** Between phases no messages come, and each frame in one piece. */
   #between(bytes: Buffer): void {
     let rest = bytes;
     for (let frame = findFrame(rest); frame !== undefined; frame = findFrame(rest)) {
       rest = rest.subarray(frame.length);
-      this.#control(frame.opcode, frame.payload);
+      this.#aside(frame.opcode, frame.payload);
     }
   }
 
-  #control(opcode: number, payload: Buffer): void {
-    if (opcode === 9) this.write(maskedFrame(payload, 10));
-    else if (opcode === 1 && payload.toString("latin1") === "2") this.write(maskedFrame("3"));
+  #aside(opcode: number, payload: Buffer): void {
+    if (opcode === 9) this.#socket.write(maskedFrame(payload, 10));
+    else if (opcode !== 1) return;
+    else if (this.delivery !== undefined) {
+      // Nothing that it does is refused, and no service ends: the frame is none that it should get.
+      if (!this.delivery.aside(payload) && this.receiver !== undefined)
+        this.receiver.tally.damaged += 1;
+    } else if (payload.toString("latin1") === "2") this.#socket.write(maskedFrame("3"));
   }
 
   #end(why: string): void {

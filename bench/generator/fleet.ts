@@ -1,21 +1,25 @@
-import type { Dialect, OpenResult } from "../commands.ts";
+import type { Dialect, OpenResult, Pace } from "../commands.ts";
 import { Connection, type ConnectionEvents } from "./connection.ts";
-import type { Stream } from "./stream.ts";
+import type { Incoming, Stream } from "./stream.ts";
 
 export interface OpenOptions {
   readonly port: number;
   readonly count: number;
   readonly concurrency: number;
   readonly dialect: Dialect;
+  readonly pace: Pace;
 }
 
 /** What hears of the messages while a phase runs. */
 export interface Listener {
+  /** What connections receive are broadcasts: the same for all. */
+  readonly isBroadcast: boolean;
   received(connection: Connection, before: number): void;
   sentTo(connection: Connection): number;
 }
 
 const openTimeoutMs = 60_000;
+const slowTicksPerSecond = 10;
 /** Connections from each address: below what servers allow one address, and what ports it has. */
 const connectionsPerAddress = 500;
 
@@ -27,6 +31,9 @@ export class Fleet implements ConnectionEvents {
   reads = 0;
   listener: Listener | undefined;
   #opening: Opening | undefined;
+  /** `windsock.v1`: broadcasts of the phases so far, in the service's log. */
+  #broadcast = 0;
+  #slowTimer: NodeJS.Timeout | undefined;
 
   open(options: OpenOptions): Promise<OpenResult> {
     this.lost = 0;
@@ -35,17 +42,64 @@ export class Fleet implements ConnectionEvents {
     return opening.run().finally(() => (this.#opening = undefined));
   }
 
-  expect(stream: Stream, listener: Listener): void {
+  listen(listener: Listener): void {
+    this.#broadcast += this.#sentInPhase();
     this.listener = listener;
     this.reads = 0;
-    for (const connection of this.connections) connection.expect(stream);
   }
 
-  close(): number {
-    const count = this.connections.length;
+  /** What all get in a phase of broadcasts. */
+  broadcasts(stream: Stream): Incoming {
+    const first = this.connections[0];
+    const joined = first?.delivery?.joined;
+    const seq = (joined?.seq ?? 0) + this.#broadcast + this.#sentInPhase();
+    return stream.broadcasts(joined?.log ?? 0, seq);
+  }
+
+  /** Broadcasts of the phase that ends. */
+  #sentInPhase(): number {
+    const [first] = this.connections;
+    return first === undefined || this.listener?.isBroadcast !== true
+      ? 0
+      : this.listener.sentTo(first);
+  }
+
+  // ---------- slow ones ----------
+
+  /** Those that never read stop now; those that are slow do so one after the other, over this time. */
+  slowDown(ms: number): void {
+    const slow = this.connections.filter(({ pace }) => pace === "slow");
+    for (const one of this.connections) if (one.pace === "never") one.hold();
+    const began = performance.now();
+    let held = 0;
+    let ticks = 0;
+    const tick = (): void => {
+      const share = (performance.now() - began) / ms;
+      for (; held < slow.length && share >= held / slow.length; held++) slow[held]?.hold();
+      if (++ticks % slowTicksPerSecond === 0) for (const one of slow.slice(0, held)) one.readSome();
+    };
+    clearInterval(this.#slowTimer);
+    if (slow.length === 0) return;
+    tick();
+    this.#slowTimer = setInterval(tick, 1000 / slowTicksPerSecond);
+  }
+
+  release(): void {
+    clearInterval(this.#slowTimer);
+    for (const one of this.connections) if (one.pace !== "fast") one.release();
+  }
+
+  /** Gives how many ended. */
+  close(onlySlow: boolean): number {
+    const gone = this.connections.filter(({ pace }) => !onlySlow || pace !== "fast");
+    const left = this.connections.filter(({ pace }) => onlySlow && pace === "fast");
+    clearInterval(this.#slowTimer);
+    this.#broadcast += this.#sentInPhase();
     this.listener = undefined;
-    for (const connection of this.connections.splice(0)) connection.close();
-    return count;
+    this.connections.splice(0, this.connections.length, ...left);
+    for (const connection of gone) connection.close();
+    if (left.length === 0) this.#broadcast = 0;
+    return gone.length;
   }
 
   opened(connection: Connection): void {
@@ -116,7 +170,7 @@ class Opening {
   }
 
   #next(): void {
-    const { count, port, dialect } = this.#options;
+    const { count, port, dialect, pace } = this.#options;
     if (this.#begun === count) return;
     const number = this.#first + this.#begun;
     this.#begun += 1;
@@ -124,6 +178,7 @@ class Opening {
       number,
       port,
       dialect,
+      pace,
       localAddress: localAddressOf(number),
       events: this.#events,
     });

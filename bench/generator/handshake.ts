@@ -38,6 +38,7 @@ export function handshakeOf(number: number, port: number, dialect: Dialect): Han
     "Cookie: theme=dark; _ga=GA1.1.1234567890.1700000000; sidebar=open; last_seen=2026-01-02T03%3A04%3A05Z",
     `Sec-WebSocket-Key: ${key}`,
     "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits",
+    ...(dialect.kind === "windsock-v1" ? ["Sec-WebSocket-Protocol: windsock.v1"] : []),
     "\r\n",
   ].join("\r\n");
   return { request, accept };

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { PhaseResult } from "../commands.ts";
+import type { PhaseResult, ReleaseResult } from "../commands.ts";
 import type { Connection } from "./connection.ts";
 import type { Fleet, Listener } from "./fleet.ts";
 import { Latencies } from "./latencies.ts";
@@ -15,17 +15,24 @@ export abstract class Phase implements Listener {
   protected readonly fleet: Fleet;
   protected readonly stream: Stream;
   protected readonly latencies: Latencies = new Latencies();
-  /** Messages that arrived in their turn, over all connections. */
+  /** Those that read as fast as they can: the others are not waited for. */
+  protected readonly readers: readonly Connection[];
+  /** Messages that arrived in their turn, over all readers. */
   protected deliveries = 0;
+  #slowDeliveries = 0;
   #isComplete = Promise.withResolvers<void>();
 
   constructor(fleet: Fleet, stream: Stream) {
     this.fleet = fleet;
     this.stream = stream;
+    this.readers = fleet.connections.filter(({ pace }) => pace === "fast");
   }
 
+  abstract readonly isBroadcast: boolean;
   /** How many messages this connection should have by now. */
   abstract sentTo(connection: Connection): number;
+  /** Tells all connections what comes. */
+  protected abstract expect(): void;
   /** Messages up to `next` are new. */
   protected abstract delivered(connection: Connection, before: number, next: number): void;
   /** Begins to send. Resolves when nothing more will be sent. */
@@ -36,15 +43,22 @@ export abstract class Phase implements Listener {
 
   received(connection: Connection, before: number): void {
     const next = connection.receiver?.next ?? before;
-    if (next === before) return;
-    this.deliveries += next - before;
-    this.delivered(connection, before, next);
+    if (connection.pace !== "fast") {
+      this.#slowDeliveries += next - before;
+      return;
+    }
+    // What came may have been an answer without a message.
+    if (next > before) {
+      this.deliveries += next - before;
+      this.delivered(connection, before, next);
+    }
     if (this.isArrived) this.#isComplete.resolve();
   }
 
   async run(): Promise<PhaseResult> {
     const { fleet } = this;
-    fleet.expect(this.stream, this);
+    this.expect();
+    fleet.listen(this);
     const lostBefore = fleet.lost;
     const usage = process.cpuUsage();
     const began = performance.now();
@@ -54,17 +68,8 @@ export abstract class Phase implements Listener {
     const { user, system } = process.cpuUsage(usage);
     const { reads } = fleet;
     await sleep(graceMs);
-    const faults = { missing: 0, repeated: 0, reordered: 0, damaged: 0 };
-    for (const connection of fleet.connections) {
-      const { receiver } = connection;
-      if (receiver === undefined) continue;
-      faults.missing += receiver.missing(this.sentTo(connection));
-      faults.repeated += receiver.tally.repeated;
-      faults.reordered += receiver.tally.reordered;
-      faults.damaged += receiver.tally.damaged;
-    }
     return {
-      ...faults,
+      ...this.#faults(this.readers),
       lost: fleet.lost - lostBefore,
       deliveries: this.deliveries,
       messages: this.messages,
@@ -75,6 +80,44 @@ export abstract class Phase implements Listener {
       generatorShare: (user + system) / 1000 / ms,
       timedOut,
     };
+  }
+
+  /** Those that were slow go on until they have everything. */
+  async release(): Promise<ReleaseResult> {
+    const slow = this.fleet.connections.filter(({ pace }) => pace !== "fast");
+    const behind = slow.map((one) => this.sentTo(one) - (one.receiver?.next ?? 0));
+    const lostBefore = this.fleet.lost;
+    this.fleet.release();
+    const isArrived = (): boolean =>
+      slow.every((one) => (one.receiver?.next ?? 0) === this.sentTo(one));
+    for (let seen = -1, since = performance.now(); !isArrived();) {
+      if (seen !== this.#slowDeliveries) since = performance.now();
+      else if (performance.now() - since > patienceMs) break;
+      seen = this.#slowDeliveries;
+      await sleep(20);
+    }
+    await sleep(graceMs);
+    return {
+      ...this.#faults(slow),
+      lost: this.fleet.lost - lostBefore,
+      deliveries: this.#slowDeliveries,
+      maxBehindBytes: Math.max(0, ...behind) * this.stream.size,
+      behindBytes: behind.reduce((sum, count) => sum + count, 0) * this.stream.size,
+      timedOut: !isArrived(),
+    };
+  }
+
+  #faults(connections: readonly Connection[]) {
+    const faults = { missing: 0, repeated: 0, reordered: 0, damaged: 0 };
+    for (const connection of connections) {
+      const { receiver } = connection;
+      if (receiver === undefined) continue;
+      faults.missing += receiver.missing(this.sentTo(connection));
+      faults.repeated += receiver.tally.repeated;
+      faults.reordered += receiver.tally.reordered;
+      faults.damaged += receiver.tally.damaged;
+    }
+    return faults;
   }
 
   /** Waits for all that was sent. False: nothing came for a long time. */

@@ -5,14 +5,16 @@ import { messageText, ringSize } from "../workload.ts";
 import { Receiver } from "./receiver.ts";
 import { Stream } from "./stream.ts";
 
-const plain: Dialect = { path: "/", prefix: "", suffix: "", isEngineIo: false };
-const stream = new Stream(128, plain);
+const plain: Dialect = { kind: "plain", path: "/", prefix: "", suffix: "" };
+const v1: Dialect = { ...plain, kind: "windsock-v1" };
+const incoming = new Stream(128, plain).replies;
+const frameLength = incoming.frames.frame(0).length;
 const frame = (index: number): Buffer => frameOf(Buffer.from(messageText(index, 128)));
 const frames = (...indexes: readonly number[]): Buffer => Buffer.concat(indexes.map(frame));
 
 function receive(sent: number, ...chunks: readonly Buffer[]) {
   const controls: string[] = [];
-  const receiver = new Receiver(stream, (opcode, payload) =>
+  const receiver = new Receiver(incoming, (opcode, payload) =>
     controls.push(`${opcode} ${payload.toString("latin1")}`),
   );
   for (const chunk of chunks) receiver.take(chunk, chunk.length, sent);
@@ -54,7 +56,7 @@ describe("a receiver", () => {
 
   test("counts a message with one wrong byte as damaged, and reads on behind it", () => {
     const broken = frames(0, 1, 2);
-    broken[stream.frameLength + 50] = 0x3f;
+    broken[frameLength + 50] = 0x3f;
     expect(receive(4, broken.subarray(0, 200), broken.subarray(200), frames(3))).toEqual({
       ...fine,
       damaged: 1,
@@ -72,5 +74,49 @@ describe("a receiver", () => {
         controls: ["9 po"],
       });
     }
+  });
+});
+
+describe("a receiver of windsock.v1", () => {
+  const log = new Stream(128, v1).broadcasts(4, 98);
+  const pub = (seq: number, index: number): Buffer =>
+    frameOf(Buffer.from(`["pub",4,${seq},"${messageText(index, 128)}"]`));
+  const done = frameOf(Buffer.from('["done",1,7]'));
+
+  function receivePubs(sent: number, ...chunks: readonly Buffer[]) {
+    const asides: string[] = [];
+    const receiver = new Receiver(log, (_opcode, payload) =>
+      asides.push(payload.toString("latin1")),
+    );
+    for (const chunk of chunks) receiver.take(chunk, chunk.length, sent);
+    return { ...receiver.tally, missing: receiver.missing(sent), next: receiver.next, asides };
+  }
+  const right = { repeated: 0, reordered: 0, damaged: 0, missing: 0, asides: [] };
+
+  test("follows the numbers of the log as they grow by a digit, however the bytes are cut", () => {
+    const all = Buffer.concat([pub(99, 0), pub(100, 1), pub(101, 2)]);
+    for (let cut = 0; cut <= all.length; cut += 3)
+      expect(receivePubs(3, all.subarray(0, cut), all.subarray(cut))).toEqual({
+        ...right,
+        next: 3,
+      });
+  });
+
+  test("hands on what is no message, in between and behind the last", () => {
+    expect(receivePubs(2, Buffer.concat([pub(99, 0), done, pub(100, 1), done]))).toEqual({
+      ...right,
+      next: 2,
+      asides: ['["done",1,7]', '["done",1,7]'],
+    });
+  });
+
+  test("tells a hole, a repetition and a wrong number by `seq`", () => {
+    expect(receivePubs(4, pub(99, 0), pub(101, 2))).toEqual({ ...right, missing: 2, next: 3 });
+    expect(receivePubs(2, pub(99, 0), pub(99, 0), pub(100, 1))).toEqual({
+      ...right,
+      repeated: 1,
+      next: 2,
+    });
+    expect(receivePubs(2, pub(99, 0), pub(100, 2))).toEqual({ ...right, damaged: 1, next: 2 });
   });
 });

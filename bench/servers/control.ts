@@ -2,12 +2,9 @@ import { writeFileSync } from "node:fs";
 import { Session } from "node:inspector/promises";
 import { createInterface } from "node:readline";
 import type { Usage } from "../commands.ts";
-import { messagesOf } from "../workload.ts";
+import { messagesOf, usualSize } from "../workload.ts";
 
 declare const Bun: { gc(sync: boolean): void } | undefined;
-
-/** The size that all rows use; its messages are made ahead. */
-const usualSize = 128;
 
 /**
  * Runs a server as one of the bench's: says on stdout which port it has, answers the

@@ -1,7 +1,7 @@
 // The control: `ws` as its README shows a broadcast.
 import type { AddressInfo } from "node:net";
 import { WebSocket, WebSocketServer } from "ws";
-import { ordered, parseOrderBytes } from "../workload.ts";
+import { isSilentBytes, ordered, parseOrderBytes } from "../workload.ts";
 import { serve } from "./control.ts";
 
 await serve(
@@ -13,6 +13,7 @@ await serve(
       server.on("connection", (ws) => {
         ws.on("error", console.error);
         ws.on("message", (data: Buffer, isBinary) => {
+          if (isSilentBytes(data)) return;
           const order = parseOrderBytes(data);
           if (order === undefined) {
             ws.send(data, { binary: isBinary });
