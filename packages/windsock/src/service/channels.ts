@@ -14,7 +14,6 @@ import type { Recorder } from "./recorder.ts";
 import type { Line, ServiceClient } from "./service-client.ts";
 
 export interface ChannelsOptions {
-  readonly address: string;
   readonly limits: ServiceLimits;
   readonly clock: Clock;
   readonly log: Log;
@@ -81,13 +80,18 @@ export class Channels {
     if (client.isEnding) return true;
     this.#options.members.disconnect(client);
     this.#options.force({ type: "drop", bytes: 0, client });
-    this.#giveGrace(client);
+    this.giveGrace(client);
     return true;
   }
 
-  /** A grace that was given before: a durable membership after a start. */
+  /** Its socket is gone, just now or with the process before: it has some time to come back. */
   giveGrace(client: ServiceClient): void {
-    this.#giveGrace(client);
+    const { clock, limits } = this.#options;
+    this.forget(client);
+    this.#graces.set(
+      client,
+      clock.setTimeout(() => this.#end(client), limits.graceMs),
+    );
   }
 
   /**
@@ -231,15 +235,6 @@ export class Channels {
     const from = (topic: string): number =>
       Object.hasOwn(tails, topic) ? (tails[topic] ?? seq) : seq;
     return topics.every((topic) => log.firstOf(topic) <= Math.min(from(topic), seq) + 1);
-  }
-
-  #giveGrace(client: ServiceClient): void {
-    const { clock, limits } = this.#options;
-    this.forget(client);
-    this.#graces.set(
-      client,
-      clock.setTimeout(() => this.#end(client), limits.graceMs),
-    );
   }
 
   /** `handleClose` comes next for it. */

@@ -53,16 +53,16 @@ export class EdgeMessages implements Outlet<EdgeToActor> {
         this.#join(message);
         return;
       case "leave":
-        this.#actors.get(message.address)?.leave(message.mid, message.reason);
+        this.#actors.get(message.address)?.intake.leave(message.mid, message.reason);
         return;
       case "down":
-        this.#actors.get(message.address)?.disconnected(message.mid);
+        this.#actors.get(message.address)?.intake.disconnected(message.mid);
         return;
       case "in":
-        this.#actors.get(message.address)?.incoming(message);
+        this.#actors.get(message.address)?.intake.incoming(message);
         return;
       case "call":
-        this.#actors.get(message.address)?.callFrom(message);
+        this.#actors.get(message.address)?.intake.call(message);
         return;
       case "cancel":
         this.#actors.get(message.address)?.members.at(message.mid)?.cancel(message.n);
@@ -80,7 +80,7 @@ export class EdgeMessages implements Outlet<EdgeToActor> {
         return;
       }
       case "reauth":
-        this.#actors.get(message.address)?.reauthorized(message.mid, message.user);
+        this.#actors.get(message.address)?.intake.reauthorized(message.mid, message.user);
         return;
       case "publish":
         this.#publish(message);
@@ -123,7 +123,10 @@ export class EdgeMessages implements Outlet<EdgeToActor> {
         Math.max(actor.actor.retryAfterMs, defaultRetryMs),
       );
     const { resume } = message;
-    if (resume !== undefined && actor.resume({ edge: this.#edge, mid }, resume, message.user))
+    if (
+      resume !== undefined &&
+      actor.intake.resume({ edge: this.#edge, mid }, resume, message.user)
+    )
       return this.#outlet.post({ type: "admitted", mid });
     const delivery =
       message.dialect === "v1" ? new Delivery({ ...actor.limits, maxMessageBytes }) : undefined;
@@ -139,7 +142,7 @@ export class EdgeMessages implements Outlet<EdgeToActor> {
     };
     const client = new ServiceClient(actor, data, delivery);
     if (resume !== undefined) client.joinReason = "rejoin";
-    if (!actor.join(client))
+    if (!actor.intake.join(client))
       return this.#refuse(mid, "overloaded", `the mailbox of ${address} is full`, defaultRetryMs);
     this.#outlet.post({ type: "admitted", mid });
   }

@@ -26,7 +26,7 @@ export function handOver(
         next ??= start();
         if (next === undefined) break;
         moved.set(item.client, anew(item.client, next));
-        next.rejoin(moved.get(item.client) ?? item.client);
+        next.intake.rejoin(moved.get(item.client) ?? item.client);
         break;
       case "incoming":
       case "clientCall":

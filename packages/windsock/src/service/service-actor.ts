@@ -1,22 +1,20 @@
 import { Actor, type Behaviour } from "../actor/actor.ts";
 import type { Clock } from "../actor/clock.ts";
-import { CallFailedError, OptionError, ServiceDownError, WindsockError } from "../errors.ts";
+import { OptionError, ServiceDownError } from "../errors.ts";
 import type { Log } from "../log/log.ts";
 import { closeCode } from "../protocol/close-code.ts";
 import type { ServiceLimits } from "../protocol/limits.ts";
-import type {
-  ActorToEdge,
-  CloseReason,
-  EdgeToActor,
-  Outlet,
-  ResumeData,
-} from "../protocol/port.ts";
+import type { ActorToEdge, Out, Outlet } from "../protocol/port.ts";
 import { Callbacks } from "./callbacks.ts";
 import { Channels } from "./channels.ts";
+import { Closings } from "./closings.ts";
 import { Committer } from "./commit.ts";
+import { CrashAftermath } from "./crash-aftermath.ts";
 import { latestKeyOf, type ErasedDefinition } from "./define-service.ts";
 import { Encoder } from "./encode.ts";
 import { IdleWatch } from "./idle-watch.ts";
+import { Incarnation } from "./incarnation.ts";
+import { Intake } from "./intake.ts";
 import { LogSources } from "./log-sources.ts";
 import { refuse, type Mail } from "./mail.ts";
 import { Members } from "./members.ts";
@@ -27,11 +25,11 @@ import { Presence } from "./presence.ts";
 import type { Recorder, RestoredMember } from "./recorder.ts";
 import type { Report } from "./report.ts";
 import { Reporter } from "./reporter.ts";
-import { ServiceClient, type Line } from "./service-client.ts";
-import { ServiceScope } from "./service-scope.ts";
-import { StateCodec } from "./state-codec.ts";
+import { restoreMembers, SavedState } from "./saved-state.ts";
+import type { Line } from "./service-client.ts";
+import type { ServiceScope } from "./service-scope.ts";
 import { TurnRunner } from "./turn-runner.ts";
-import { turnStorage } from "./turn.ts";
+import { turnStorage, type Turn } from "./turn.ts";
 import type { TerminateReason } from "./types.ts";
 
 export interface ServiceActorOptions {
@@ -57,9 +55,6 @@ export interface RestoredActor {
   readonly members: readonly RestoredMember[];
 }
 
-/** A replay that keeps losing clients is given up after so many passes; that counts as one crash. */
-const maxReplayPasses = 3;
-
 /** The actor of one service or key: what enters its mailbox, and how it begins, crashes and ends. */
 export class ServiceActor implements Behaviour<Mail> {
   readonly name: string;
@@ -73,61 +68,70 @@ export class ServiceActor implements Behaviour<Mail> {
   readonly channels: Channels;
   readonly presence: Presence | undefined;
   readonly actor: Actor<Mail>;
+  readonly intake: Intake;
   readonly #definition: ErasedDefinition;
   readonly #options: ServiceActorOptions;
-  readonly #clock: Clock;
   readonly #reporter: Reporter;
   readonly #committer: Committer;
+  readonly #closings: Closings;
+  readonly #aftermath: CrashAftermath;
   readonly #turns: TurnRunner;
   readonly #callbacks: Callbacks;
   readonly #timeout: NoreplyTimeout;
-  readonly #states: StateCodec;
+  /** Of a durable state. */
+  readonly #saved: SavedState | undefined;
+  readonly #incarnation: Incarnation;
   readonly #idleWatch: IdleWatch;
-  #scope: ServiceScope;
-  /** `init` has given this incarnation its state, and `terminate` has not run. */
-  #hasBegun = false;
   #wasIdle = false;
   /** The error of a `stop(error)`: no crash of the turn that returned it. */
   #stopError: Error | undefined;
 
   constructor(options: ServiceActorOptions) {
-    const { address, clock, definition, log, report } = options;
+    const { address, clock, definition, log, recorder, report, restored } = options;
+    const { limits, onCrash, presence, snapshot, state } = definition;
+    const timeoutMs = limits.callbackTimeoutMs;
+    const keepsState = onCrash === "keep";
+    const force = (mail: Mail): void => void this.actor.force(mail);
     this.name = options.name;
     this.address = address;
     this.params = options.params;
-    this.limits = definition.limits;
+    this.limits = limits;
     this.log = log;
     this.#definition = definition;
     this.#options = options;
-    this.#clock = clock;
-    this.#scope = new ServiceScope(this);
-    this.actor = new Actor<Mail>(this, { ...this.limits, clock });
-    const { recorder } = options;
-    this.members = new Members(options.edge, (client) => {
+    this.actor = new Actor<Mail>(this, { ...limits, clock });
+
+    // What there is of it: members, logs, a state that was saved.
+    const members = new Members(options.edge, (client) => {
       recorder?.left(client);
       this.presence?.left(client);
     });
+    this.members = members;
+    const send = (out: readonly Out[]): void => this.#committer.send(out);
     this.presence =
-      definition.presence === undefined
-        ? undefined
-        : new Presence({
-            definition: definition.presence,
-            address,
-            clock,
-            members: this.members,
-            seq: () => log.seq,
-            send: (out) => this.#committer.send(out),
-            report,
-          });
-    this.#states = new StateCodec((id) => this.members.get(id) ?? this.#goneClient(id));
-    const timeoutMs = this.limits.callbackTimeoutMs;
-    this.sources = new LogSources({ address, timeoutMs, clock, report });
-    this.#reporter = new Reporter(options.name, address, report);
-    this.#committer = new Committer({
+      presence &&
+      new Presence({
+        definition: presence,
+        address,
+        clock,
+        members,
+        seq: () => log.seq,
+        send,
+        report,
+      });
+    const sources = new LogSources({ address, timeoutMs, clock, report });
+    this.sources = sources;
+    if (recorder !== undefined && state.durable)
+      this.#saved = new SavedState({ actor: this, state, recorder });
+
+    // What leaves.
+    const reporter = new Reporter(options.name, address, report);
+    this.#reporter = reporter;
+    const committer = new Committer({
       clock,
       log,
-      members: this.members,
-      sources: this.sources,
+      members,
+      sources,
       recorder,
       presence: this.presence,
       poster: new Poster({ address, timeoutMs, clock, report }),
@@ -140,111 +144,77 @@ export class ServiceActor implements Behaviour<Mail> {
       }),
       hasRoom: () => this.actor.mailbox.hasRoom,
       closedAway: (client, code, reason) =>
-        void this.actor.force({
-          type: "leave",
-          bytes: 0,
-          client,
-          reason: { type: "closed", code, reason },
-        }),
-      due: (timer) => void this.actor.force({ type: "timer", bytes: 0, timer }),
+        force({ type: "leave", bytes: 0, client, reason: { type: "closed", code, reason } }),
+      due: (timer) => force({ type: "timer", bytes: 0, timer }),
     });
-    this.#timeout = new NoreplyTimeout(
-      clock,
-      (token) => void this.actor.force({ type: "timeout", bytes: 0, token }),
-    );
-    this.channels = new Channels({
-      address,
-      limits: this.limits,
+    this.#committer = committer;
+    const channels = new Channels({
+      limits,
       clock,
       log,
-      members: this.members,
-      sources: this.sources,
-      committer: this.#committer,
+      members,
+      sources,
+      committer,
       recorder,
       presence: this.presence,
-      hasSnapshot: definition.snapshot !== undefined,
-      force: (mail) => void this.actor.force(mail),
+      hasSnapshot: snapshot !== undefined,
+      force,
     });
-    this.#idleWatch = new IdleWatch({
-      clock,
-      idleTimeoutMs: this.limits.idleTimeoutMs,
-      isIdle: () =>
-        this.members.size === 0 &&
-        this.actor.isIdle &&
-        this.#scope.timers.size === 0 &&
-        !this.#timeout.isSet,
-      end: () => this.end({ type: "normal" }),
-    });
-    this.#turns = new TurnRunner({
+    this.channels = channels;
+    const closings = new Closings({ members, channels, committer });
+    this.#closings = closings;
+    this.#aftermath = new CrashAftermath({ address, clock, committer, closings, keepsState });
+
+    // What runs.
+    const turns = new TurnRunner({
       actor: this,
       clock,
       commit: (turn) => {
         this.encoder.forget();
-        if (this.#hasBegun) this.#saveState();
-        return this.#committer.commit(turn);
+        return this.#commit(turn);
       },
       committed: (outcome) => this.#committed(outcome),
     });
-    this.#callbacks = new Callbacks({
+    this.#turns = turns;
+    const callbacks = new Callbacks({
       actor: this,
       definition,
-      turns: this.#turns,
-      committer: this.#committer,
-      channels: this.channels,
+      turns,
+      committer,
+      channels,
       recorder,
       clock,
     });
-    if (options.restored !== undefined) this.#restore(options.restored);
-  }
+    this.#callbacks = callbacks;
+    this.#incarnation = new Incarnation({
+      actor: this,
+      clock,
+      turns,
+      callbacks,
+      committer,
+      closings,
+      reporter,
+      saved: this.#saved,
+      keepsState,
+    });
 
-  /** Members that were stored: their sockets died with the process, so their grace begins. */
-  #restore({ members }: RestoredActor): void {
-    for (const member of members) {
-      const client = new ServiceClient(this, member.data, member.delivery);
-      client.line = undefined;
-      client.membership = "joined";
-      client.user = member.user;
-      client.subscriptions.restore(member.topics, member.leavesOwnLog);
-      this.members.add(client);
-      this.presence?.joined(client);
-      if (member.delivery !== undefined) this.channels.giveGrace(client);
-      else this.actor.mailbox.force({ type: "leave", bytes: 0, client, reason: { type: "lost" } });
-    }
-  }
-
-  /** A client that a saved state knows and that is gone. */
-  #goneClient(mid: string): ServiceClient {
-    const request = { url: "http://localhost/", rawHeaders: [], remoteAddress: "" };
-    const data = {
-      mid,
-      edge: "",
-      sessionId: "",
-      protocol: "",
-      request,
-      user: undefined,
-      params: this.params,
-    };
-    const client = new ServiceClient(this, data);
-    client.membership = "gone";
-    return client;
-  }
-
-  #saveState(): void {
-    const { recorder } = this.#options;
-    const { durable, save } = this.#definition.state;
-    if (recorder === undefined || !durable) return;
-    const { state } = this.#turns;
-    recorder.stateIs(this.#states.save(save === undefined ? state : save(state), this.address));
-  }
-
-  /** The state as of the last commit, if that was saved. */
-  #loadState(): boolean {
-    const bytes = this.#options.recorder?.lastState;
-    if (bytes === undefined || !this.#definition.state.durable) return false;
-    const { load } = this.#definition.state;
-    const saved = this.#states.load(bytes);
-    this.#turns.state = load === undefined ? saved : load(saved);
-    return true;
+    // What enters.
+    this.#timeout = new NoreplyTimeout(clock, (token) =>
+      force({ type: "timeout", bytes: 0, token }),
+    );
+    const idleWatch = new IdleWatch({
+      clock,
+      idleTimeoutMs: limits.idleTimeoutMs,
+      isIdle: () =>
+        members.size === 0 &&
+        this.actor.isIdle &&
+        this.scope.timers.size === 0 &&
+        !this.#timeout.isSet,
+      end: () => this.end({ type: "normal" }),
+    });
+    this.#idleWatch = idleWatch;
+    this.intake = new Intake({ actor: this, clock, committer, idleWatch, recorder });
+    if (restored !== undefined) restoreMembers(this, restored.members);
   }
 
   /** What was committed last could not be stored: this actor is given up. Gives the lines that its clients are on. */
@@ -257,7 +227,7 @@ export class ServiceActor implements Behaviour<Mail> {
 
   /** What the callbacks of the present incarnation get as `service`. */
   get scope(): ServiceScope {
-    return this.#scope;
+    return this.#incarnation.scope;
   }
 
   /** The addresses of the actors whose answers the running turn awaits. */
@@ -274,91 +244,9 @@ export class ServiceActor implements Behaviour<Mail> {
     return this.#definition.params.length > 0;
   }
 
-  // ---------- from the host ----------
-
-  /** A membership begins to wait for its `handleJoin`. False: the mailbox is full. */
-  join(client: ServiceClient): boolean {
-    if (!this.actor.offer({ type: "join", bytes: 0, client })) return false;
-    this.#enrol(client);
-    return true;
-  }
-
-  /** As `join`, for one that was admitted already. */
-  rejoin(client: ServiceClient): void {
-    if (this.actor.force({ type: "join", bytes: 0, client })) this.#enrol(client);
-  }
-
   /** As from another incarnation's mailbox: it was taken already, so it enters. */
   takeOver(mail: Mail): void {
     this.actor.force(mail);
-  }
-
-  #enrol(client: ServiceClient): void {
-    this.#idleWatch.cancel();
-    this.members.add(client);
-    if (this.actor.wasFull) this.members.hold(this.address);
-  }
-
-  /** A `v1` client that was here before. False: it must join anew. */
-  resume(line: Line, data: ResumeData, user: unknown): boolean {
-    if (!this.channels.resume(line, data, user)) return false;
-    this.#idleWatch.cancel();
-    if (this.actor.wasFull) this.members.hold(this.address);
-    return true;
-  }
-
-  /** The socket of a `v1` client broke. */
-  disconnected(mid: string): void {
-    const client = this.members.at(mid);
-    if (client !== undefined && !this.channels.dropped(client)) this.leave(mid, { type: "lost" });
-  }
-
-  leave(mid: string, reason: CloseReason): void {
-    const client = this.members.at(mid);
-    if (client === undefined) return;
-    if (client.membership === "joining") {
-      // Its join is still in the mailbox and will be skipped: no callback hears of this client.
-      this.members.remove(client);
-      return;
-    }
-    client.isEnding = true;
-    this.actor.force({ type: "leave", bytes: 0, client, reason });
-  }
-
-  incoming({ mid, n, wireBytes, payload, fault }: Extract<EdgeToActor, { type: "in" }>): void {
-    const client = this.members.at(mid);
-    if (client === undefined || !this.channels.take(client, n, wireBytes)) return;
-    if (fault !== undefined) {
-      this.actor.force({ type: "fault", bytes: 0, client, n, fault });
-      return;
-    }
-    // Forced: it was on its way before the edge could hear that the mailbox is full.
-    this.actor.force({ type: "incoming", bytes: payload.bytes.length, client, n, payload });
-  }
-
-  /** A call of a `v1` client. */
-  callFrom({
-    mid,
-    n,
-    name,
-    timeoutMs,
-    wireBytes,
-    payload,
-  }: Extract<EdgeToActor, { type: "call" }>): void {
-    const client = this.members.at(mid);
-    if (client === undefined || !this.channels.take(client, n, wireBytes)) return;
-    const deadline = this.#clock.now() + timeoutMs;
-    const bytes = payload.bytes.length;
-    this.actor.force({ type: "clientCall", bytes, client, n, name, payload, deadline });
-  }
-
-  /** Another user for this session: the same one with a new token, or it joins anew. */
-  reauthorized(mid: string, user: unknown): void {
-    const client = this.members.at(mid);
-    if (client === undefined) return;
-    client.user = user;
-    this.#options.recorder?.changed(client);
-    this.#committer.send([{ type: "reauthed", mid }]);
   }
 
   end(reason: TerminateReason): void {
@@ -397,42 +285,8 @@ export class ServiceActor implements Behaviour<Mail> {
 
   // ---------- the behaviour ----------
 
-  async start(generation: number): Promise<void> {
-    this.#scope = new ServiceScope(this);
-    const isNew = generation === 1 && this.#options.restored === undefined;
-    if (this.#options.recorder?.lastState !== undefined && this.#definition.state.durable) {
-      // `init` sets up what is no state: logs, timers. Its state gives way to the saved one.
-      await this.#callbacks.init();
-      this.#loadState();
-      this.#hasBegun = true;
-      return;
-    }
-    if (!isNew)
-      this.#committer.send([
-        { type: "restarted", seq: this.log.appendRestarted(this.#clock.now()) },
-      ]);
-    for (let pass = 1; ; pass++) {
-      this.#turns.state = undefined;
-      await this.#callbacks.init();
-      this.#hasBegun = true;
-      this.#saveState();
-      const lost = await this.#replay();
-      if (lost === undefined) {
-        // Who applies changes would take the new state's for the old one's.
-        const reached = [...this.members.joined()].filter(({ delivery }) => delivery !== undefined);
-        if (!isNew && reached.length > 0) await this.#callbacks.snapshot(reached);
-        return;
-      }
-      if (pass === maxReplayPasses)
-        throw new WindsockError(
-          `Expected \`handleJoin\` to take the members of ${this.address} back, got ${pass} replays that lost some.`,
-          { cause: lost.error },
-        );
-      // The state may have seen half of a join: it is given up, as after a crash.
-      await this.#terminate({ type: "error", error: lost.error });
-      this.#scope.end();
-      this.#scope = new ServiceScope(this);
-    }
+  start(generation: number): Promise<void> {
+    return this.#incarnation.begin(generation === 1 && this.#options.restored === undefined);
   }
 
   handle(mail: Mail): void | Promise<void> {
@@ -448,10 +302,9 @@ export class ServiceActor implements Behaviour<Mail> {
   async crashed(error: unknown, mail: Mail | undefined): Promise<void> {
     this.#reporter.crash(error, this.#turns.callback, mail, true);
     // First: to `terminate`, a client whose join failed is none.
-    if (error !== this.#stopError && mail !== undefined) this.#afterCrash(mail);
+    if (error !== this.#stopError && mail !== undefined) this.#aftermath.follow(mail);
     this.#stopError = undefined;
-    await this.#terminate({ type: "error", error });
-    this.#scope.end();
+    await this.#incarnation.end({ type: "error", error });
     this.#timeout.set(undefined);
   }
 
@@ -459,30 +312,14 @@ export class ServiceActor implements Behaviour<Mail> {
   #kept(error: unknown, mail: Mail): void | Promise<void> {
     if (error === this.#stopError) throw error;
     this.#reporter.crash(error, this.#turns.callback, mail, false);
-    const end = this.#afterCrash(mail);
+    const end = this.#aftermath.follow(mail);
     // The state that stays knows the client: it has to hear of its end.
     return end === undefined ? undefined : this.handle(end);
   }
 
   down(retryAfterMs: number, items: readonly Mail[]): void {
     this.#reporter.down(retryAfterMs);
-    const members = this.members.all();
-    this.#committer.send(
-      members.flatMap(({ line }) =>
-        line === undefined
-          ? []
-          : [
-              {
-                type: "close",
-                mid: line.mid,
-                code: closeCode.internalError,
-                reason: "the service is down",
-                comeBack: "retry",
-              },
-            ],
-      ),
-    );
-    for (const client of members) this.#remove(client);
+    this.#closings.close(this.members.all(), closeCode.internalError, "the service is down");
     const error = new ServiceDownError(
       `${this.address} is down: it restarted too often.`,
       retryAfterMs,
@@ -498,7 +335,7 @@ export class ServiceActor implements Behaviour<Mail> {
     this.presence?.clear();
     this.#idleWatch.cancel();
     this.#timeout.set(undefined);
-    this.#scope.end();
+    this.scope.end();
     this.#options.stopped(items, this.#wasIdle);
   }
 
@@ -557,25 +394,13 @@ export class ServiceActor implements Behaviour<Mail> {
     }
   }
 
-  /** Joins the members again. What it gives: one threw, is gone, and may have left half of its join in the state. */
-  async #replay(): Promise<{ readonly error: unknown } | undefined> {
-    let lost: { readonly error: unknown } | undefined;
-    for (const client of this.members.all()) {
-      if (client.membership !== "joined") continue;
-      try {
-        this.#committer.beginReplay(client);
-        await this.#callbacks.joinAgain(client);
-        this.#committer.endReplay(client);
-      } catch (error) {
-        if (this.#definition.onCrash !== "keep") lost = { error };
-        this.#reporter.failure(error, "handleJoin", client);
-        this.#closeAndRemove(client, closeCode.internalError, "joining again failed");
-      }
-    }
-    return lost;
-  }
+  // ---------- the end of a turn ----------
 
-  // ---------- after a turn ----------
+  #commit(turn: Turn): void | Promise<void> {
+    if (this.#saved !== undefined && this.#incarnation.hasBegun)
+      this.#saved.save(this.#turns.state);
+    return this.#committer.commit(turn);
+  }
 
   #committed(outcome: OutcomeValue | undefined): void | Promise<void> {
     if (outcome?.kind === "stop") {
@@ -593,65 +418,13 @@ export class ServiceActor implements Behaviour<Mail> {
   // ---------- ends ----------
 
   async #end(reason: TerminateReason): Promise<void> {
-    await this.#terminate(reason);
-    this.#scope.end();
+    await this.#incarnation.end(reason);
     if (reason.type === "stop" || reason.type === "normal") {
       // Those who are joining stay in the mailbox and join the next incarnation.
-      for (const client of this.members.all())
-        if (client.membership === "joined")
-          this.#closeAndRemove(client, closeCode.goingAway, "the service has stopped");
+      const joined = [...this.members.joined()];
+      this.#closings.close(joined, closeCode.goingAway, "the service has stopped");
     }
     this.#wasIdle = reason.type === "normal";
     this.actor.stop();
-  }
-
-  async #terminate(reason: TerminateReason): Promise<void> {
-    if (!this.#hasBegun) return;
-    this.#hasBegun = false;
-    try {
-      await this.#callbacks.terminate(reason);
-    } catch (error) {
-      this.#reporter.failure(error, "terminate");
-    }
-  }
-
-  /** What a crash means for whoever sent the item. Gives the end of a client that has caused too many. */
-  #afterCrash(mail: Mail): Extract<Mail, { type: "leave" }> | undefined {
-    refuse(mail, new CallFailedError(`${this.address} crashed while it handled this.`));
-    if (mail.type === "join")
-      this.#closeAndRemove(mail.client, closeCode.internalError, "joining failed");
-    if (mail.type !== "incoming" && mail.type !== "clientCall") return undefined;
-    const { client, n } = mail;
-    const message = `${this.address} crashed while it handled this.`;
-    this.#committer.dispose(client, n, { code: "crashed", message });
-    if (!client.crashed(this.#clock.now())) return undefined;
-    const code = closeCode.policyViolation;
-    const reason = "its messages crashed the service three times in a minute";
-    if (this.#definition.onCrash !== "keep") this.#closeAndRemove(client, code, reason);
-    else if (client.line !== undefined)
-      this.#committer.send([
-        { type: "close", mid: client.line.mid, code, reason, comeBack: "end" },
-      ]);
-    return { type: "leave", bytes: 0, client, reason: { type: "closed", code, reason } };
-  }
-
-  #closeAndRemove(client: ServiceClient, code: number, reason: string): void {
-    if (client.membership === "gone") return;
-    if (client.line !== undefined)
-      this.#committer.send([
-        {
-          type: "close",
-          mid: client.line.mid,
-          code,
-          reason,
-          comeBack: code === closeCode.policyViolation ? "end" : "retry",
-        },
-      ]);
-    this.#remove(client);
-  }
-
-  #remove(client: ServiceClient): void {
-    this.channels.forget(client);
-    this.members.remove(client);
   }
 }
