@@ -6,6 +6,7 @@ import type {
   ActorToEdge,
   CloseReason,
   EdgeToActor,
+  Membership,
   Out,
   Outlet,
   Payload,
@@ -394,12 +395,12 @@ export class Edge implements MemberHost, SessionHost {
     member.joined(seq, out.isHeld);
     const speech = this.#envelopeSpeech(mid);
     if (membership === undefined || speech === undefined) return;
-    const { privates, leavesOwnLog, topics } = membership;
+    const { privates } = membership;
     const count = membership.count - privates.length;
     const { maxPayloadBytes } = this.limits;
     this.#control(mid, 0, speech.joined(seq, count, epoch, maxPayloadBytes, membership));
     if (membership.answer === "new" || membership.answer === "rejoin") return;
-    this.#resumed(member, speech, seq, topics, leavesOwnLog);
+    this.#resumed(member, speech, out, membership);
     member.countFrom(count);
     for (const { after, item } of privates) this.#enqueue(mid, new PrivateItem(after, item));
     // Behind the refusals that the client may have missed.
@@ -407,13 +408,12 @@ export class Edge implements MemberHost, SessionHost {
       this.#control(mid, out.isHeld === true ? 0 : head, speech.done(membership.done));
   }
 
-  /** Its topics are said again, each from where the client stands. */
+  /** Its topics are said again, each from where the client stands, or from the snapshot that it waits for. */
   #resumed(
     member: Member,
     speech: EnvelopeSpeech,
-    seq: number,
-    topics: NonNullable<Extract<Out, { type: "joined" }>["membership"]>["topics"],
-    leavesOwnLog: boolean,
+    { seq, isHeld = false }: Extract<Out, { type: "joined" }>,
+    { topics, leavesOwnLog }: Membership,
   ): void {
     const tails = this.#tails.get(member) ?? {};
     const tailOf = (topic: string): number | undefined =>
@@ -423,7 +423,7 @@ export class Edge implements MemberHost, SessionHost {
       const tail = tailOf(topic);
       if (isAppLog) {
         this.#enqueue(member.mid, { type: "follow", after: 0, topic, from: tail });
-      } else if (tail !== undefined && tail < seq) {
+      } else if (!isHeld && tail !== undefined && tail < seq) {
         // A backlog that the cut came into: the rest of it first, as before.
         this.#enqueue(member.mid, {
           type: "subscribe",

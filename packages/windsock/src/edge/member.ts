@@ -168,6 +168,11 @@ export class Member implements TransportEvents, InflowOwner<Payload>, TapOwner {
     // A backlog begins at what is kept; from there on, as for a lagging cursor, a hole ends the connection.
     if (gone && (backlog === undefined || backlog.begun)) {
       if (this.speech.fillsGaps) {
+        // What comes now stands for the rest of a backlog too, and must not wait behind it.
+        if (backlog !== undefined) {
+          this.#outbox?.shift();
+          this.#subscribed(backlog.topic);
+        }
         this.#position = Infinity;
         this.#host.behind(this);
       } else this.#tooSlow("the log has moved past its position");

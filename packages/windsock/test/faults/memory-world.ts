@@ -8,7 +8,13 @@ import type { Report, Service } from "../../src/index.ts";
 import type { HistoryStore, StoredActor, StoredCommit } from "../../src/log/history-store.ts";
 import { MemoryHistory } from "../../src/log/memory-history.ts";
 import { defaultLimits } from "../../src/protocol/limits.ts";
-import type { JoinInfo } from "../../src/protocol/v1/index.ts";
+import {
+  decodeServerEnvelope,
+  encodeClientEnvelope,
+  type ClientEnvelope,
+  type JoinInfo,
+  type ServerEnvelope,
+} from "../../src/protocol/v1/index.ts";
 import { ServiceHost } from "../../src/service/service-host.ts";
 import { settle, VirtualClock } from "../../src/testing/index.ts";
 import { MemoryNetwork, type ServerEnd } from "../client/memory-network.ts";
@@ -111,6 +117,31 @@ export interface WorldClient {
   readonly bridges: Bridge[];
 }
 
+const upgrade = {
+  url: "http://localhost/websocket",
+  rawHeaders: ["Host", "localhost"],
+  remoteAddress: "127.0.0.1",
+};
+
+/** A client of bare envelopes. */
+export class RawSession {
+  readonly transport: MemoryTransport;
+
+  constructor(transport: MemoryTransport) {
+    this.transport = transport;
+  }
+
+  async send(...envelopes: ClientEnvelope[]): Promise<void> {
+    for (const envelope of envelopes) this.transport.send(encodeClientEnvelope(envelope));
+    await settle();
+  }
+
+  /** Everything that came so far. */
+  received(): ServerEnvelope[] {
+    return this.transport.received.flatMap((message) => decodeServerEnvelope(message) ?? []);
+  }
+}
+
 /** Real clients, a real edge and real actors, with nothing between them but memory, in virtual time. */
 export class MemoryWorld {
   readonly clock: VirtualClock = new VirtualClock();
@@ -133,6 +164,17 @@ export class MemoryWorld {
     return this.#host;
   }
 
+  get edge(): Edge {
+    return this.#edge;
+  }
+
+  /** A connection that speaks envelopes, and reads when it is told to. */
+  openSession(): RawSession {
+    const transport = new MemoryTransport();
+    transport.bind(this.#edge.openSession(transport, upgrade, "session"));
+    return new RawSession(transport);
+  }
+
   stored(address: string): StoredActor | undefined {
     return this.#store.load(address);
   }
@@ -145,12 +187,7 @@ export class MemoryWorld {
     network.latencyMs = () => Math.floor(this.#random() * 20);
     network.onaccept = (end) => {
       const bridge = new Bridge(end);
-      const request = {
-        url: "http://localhost/websocket",
-        rawHeaders: ["Host", "localhost"],
-        remoteAddress: "127.0.0.1",
-      };
-      bridge.bind(this.#edge.openSession(bridge, request, "session"));
+      bridge.bind(this.#edge.openSession(bridge, upgrade, "session"));
       this.#bridges.add(bridge);
       ends.push(end);
       bridges.push(bridge);
