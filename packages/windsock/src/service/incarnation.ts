@@ -56,8 +56,9 @@ export class Incarnation {
     if (saved?.exists === true) {
       // `init` sets up what is no state: logs, timers. Its state gives way to the saved one.
       await callbacks.init();
-      turns.state = saved.load();
+      // Before the load, which is code of the app: what `init` has set up is for `terminate` to end.
       this.#hasBegun = true;
+      turns.state = saved.load();
       return;
     }
     if (!isFirst)

@@ -217,9 +217,15 @@ export class ServiceActor implements Behaviour<Mail> {
     if (restored !== undefined) restoreMembers(this, restored.members);
   }
 
-  /** What was committed last could not be stored: this actor is given up. Gives the lines that its clients are on. */
+  /**
+   * What was committed last could not be stored: this actor is given up, with its members.
+   * Gives the lines that they are on. Those who are joining go on to the next incarnation.
+   */
   abandon(): Line[] {
-    const lines = this.members.all().flatMap(({ line }) => line ?? []);
+    const joined = [...this.members.joined()];
+    const lines = joined.flatMap(({ line }) => line ?? []);
+    // Its turn may still run, and nobody resumes into that.
+    for (const client of joined) this.members.remove(client);
     this.channels.clear();
     this.actor.stop();
     return lines;
@@ -280,7 +286,7 @@ export class ServiceActor implements Behaviour<Mail> {
       );
     }
     if (state.length > 0) this.#turns.state = state[0];
-    await this.#committer.commit(turn);
+    await this.#commit(turn);
   }
 
   // ---------- the behaviour ----------
