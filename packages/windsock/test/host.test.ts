@@ -195,3 +195,26 @@ test("a membership is stored without the token that its client came back with", 
   expect(member?.id).toBe("first");
   expect(Buffer.from(member?.data ?? []).includes(secret)).toBe(false);
 });
+
+// Nothing else would end its wait: it is held back until a snapshot says from where it goes on.
+test("a client whose snapshot crashes joins anew, where the state stays", async () => {
+  const told: string[] = [];
+  const room = defineService({
+    onCrash: "keep",
+    init: () => 0,
+    snapshot: (): never => {
+      throw new Error("boom");
+    },
+    handleClose: (client) => void told.push(client.id),
+  });
+  const rig = new HostRig({ room });
+  rig.join("first", "room", { dialect: "v1" });
+  await rig.settle();
+  rig.post({ type: "behind", address: "room", mid: "first" });
+  await rig.settle();
+  expect(rig.outFor("first")).toMatchObject([
+    { type: "joined" },
+    { type: "close", comeBack: "rejoin" },
+  ]);
+  expect(told).toEqual(["first"]);
+});

@@ -134,14 +134,19 @@ export class Channels {
 
   /** The log has moved past a client that reads too slowly. */
   behind(client: ServiceClient): void {
-    const { committer, force, hasSnapshot } = this.#options;
+    const { force, hasSnapshot } = this.#options;
     if (client.line === undefined) return;
     if (hasSnapshot) {
       force({ type: "snapshot", bytes: 0, clients: [client] });
       return;
     }
-    const reason = "the log has moved past its position";
-    committer.send([
+    this.expel(client, "the log has moved past its position");
+  }
+
+  /** It cannot go on from where it is: it joins anew. */
+  expel(client: ServiceClient, reason: string): void {
+    if (client.line === undefined) return;
+    this.#options.committer.send([
       {
         type: "close",
         mid: client.line.mid,

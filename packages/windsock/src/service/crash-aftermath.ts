@@ -1,6 +1,7 @@
 import type { Clock } from "../actor/clock.ts";
 import { CallFailedError } from "../errors.ts";
 import { closeCode } from "../protocol/close-code.ts";
+import type { Channels } from "./channels.ts";
 import type { Closings } from "./closings.ts";
 import type { Committer } from "./commit.ts";
 import { refuse, type Mail } from "./mail.ts";
@@ -9,9 +10,12 @@ export interface CrashAftermathOptions {
   readonly address: string;
   readonly clock: Clock;
   readonly committer: Committer;
+  readonly channels: Channels;
   readonly closings: Closings;
   /** `onCrash: "keep"`: the state from before the turn stays, and knows its clients. */
   readonly keepsState: boolean;
+  /** A durable state: the next incarnation goes on with it, and neither joins anybody again nor says a snapshot. */
+  readonly loadsState: boolean;
 }
 
 type LeaveMail = Extract<Mail, { type: "leave" }>;
@@ -26,7 +30,7 @@ export class CrashAftermath {
 
   /** Gives the end of a client that has caused too many: a state that stays has to hear of it. */
   follow(mail: Mail): LeaveMail | undefined {
-    const { address, closings } = this.#options;
+    const { address, channels, closings, keepsState, loadsState } = this.#options;
     const message = `${address} crashed while it handled this.`;
     refuse(mail, new CallFailedError(message));
     switch (mail.type) {
@@ -37,6 +41,11 @@ export class CrashAftermath {
       case "clientCall":
         this.#options.committer.dispose(mail.client, mail.n, { code: "crashed", message });
         return this.#strike(mail.client);
+      case "snapshot":
+        // They are held back until a snapshot says from where they go on.
+        if (keepsState || loadsState)
+          for (const client of mail.clients) channels.expel(client, "its snapshot failed");
+        return undefined;
       default:
         return undefined;
     }

@@ -163,7 +163,15 @@ export class ServiceActor implements Behaviour<Mail> {
     this.channels = channels;
     const closings = new Closings({ members, channels, committer });
     this.#closings = closings;
-    this.#aftermath = new CrashAftermath({ address, clock, committer, closings, keepsState });
+    this.#aftermath = new CrashAftermath({
+      address,
+      clock,
+      committer,
+      channels,
+      closings,
+      keepsState,
+      loadsState: this.#saved !== undefined,
+    });
 
     // What runs.
     const turns = new TurnRunner({
