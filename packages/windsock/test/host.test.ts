@@ -218,3 +218,26 @@ test("a client whose snapshot crashes joins anew, where the state stays", async 
   ]);
   expect(told).toEqual(["first"]);
 });
+
+// The next incarnation took the user that the join had come with.
+test("who waits for a join keeps the user of a new token when the service stops", async () => {
+  const users: unknown[] = [];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const room = defineService({
+    info: type<string>(),
+    async handleInfo() {
+      await promise;
+      return stop("enough");
+    },
+    handleJoin: (client) => void users.push(client.user),
+  });
+  const rig = new HostRig({ room });
+  await rig.settle();
+  rig.host.info("room", "stop");
+  rig.join("first", "room", { dialect: "v1", user: { id: "ann", role: "admin" } });
+  await rig.settle();
+  rig.post({ type: "reauth", address: "room", mid: "first", user: { id: "ann", role: "guest" } });
+  resolve();
+  await rig.settle();
+  expect(users).toEqual([{ id: "ann", role: "guest" }]);
+});

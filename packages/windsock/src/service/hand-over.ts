@@ -60,8 +60,11 @@ export function handOver(
   return lost;
 }
 
-function anew({ data, delivery, joinReason }: ServiceClient, next: ServiceActor): ServiceClient {
+function anew(before: ServiceClient, next: ServiceActor): ServiceClient {
+  const { data, delivery, joinReason, user } = before;
   const client = new ServiceClient(next, data, delivery?.anew());
+  // A new token may have come for it since it asked to join.
+  client.user = user;
   client.joinReason = joinReason;
   return client;
 }
