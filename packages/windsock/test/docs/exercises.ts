@@ -168,6 +168,12 @@ export const exercises: Readonly<Record<string, (stage: Stage) => Promise<void>>
     expect(await client.next()).toBe("late");
     expect(client.received).toEqual(["early", "late"]);
   },
+  "docs/guide/delivery.md src/websocket/rates.ts": async ({ server, open }) => {
+    for (let rate = 1; rate <= 50; rate++) server.broadcast("rates", { pair: "a/b", rate });
+    server.broadcast("rates", { pair: "c/d", rate: 7 });
+    const late = await open("rates");
+    expect(await late.take(2)).toEqual(['{"pair":"a/b","rate":50}', '{"pair":"c/d","rate":7}']);
+  },
   "docs/guide/delivery.md src/websocket/build-log.ts": async ({ server, open }) => {
     const client = await open("build-log");
     expect(await client.next()).toBe("first line\nsecond line\n");
@@ -232,6 +238,19 @@ export const exercises: Readonly<Record<string, (stage: Stage) => Promise<void>>
     seat.close();
     expect(await next()).toBe("leaves the seat");
     await line.close();
+  },
+
+  "docs/guide/resume.md src/websocket/lounge.ts": async ({ server }) => {
+    const { connect } = createClient();
+    using ann = connect("lounge", { url: server.url, auth: "Ann" });
+    const heard: unknown[] = [];
+    ann.on("presence", ({ join, leave }) => heard.push([join.map(({ id }) => id), leave]));
+    await vi.waitFor(() => expect(heard).toEqual([[["ann"], []]]));
+    using bob = connect("lounge", { url: server.url, auth: "Bob" });
+    bob.on("message", () => undefined);
+    await vi.waitFor(() => expect(heard[1]).toEqual([["bob"], []]));
+    ann.close();
+    bob.close();
   },
 
   "docs/guide/durable.md src/websocket/orders.ts": async (stage) => {
