@@ -436,7 +436,8 @@ export class Edge implements MemberHost, SessionHost {
         });
       } else {
         whole.push(topic);
-        this.#control(member.mid, 0, speech.subscribed(topic, seq));
+        // Until it has the snapshot, it stands in a backlog where it said, too.
+        this.#control(member.mid, 0, speech.subscribed(topic, Math.min(tail ?? seq, seq)));
       }
     }
     if (leavesOwnLog) this.#control(member.mid, 0, speech.unsubscribed(""));

@@ -120,14 +120,11 @@ export class Channels {
     const answer = isWhole ? "resumed" : "snapshot";
     const membership = this.membershipOf(client, answer, privates, secret);
     if (membership === undefined) return false;
-    const { mid } = line;
-    if (isWhole)
-      committer.send([{ type: "joined", mid, seq: data.seq, head: log.seq, membership }]);
-    else {
-      committer.send([{ type: "joined", mid, seq: log.seq, membership, isHeld: true }]);
-      force({ type: "snapshot", bytes: 0, clients: [client] });
-    }
-    if (presence !== undefined) committer.send([presence.everybody(mid)]);
+    // It stands where it said until it has the snapshot: a cut may come before that.
+    const where = { mid: line.mid, seq: Math.min(data.seq, log.seq), head: log.seq };
+    committer.send([{ type: "joined", ...where, membership, isHeld: !isWhole }]);
+    if (!isWhole) force({ type: "snapshot", bytes: 0, clients: [client] });
+    if (presence !== undefined) committer.send([presence.everybody(line.mid)]);
     force({ type: "resume", bytes: 0, client });
     return true;
   }
