@@ -1,4 +1,4 @@
-import { isAtLeast, ours } from "./goals.ts";
+import { isAtLeast, ours, type Goal } from "./goals.ts";
 import { control, type Peer } from "./peers.ts";
 import type { Row } from "./plan.ts";
 import type { Estimate, Results } from "./results.ts";
@@ -28,6 +28,7 @@ export function report(
     ...figures(results, rows, peers),
     ...verdicts(results, rows),
     ...correctness(results, peers),
+    ...notes(results),
     ...failures(results),
   ];
   return `${sections.join("\n\n")}\n`;
@@ -107,20 +108,23 @@ function verdicts(results: Results, rows: readonly Row[]): string[] {
     .map(({ goal, peer, estimate, answer }) => {
       const unit =
         goal.unit === "writes" ? "write calls a message and client" : units[goal.unit].title;
-      const sign = isAtLeast(goal) ? ">=" : "<=";
-      const bound =
-        goal.against === undefined ? number(goal.bound) : `${number(goal.bound)} x ${goal.against}`;
       const found = estimate === undefined ? "" : `${number(estimate.median)}${range(estimate)}`;
       return [
         titles.get(goal.row) ?? goal.row,
         unit,
         peer === ours.v1 ? "`windsock.v1`" : "plain",
-        `${sign} ${bound}`,
+        goalText(goal),
         found,
         answer === undefined ? "" : answers[answer],
       ];
     });
   return section("Goals", ["", "", "dialect", "goal", "measured", ""], lines);
+}
+
+/** What is to be reached, as in `<= 0.0200 x ws`. */
+export function goalText(goal: Goal): string {
+  const against = goal.against === undefined ? "" : ` x ${goal.against}`;
+  return `${isAtLeast(goal) ? ">=" : "<="} ${number(goal.bound)}${against}`;
 }
 
 function correctness(results: Results, peers: readonly Peer[]): string[] {
@@ -137,6 +141,13 @@ function correctness(results: Results, peers: readonly Peer[]): string[] {
   return section("Correctness", ["", ...head], lines);
 }
 
+function notes(results: Results): string[] {
+  const lines = results.samples
+    .filter(({ note }) => note !== undefined)
+    .map(({ peer, row, round, note }) => `- ${peer}, ${row}, round ${round}: ${note}`);
+  return lines.length === 0 ? [] : ["## Notes", lines.join("\n")];
+}
+
 function failures(results: Results): string[] {
   const lines = results.samples
     .filter(({ failure }) => failure !== undefined)
@@ -145,7 +156,7 @@ function failures(results: Results): string[] {
 }
 
 /** A heading and a table; nothing where the table has no lines. */
-function section(
+export function section(
   heading: string,
   head: readonly string[],
   lines: readonly (readonly string[])[],
@@ -156,7 +167,7 @@ function section(
   return [`## ${heading}`, [line(head), rule, ...lines.map(line)].join("\n")];
 }
 
-function range({ interval }: Estimate): string {
+export function range({ interval }: Estimate): string {
   return interval === undefined ? "" : ` [${number(interval.low)}, ${number(interval.high)}]`;
 }
 

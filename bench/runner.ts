@@ -270,7 +270,7 @@ export class Run {
       serverShare: cpuUs / 1000 / along.ms,
       generatorShare: along.generatorShare,
       failure: isLate ? "not all messages arrived" : undefined,
-      note: `backlog ${megabytes(backlog)}; behind at its end: ${megabytes(released.maxBehindBytes)} the most, ${megabytes(released.behindBytes)} all together`,
+      note: `backlog ${megabytes(backlog)}; behind at its end: ${megabytes(released.maxBehindBytes)} the most, ${megabytes(released.behindBytes)} all together; p99 ${along.p99Ms.toFixed(1)} ms, without them ${alone.p99Ms.toFixed(1)} ms`,
     };
   }
 

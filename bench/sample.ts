@@ -10,9 +10,15 @@ export const units = {
   perSecond: { title: "connections a second", better: "more" },
   pssBytes: { title: "memory (PSS), bytes a connection", better: "less" },
   heapBytes: { title: "of it JavaScript heap, bytes a connection", better: "less" },
-  copies: { title: "memory (PSS) over base, copies of the backlog", better: "less" },
-  heapCopies: { title: "of it JavaScript heap and buffers", better: "less" },
-  rawCopies: { title: "the same before a garbage collection", better: "less" },
+  copies: { title: "PSS over base, copies of the backlog", better: "less" },
+  heapCopies: {
+    title: "memory in use (heap and buffers) over base, copies of the backlog",
+    better: "less",
+  },
+  rawCopies: {
+    title: "PSS over base before a garbage collection, copies of the backlog",
+    better: "less",
+  },
   kernelCopies: { title: "socket buffers in the kernel, copies of the backlog", better: "less" },
   p99Ratio: {
     title: "p99 of those that read, as a multiple of that without the slow",
