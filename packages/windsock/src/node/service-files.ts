@@ -1,6 +1,6 @@
 import { readdir, realpath, stat } from "node:fs/promises";
 import { join, relative, resolve, sep } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { ServiceFileError } from "../errors.ts";
 import { isServiceFile, readRoutes, type Route, type RouteOptions } from "../gateway/routes.ts";
 import { definitionOf, describe, isService } from "../service/define-service.ts";
@@ -150,6 +150,12 @@ function defaultOf(module: unknown): unknown {
     : undefined;
 }
 
+/** Nothing here is a place that the author of a service can do something about. */
+const ownCode = [
+  new URL("../", import.meta.url).href,
+  fileURLToPath(new URL("../", import.meta.url)),
+];
+
 /** The error's name and message, and the place that the author can do something about. */
 function thrown(cause: unknown): string {
   if (!(cause instanceof Error)) return `${describe(cause)} thrown.`;
@@ -157,7 +163,11 @@ function thrown(cause: unknown): string {
   // An error of syntax begins with its place; another one has it in the first line of its stack.
   const place = /^\S.*:\d+$/.test(lines[0] ?? "")
     ? `    at ${lines[0]}`
-    : lines.find((line) => /^\s+at /.test(line) && !line.includes("node:internal/"));
+    : lines.find(
+        (line) =>
+          /^\s+at /.test(line) &&
+          ![...ownCode, "node:internal/"].some((code) => line.includes(code)),
+      );
   // What `npm init` writes makes every .ts file CommonJS.
   const isCommonJs = cause.name === "SyntaxError" && cause.message.endsWith("outside a module");
   const hint = isCommonJs ? '. Write `"type": "module"` into the package.json above it' : "";
