@@ -164,16 +164,27 @@ export class EdgeMessages implements Outlet<EdgeToActor> {
     const key = idempotencyKey === undefined ? undefined : `${address} ${idempotencyKey}`;
     const before = key === undefined ? undefined : published.get(key);
     if (before !== undefined) return this.#answer(id, before);
-    const actor = this.#actors.get(address);
-    if (actor === undefined) {
-      if (addresses.parse(address) === undefined)
-        return this.#unavailable(id, `no service has the address ${address}`, 0);
-      // It may have ended just now: nobody joined it is another matter.
-      if (this.#actors.isDraining)
-        return this.#unavailable(id, `${address} takes no messages now`, defaultRetryMs);
-      return this.#outlet.post({ type: "published", id, seq: 0, delivered: false });
+    const found = addresses.parse(address);
+    if (found === undefined)
+      return this.#unavailable(id, `no service has the address ${address}`, 0);
+    // It may have ended just now: nobody joined it is another matter.
+    const isRefusing = this.#actors.isDraining;
+    let actor = this.#actors.get(address);
+    const { isDurable, params } = services.get(found.name) ?? { isDurable: false, params: [] };
+    if (actor === undefined && !isRefusing && isDurable && params.length === 0) {
+      // Given up, since it could not be stored. It is there again with the first who needs it.
+      try {
+        actor = this.#actors.open({ ...found, address });
+      } catch (error) {
+        if (!(error instanceof ServiceDownError)) throw error;
+        return this.#unavailable(id, error.message, error.retryAfterMs);
+      }
     }
-    if (this.#actors.isDraining || actor.actor.state === "down")
+    if (actor === undefined)
+      return isRefusing
+        ? this.#unavailable(id, `${address} takes no messages now`, defaultRetryMs)
+        : this.#outlet.post({ type: "published", id, seq: 0, delivered: false });
+    if (isRefusing || actor.actor.state === "down")
       return this.#unavailable(
         id,
         `${address} takes no messages now`,
