@@ -45,9 +45,14 @@ if (profile !== undefined) mkdirSync(profile, { recursive: true });
 const began = performance.now();
 const samples: Sample[] = [];
 let broken = false;
+let isAsked = false;
+process.once("SIGINT", () => {
+  isAsked = true;
+  console.error("This round, and then the results so far. Once more ends it without them.");
+});
 for (const scenario of planned) {
   const rounds = roundsOf(scenario, options);
-  for (let round = 1; round <= rounds; round++) {
+  for (let round = 1; round <= rounds && !isAsked; round++) {
     // A B C, C B A: what the machine does meanwhile meets each at the beginning and at the end.
     const those = servers.filter((peer) => isIn(scenario, peer));
     for (const peer of round % 2 === 1 ? those : those.toReversed()) {
