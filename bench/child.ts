@@ -41,7 +41,8 @@ export class Child<All extends { [Type in keyof All]: Commands[string] }> {
   private constructor(what: string, command: readonly string[], core: number) {
     this.#what = what;
     const [file = "", ...args] = canPin ? ["taskset", "-c", String(core), ...command] : command;
-    this.#process = spawn(file, args, { stdio: ["pipe", "pipe", "pipe"] });
+    // In a group of its own: Ctrl-C is for us. When we end, so does its stdin, and with it the process.
+    this.#process = spawn(file, args, { stdio: ["pipe", "pipe", "pipe"], detached: true });
     this.#ended.promise.catch(() => {});
     const { stdout, stderr, stdin } = this.#process;
     stdin?.on("error", () => {});
