@@ -427,8 +427,8 @@ export class CoreChannel implements LinkChannel, ConnectionChannel {
   }
 
   #closedError(): ClientError {
-    const { error, reason } = this.#phase.type === "over" ? this.#phase.state : {};
-    return new ClientError("WINDSOCK_CLOSED", { path: this.path, reason }, error);
+    const { error, code, reason } = this.#phase.type === "over" ? this.#phase.state : {};
+    return new ClientError("WINDSOCK_CLOSED", { path: this.path, closeCode: code, reason }, error);
   }
 
   /** The one way from a phase to the next. */

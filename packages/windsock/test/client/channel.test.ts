@@ -688,7 +688,10 @@ describe("close", () => {
     expect(channel.state).toEqual({ type: "closed", code: 1000, reason: "" });
     network.server.send('["msg",1,"late"]');
     await clock.advance(0);
-    await expect(channel.reauthorize("y")).rejects.toMatchObject({ code: "WINDSOCK_CLOSED" });
+    await expect(channel.reauthorize("y")).rejects.toMatchObject({
+      code: "WINDSOCK_CLOSED",
+      message: "Expected status to be open, got closed 1000",
+    });
   });
 
   test("by a handler in the middle of a join is harmless", async () => {
