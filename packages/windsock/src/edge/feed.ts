@@ -1,4 +1,4 @@
-import { concatFrames } from "../protocol/frame.ts";
+import { concatFrames, type Frame } from "../protocol/frame.ts";
 import type { AppLog } from "./app-log.ts";
 import type { Holding } from "./inflow.ts";
 import { LogWindow } from "./log-window.ts";
@@ -98,19 +98,18 @@ export class Feed {
 
   /** Joins these frames into one buffer. Members in a row often have the same ones due: then they share it. */
   concat(items: readonly FrameItem[], speech: Speech): Buffer {
-    const last = this.#lastItems;
+    const [first] = items;
+    // Its frame is kept by the item, so it is shared already.
+    if (first !== undefined && items.length === 1) return frameOf(first, speech).single();
     if (
       this.#lastBuffer !== undefined &&
       this.#lastSpeech === speech &&
-      last.length === items.length &&
-      items.every((item, index) => item === last[index])
+      isSame(this.#lastItems, items)
     )
       return this.#lastBuffer;
     this.#lastItems = items;
     this.#lastSpeech = speech;
-    this.#lastBuffer = concatFrames(
-      items.map((item) => (item.type === "private" ? item.frame(speech) : item.frame)),
-    );
+    this.#lastBuffer = concatFrames(items.map((item) => frameOf(item, speech)));
     return this.#lastBuffer;
   }
 
@@ -156,4 +155,15 @@ export class Feed {
   dropAppLog(topic: string): void {
     this.#appLogs?.delete(topic);
   }
+}
+
+function frameOf(item: FrameItem, speech: Speech): Frame {
+  return item.type === "private" ? item.frame(speech) : item.frame;
+}
+
+/** A loop, not `every`: it runs for each member and each of its messages. */
+function isSame(some: readonly FrameItem[], others: readonly FrameItem[]): boolean {
+  if (some.length !== others.length) return false;
+  for (let index = 0; index < some.length; index++) if (some[index] !== others[index]) return false;
+  return true;
 }

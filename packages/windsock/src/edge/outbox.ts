@@ -106,35 +106,41 @@ export class Outbox {
     if (item === undefined) return;
     this.#bytes -= costOf(item);
     this.#head += 1;
-    // A member that never quite catches up must not keep what it has had.
-    if (this.#head >= 64 && this.#head * 2 >= this.#items.length) {
-      this.#items = this.#items.slice(this.#head);
-      this.#head = 0;
-    }
+    this.#shrink();
+  }
+
+  /** A member that never quite catches up must not keep what it has had. */
+  #shrink(): void {
+    if (this.#head < 64 || this.#head * 2 < this.#items.length) return;
+    this.#items = this.#items.slice(this.#head);
+    this.#head = 0;
   }
 
   /** Takes the frames at the head that come before the log's entry `position`: one write. */
   takeFrames(position: number): FrameItem[] {
     const taken: FrameItem[] = [];
     let bytes = 0;
-    for (
-      let item = this.first;
-      (item?.type === "private" || item?.type === "control") && item.after < position;
-      item = this.first
-    ) {
+    for (let index = this.#head; index < this.#items.length; index++) {
+      const item = this.#items[index];
+      if (item === undefined || !isFrame(item) || item.after >= position) break;
       const length = lengthOf(item);
       if (taken.length > 0 && bytes + length > maxSliceBytes) break;
       taken.push(item);
       bytes += length;
-      this.shift();
     }
+    this.#head += taken.length;
+    this.#bytes -= bytes + taken.length * itemOverheadBytes;
+    this.#shrink();
     return taken;
   }
 }
 
 function costOf(item: OutboxItem): number {
-  const isFrame = item.type === "private" || item.type === "control";
-  return itemOverheadBytes + (isFrame ? lengthOf(item) : 0);
+  return itemOverheadBytes + (isFrame(item) ? lengthOf(item) : 0);
+}
+
+function isFrame(item: OutboxItem): item is FrameItem {
+  return item.type === "private" || item.type === "control";
 }
 
 function lengthOf(item: FrameItem): number {

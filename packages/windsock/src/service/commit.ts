@@ -67,9 +67,10 @@ export class Committer {
             lastSend = { type: "send", mids: [], payload: effect.payload };
             out.push(lastSend);
           }
+          const item: Private = { type: "msg", payload: effect.payload };
           for (const client of effect.clients) {
             if (client.membership !== "joined") continue;
-            this.#keep(client, { type: "msg", payload: effect.payload });
+            this.#keep(client, item);
             if (client.line !== undefined) lastSend.mids.push(client.line.mid);
           }
           break;

@@ -56,6 +56,22 @@ export function perform(actor: ServiceActor, effect: Effect): void {
   return undefined;
 }
 
+/**
+ * The same for a message to one client. In a row that sends one payload to many, the first
+ * effect takes the other clients in: a loop over 1,000 clients makes one effect, not 1,000.
+ */
+export function performSend(actor: ServiceActor, client: ServiceClient, payload: Payload): void {
+  const turn = turnStorage.getStore();
+  if (turn?.status === "open" && turn.actor === actor && actor.actor.state !== "stopped") {
+    const last = turn.effects.at(-1);
+    if (last?.type === "send" && last.payload === payload) {
+      last.clients.push(client);
+      return;
+    }
+  }
+  perform(actor, { type: "send", clients: [client], payload });
+}
+
 /** Takes back what an effect that will not leave has claimed already. */
 export function drop(effect: Effect): void {
   if (effect.type === "timer") effect.timer.cancel();

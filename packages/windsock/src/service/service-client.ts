@@ -2,7 +2,7 @@ import { OptionError, OverloadedError } from "../errors.ts";
 import { fitCloseReason, isSendableCloseCode } from "../protocol/close-code.ts";
 import type { RequestData } from "../protocol/port.ts";
 import type { Delivery } from "./delivery.ts";
-import { perform } from "./effect.ts";
+import { perform, performSend } from "./effect.ts";
 import type { ServiceActor } from "./service-actor.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import type { Client, SubscribeOptions, UpgradeRequest } from "./types.ts";
@@ -114,11 +114,7 @@ export class ServiceClient implements Client<unknown, unknown, Readonly<Record<s
 
   send(message: unknown): void {
     if (this.membership === "gone") return;
-    perform(this.#actor, {
-      type: "send",
-      clients: [this],
-      payload: this.#actor.encoder.encode(message),
-    });
+    performSend(this.#actor, this, this.#actor.encoder.encode(message));
   }
 
   close(code: number = 1000, reason: string = ""): void {
