@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Server } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { FaultProxy } from "./fault-proxy.ts";
@@ -43,6 +44,23 @@ test("pieces, delay and a low rate change nothing but the time", async () => {
   proxy.set("up", { chunkBytes: 7, delayMs: 5 });
   proxy.set("down", { bytesPerSecond: 20_000 });
   expect(await exchange(proxy.port, "y".repeat(500))).toBe("y".repeat(500));
+});
+
+// A chunk passed whole, and the line was then busy for as long as it had taken at that rate,
+// whatever was set later.
+test("a rate holds for a large chunk too, and for no longer than it is set", async () => {
+  const proxy = await echo();
+  proxy.set("down", { bytesPerSecond: 1 });
+  const socket = connect(proxy.port, "127.0.0.1");
+  let got = 0;
+  socket.on("data", (chunk) => (got += chunk.length));
+  const ended = once(socket, "end");
+  socket.end("z".repeat(5000));
+  await once(socket, "data");
+  expect(got).toBeLessThan(5);
+  proxy.set("down", {});
+  await ended;
+  expect(got).toBe(5000);
 });
 
 test("a cut comes after exactly so many bytes", async () => {

@@ -152,6 +152,7 @@ class Line {
   set(faults: LineFaults): void {
     this.#faults = faults;
     this.#left = faults.cutAfterBytes ?? Infinity;
+    this.#freeAt = 0;
     this.#move();
   }
 
@@ -162,7 +163,9 @@ class Line {
 
   #take(chunk: Buffer): void {
     const dueAt = performance.now() + (this.#faults.delayMs ?? 0);
-    const size = this.#faults.chunkBytes ?? chunk.length;
+    const { bytesPerSecond = Infinity, chunkBytes = chunk.length } = this.#faults;
+    // A tenth of a second's worth at once, at most: a large chunk must not pass whole.
+    const size = Math.min(chunkBytes, Math.max(1, Math.floor(bytesPerSecond / 10)));
     for (let at = 0; at < chunk.length; at += size)
       this.#waiting.push({ chunk: chunk.subarray(at, at + size), dueAt });
     this.#move();
