@@ -1,7 +1,7 @@
 // `pnpm bench`: servers and a generator, in rounds, and a table of what they cost.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus, release, type } from "node:os";
+import { cpus, loadavg, release, type } from "node:os";
 import { resolve } from "node:path";
 import { canPin } from "./child.ts";
 import { goals, ours } from "./goals.ts";
@@ -44,6 +44,8 @@ const profile = options.profile === undefined ? undefined : resolve(options.prof
 if (profile !== undefined) mkdirSync(profile, { recursive: true });
 const began = performance.now();
 const samples: Sample[] = [];
+/** Of the last minute, after each measurement. */
+const loads: number[] = [];
 let broken = false;
 let isAsked = false;
 process.once("SIGINT", () => {
@@ -123,6 +125,7 @@ async function measure(scenario: Scenario, peer: Peer, round: number): Promise<v
     );
   } finally {
     await run?.stop();
+    loads.push(loadavg()[0] ?? 0);
   }
 }
 
@@ -171,6 +174,7 @@ function write(): void {
     bun: servers.some(({ runtime }) => runtime === "bun") ? bunVersion : undefined,
     isPinned: canPin,
     minutes,
+    remark: `load ${Math.min(...loads).toFixed(1)} to ${Math.max(...loads).toFixed(1)}`,
   };
   const rows = planned.flatMap((scenario) => scenario.rows);
   const page = report(facts, results, rows, servers);

@@ -203,6 +203,12 @@ function callbacks(clients: number, ms: number): Scenario {
         work: { type: "saturate", inFlight: 100, ms, isDirect: true },
         isCallback: true,
       },
+      {
+        name: `alone-${clients}`,
+        title: `callbacks that publish, one at a time, ${of}`,
+        work: { type: "saturate", inFlight: 1, ms, isDirect: true },
+        isCallback: true,
+      },
     ],
   };
 }

@@ -5,7 +5,7 @@ import { isAtLeast, ours, type Goal } from "./goals.ts";
 import { control, peers } from "./peers.ts";
 import { scenarios, type Row } from "./plan.ts";
 import { goalText, number, range, report, section, type RunFacts } from "./report.ts";
-import { Results } from "./results.ts";
+import { Results, type Estimate } from "./results.ts";
 import { units, type Sample, type Unit } from "./sample.ts";
 
 interface Run {
@@ -13,6 +13,12 @@ interface Run {
   readonly facts: RunFacts;
   readonly samples: readonly Sample[];
 }
+
+const answers = {
+  met: "met",
+  interval: "met by the interval only",
+  missed: "**not met**",
+} as const;
 
 const folder = new URL("results/", import.meta.url);
 const runs: readonly Run[] = readdirSync(folder)
@@ -56,12 +62,13 @@ function introduction({ name, facts, samples: all }: Run): string {
   const rounds = Math.max(...all.map(({ round }) => round));
   const runtimes =
     facts.bun === undefined ? `Node ${facts.node}` : `Node ${facts.node}, Bun ${facts.bun}`;
-  return `- [\`${name}\`](${name}.md): ${facts.date.slice(0, 10)}, ${facts.machine}, ${runtimes}, commit ${facts.commit}, ${rounds} ${rounds === 1 ? "round" : "rounds"}`;
+  return `- [\`${name}\`](${name}.md): ${facts.date.slice(0, 10)}, ${facts.machine}, ${runtimes}, commit ${facts.commit}, ${rounds} ${rounds === 1 ? "round" : "rounds"}${facts.remark === undefined ? "" : `; ${facts.remark}`}`;
 }
 
 function unitOf({ name, work }: Row): Unit {
   if (work.type === "idle") return "pssBytes";
-  if (work.type === "storm") return "perSecond";
+  // Connections a second are the generator's and the machine's affair too.
+  if (work.type === "storm") return "cpuUs";
   return name === "slow" ? "heapCopies" : "cpuNs";
 }
 
@@ -91,12 +98,6 @@ function figures(): string[] {
   return section("Cost", ["128 bytes", ...titles], lines);
 }
 
-const answers = {
-  met: "met",
-  interval: "met by the interval only",
-  missed: "**not met**",
-} as const;
-
 function goalTable(): string[] {
   const verdicts = results.verdicts();
   const key = ({ row, unit, against }: Goal): string => `${row} ${unit} ${against ?? ""}`;
@@ -114,11 +115,16 @@ function goalTable(): string[] {
     const cells = both.map(({ estimate, answer }) =>
       estimate === undefined || answer === undefined
         ? ""
-        : `${number(estimate.median)}${range(estimate)}: ${answers[answer]}`,
+        : `${number(estimate.median)}${range(estimate)}: ${answers[answer]}${few(estimate)}`,
     );
     return [[`${row?.title ?? goal.row}: ${what}`, bounds, ...cells]];
   });
   return section("Goals", ["", "goal", "plain", "`windsock.v1`"], lines);
+}
+
+/** A verdict of few rounds says little. */
+function few({ rounds, interval }: Estimate): string {
+  return interval === undefined ? ` (${rounds} ${rounds === 1 ? "round" : "rounds"})` : "";
 }
 
 /** What a callback costs, and how that grows with the clients. */
@@ -136,9 +142,29 @@ function callbackTable(): string[] {
     ])
     .filter(([, ...cells]) => cells.some((cell) => cell !== ""));
   const titles = shown.map((name) => peers.find((peer) => peer.name === name)?.title ?? name);
-  return section(
+  const table = section(
     "Callbacks: server CPU for each, and how many a second fill a core",
-    ["100 messages on their way", ...titles],
+    ["100 messages on their way, if nothing else is said", ...titles],
     lines,
   );
+  const shapes = shown.flatMap((peer) => {
+    const one = results.figure("publish-1", peer, "callbackNs");
+    const all = results.figure("publish-1000", peer, "callbackNs");
+    const title = peers.find(({ name }) => name === peer)?.title ?? peer;
+    if (one === undefined || all === undefined) return [];
+    const each = (all.median - one.median) / 999;
+    return `- ${title}: ${number(Math.max(0, one.median - each) / 1000)} us, and ${number(each / 1000)} us for each client`;
+  });
+  const rates = ["alone-1", "publish-1"].map((row) => {
+    const cells = ["windsock-durable", "windsock-v1-durable"].map((peer) => {
+      const figure = results.figure(row, peer, "callbacksPerSecond");
+      return figure === undefined ? "not measured" : number(figure.median);
+    });
+    return `- ${row === "alone-1" ? "one at a time, each its own transaction" : "100 on their way, those of one turn of the loop in one transaction"}: ${cells[0]} plain, ${cells[1]} in \`windsock.v1\``;
+  });
+  return [
+    ...table,
+    `Durable publishes a second, as measured (the server had only a part of its core)\n\n${rates.join("\n")}`,
+    `A callback that publishes, 100 on their way, costs\n\n${shapes.join("\n")}`,
+  ];
 }

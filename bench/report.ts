@@ -13,6 +13,8 @@ export interface RunFacts {
   readonly bun: string | undefined;
   readonly isPinned: boolean;
   readonly minutes: number;
+  /** What the machine did meanwhile. */
+  readonly remark?: string;
 }
 
 /** The run as a page of Markdown. */
@@ -41,7 +43,7 @@ function paragraph(facts: RunFacts): string {
   const runtimes =
     facts.bun === undefined ? `Node ${facts.node}` : `Node ${facts.node}, Bun ${facts.bun}`;
   return (
-    `Commit ${facts.commit}; ${facts.machine}; ${runtimes}; ${cores}; ${facts.minutes.toFixed(0)} minutes. ` +
+    `Commit ${facts.commit}; ${facts.machine}; ${runtimes}; ${cores}; ${facts.minutes.toFixed(0)} minutes${facts.remark === undefined ? "" : `; ${facts.remark}`}. ` +
     "Each cell: the median over the rounds, and behind it the median of the ratios to `ws` in the same round, with its 95 % interval from five rounds on."
   );
 }
