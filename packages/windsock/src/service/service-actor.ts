@@ -4,31 +4,23 @@ import { OptionError, ServiceDownError } from "../errors.ts";
 import type { Log } from "../log/log.ts";
 import { closeCode } from "../protocol/close-code.ts";
 import type { ServiceLimits } from "../protocol/limits.ts";
-import type { ActorToEdge, Out, Outlet } from "../protocol/port.ts";
-import { Callbacks } from "./callbacks.ts";
-import { Channels } from "./channels.ts";
-import { Closings } from "./closings.ts";
-import { Committer } from "./commit.ts";
-import { CrashAftermath } from "./crash-aftermath.ts";
+import type { ActorToEdge, Outlet } from "../protocol/port.ts";
+import { ActorParts } from "./actor-parts.ts";
+import type { Channels } from "./channels.ts";
 import { latestKeyOf, type ErasedDefinition } from "./define-service.ts";
 import { Encoder } from "./encode.ts";
-import { IdleWatch } from "./idle-watch.ts";
-import { Incarnation } from "./incarnation.ts";
-import { Intake } from "./intake.ts";
-import { LogSources } from "./log-sources.ts";
+import type { Intake } from "./intake.ts";
+import type { LogSources } from "./log-sources.ts";
 import { refuse, type Mail } from "./mail.ts";
-import { Members } from "./members.ts";
-import { NoreplyTimeout } from "./noreply-timeout.ts";
+import type { Members } from "./members.ts";
 import type { OutcomeValue } from "./outcome.ts";
-import { Poster, type Post } from "./post.ts";
-import { Presence } from "./presence.ts";
+import type { Post } from "./post.ts";
+import type { Presence } from "./presence.ts";
 import type { Recorder, RestoredMember } from "./recorder.ts";
 import type { Report } from "./report.ts";
-import { Reporter } from "./reporter.ts";
-import { restoreMembers, SavedState } from "./saved-state.ts";
+import { restoreMembers } from "./saved-state.ts";
 import type { Line } from "./service-client.ts";
 import type { ServiceScope } from "./service-scope.ts";
-import { TurnRunner } from "./turn-runner.ts";
 import { turnStorage, type Turn } from "./turn.ts";
 import type { TerminateReason } from "./types.ts";
 
@@ -71,157 +63,29 @@ export class ServiceActor implements Behaviour<Mail> {
   readonly intake: Intake;
   readonly #definition: ErasedDefinition;
   readonly #options: ServiceActorOptions;
-  readonly #reporter: Reporter;
-  readonly #committer: Committer;
-  readonly #closings: Closings;
-  readonly #aftermath: CrashAftermath;
-  readonly #turns: TurnRunner;
-  readonly #callbacks: Callbacks;
-  readonly #timeout: NoreplyTimeout;
-  /** Of a durable state. */
-  readonly #saved: SavedState | undefined;
-  readonly #incarnation: Incarnation;
-  readonly #idleWatch: IdleWatch;
+  readonly #parts: ActorParts;
   #wasIdle = false;
   /** The error of a `stop(error)`: no crash of the turn that returned it. */
   #stopError: Error | undefined;
 
   constructor(options: ServiceActorOptions) {
-    const { address, clock, definition, log, recorder, report, restored } = options;
-    const { limits, onCrash, presence, snapshot, state } = definition;
-    const timeoutMs = limits.callbackTimeoutMs;
-    const keepsState = onCrash === "keep";
-    const force = (mail: Mail): void => void this.actor.force(mail);
+    const { clock, definition, restored } = options;
     this.name = options.name;
-    this.address = address;
+    this.address = options.address;
     this.params = options.params;
-    this.limits = limits;
-    this.log = log;
+    this.limits = definition.limits;
+    this.log = options.log;
     this.#definition = definition;
     this.#options = options;
-    this.actor = new Actor<Mail>(this, { ...limits, clock });
+    this.actor = new Actor<Mail>(this, { ...this.limits, clock });
 
-    // What there is of it: members, logs, a state that was saved.
-    const members = new Members(options.edge, (client) => {
-      recorder?.left(client);
-      this.presence?.left(client);
-    });
-    this.members = members;
-    const send = (out: readonly Out[]): void => this.#committer.send(out);
-    this.presence =
-      presence &&
-      new Presence({
-        definition: presence,
-        address,
-        clock,
-        members,
-        seq: () => log.seq,
-        send,
-        report,
-      });
-    const sources = new LogSources({ address, timeoutMs, clock, report });
-    this.sources = sources;
-    if (recorder !== undefined && state.durable)
-      this.#saved = new SavedState({ actor: this, state, recorder });
-
-    // What leaves.
-    const reporter = new Reporter(options.name, address, report);
-    this.#reporter = reporter;
-    const committer = new Committer({
-      clock,
-      log,
-      members,
-      sources,
-      recorder,
-      presence: this.presence,
-      poster: new Poster({ address, timeoutMs, clock, report }),
-      message: (out) => ({
-        type: "commit",
-        address,
-        epoch: log.epoch,
-        generation: this.actor.generation,
-        out,
-      }),
-      hasRoom: () => this.actor.mailbox.hasRoom,
-      closedAway: (client, code, reason) =>
-        force({ type: "leave", bytes: 0, client, reason: { type: "closed", code, reason } }),
-      due: (timer) => force({ type: "timer", bytes: 0, timer }),
-    });
-    this.#committer = committer;
-    const channels = new Channels({
-      limits,
-      clock,
-      log,
-      members,
-      sources,
-      committer,
-      recorder,
-      presence: this.presence,
-      hasSnapshot: snapshot !== undefined,
-      force,
-    });
-    this.channels = channels;
-    const closings = new Closings({ members, channels, committer });
-    this.#closings = closings;
-    this.#aftermath = new CrashAftermath({
-      address,
-      clock,
-      committer,
-      channels,
-      closings,
-      keepsState,
-      loadsState: this.#saved !== undefined,
-    });
-
-    // What runs.
-    const turns = new TurnRunner({
-      actor: this,
-      clock,
-      commit: (turn) => {
-        this.encoder.forget();
-        return this.#commit(turn);
-      },
-      committed: (outcome) => this.#committed(outcome),
-    });
-    this.#turns = turns;
-    const callbacks = new Callbacks({
-      actor: this,
-      definition,
-      turns,
-      committer,
-      channels,
-      recorder,
-      clock,
-    });
-    this.#callbacks = callbacks;
-    this.#incarnation = new Incarnation({
-      actor: this,
-      clock,
-      turns,
-      callbacks,
-      committer,
-      closings,
-      reporter,
-      saved: this.#saved,
-      keepsState,
-    });
-
-    // What enters.
-    this.#timeout = new NoreplyTimeout(clock, (token) =>
-      force({ type: "timeout", bytes: 0, token }),
-    );
-    const idleWatch = new IdleWatch({
-      clock,
-      idleTimeoutMs: limits.idleTimeoutMs,
-      isIdle: () =>
-        members.size === 0 &&
-        this.actor.isIdle &&
-        this.scope.timers.size === 0 &&
-        !this.#timeout.isSet,
-      end: () => this.end({ type: "normal" }),
-    });
-    this.#idleWatch = idleWatch;
-    this.intake = new Intake({ actor: this, clock, committer, idleWatch, recorder });
+    const parts = new ActorParts(this, options);
+    this.#parts = parts;
+    this.members = parts.members;
+    this.sources = parts.sources;
+    this.presence = parts.presence;
+    this.channels = parts.channels;
+    this.intake = parts.intake;
     if (restored !== undefined) restoreMembers(this, restored.members);
   }
 
@@ -241,12 +105,12 @@ export class ServiceActor implements Behaviour<Mail> {
 
   /** What the callbacks of the present incarnation get as `service`. */
   get scope(): ServiceScope {
-    return this.#incarnation.scope;
+    return this.#parts.incarnation.scope;
   }
 
   /** The addresses of the actors whose answers the running turn awaits. */
   waitsFor(): readonly string[] {
-    return this.#turns.turn?.awaited ?? [];
+    return this.#parts.turns.turn?.awaited ?? [];
   }
 
   /** Which earlier entry this message replaces, if the service says that. */
@@ -293,14 +157,14 @@ export class ServiceActor implements Behaviour<Mail> {
         "Expected `service.flush` to be awaited inside a callback of the same service, before it returns.",
       );
     }
-    if (state.length > 0) this.#turns.state = state[0];
-    await this.#commit(turn);
+    if (state.length > 0) this.#parts.turns.state = state[0];
+    await this.commit(turn);
   }
 
   // ---------- the behaviour ----------
 
   start(generation: number): Promise<void> {
-    return this.#incarnation.begin(generation === 1 && this.#options.restored === undefined);
+    return this.#parts.incarnation.begin(generation === 1 && this.#options.restored === undefined);
   }
 
   handle(mail: Mail): void | Promise<void> {
@@ -314,47 +178,47 @@ export class ServiceActor implements Behaviour<Mail> {
   }
 
   async crashed(error: unknown, mail: Mail | undefined): Promise<void> {
-    this.#reporter.crash(error, this.#turns.callback, mail, true);
+    this.#parts.reporter.crash(error, this.#parts.turns.callback, mail, true);
     // First: to `terminate`, a client whose join failed is none.
-    if (error !== this.#stopError && mail !== undefined) this.#aftermath.follow(mail);
+    if (error !== this.#stopError && mail !== undefined) this.#parts.aftermath.follow(mail);
     this.#stopError = undefined;
-    await this.#incarnation.end({ type: "error", error });
-    this.#timeout.set(undefined);
+    await this.#parts.incarnation.end({ type: "error", error });
+    this.#parts.timeout.set(undefined);
   }
 
   /** `onCrash: "keep"`: the turn is dropped, the state before it stays. */
   #kept(error: unknown, mail: Mail): void | Promise<void> {
     if (error === this.#stopError) throw error;
-    this.#reporter.crash(error, this.#turns.callback, mail, false);
-    const end = this.#aftermath.follow(mail);
+    this.#parts.reporter.crash(error, this.#parts.turns.callback, mail, false);
+    const end = this.#parts.aftermath.follow(mail);
     // The state that stays knows the client: it has to hear of its end.
     return end === undefined ? undefined : this.handle(end);
   }
 
   down(retryAfterMs: number, items: readonly Mail[]): void {
-    this.#reporter.down(retryAfterMs);
-    this.#closings.close(this.members.all(), closeCode.internalError, "the service is down");
+    this.#parts.reporter.down(retryAfterMs);
+    this.#parts.closings.close(this.members.all(), closeCode.internalError, "the service is down");
     const error = new ServiceDownError(
       `${this.address} is down: it restarted too often.`,
       retryAfterMs,
     );
     for (const item of items) refuse(item, error);
-    this.#reporter.lost(items, "the service is down");
+    this.#parts.reporter.lost(items, "the service is down");
     // A key that cannot start is not tried for ever when nobody comes any more.
-    if (this.isKeyed) this.#idleWatch.watch();
+    if (this.isKeyed) this.#parts.idleWatch.watch();
   }
 
   stopped(items: readonly Mail[]): void {
     this.channels.clear();
     this.presence?.clear();
-    this.#idleWatch.cancel();
-    this.#timeout.set(undefined);
+    this.#parts.idleWatch.cancel();
+    this.#parts.timeout.set(undefined);
     this.scope.end();
     this.#options.stopped(items, this.#wasIdle);
   }
 
   idle(): void {
-    if (this.isKeyed && this.members.size === 0) this.#idleWatch.touch();
+    if (this.isKeyed && this.members.size === 0) this.#parts.idleWatch.touch();
   }
 
   full(): void {
@@ -369,7 +233,7 @@ export class ServiceActor implements Behaviour<Mail> {
   // ---------- from the mailbox to the callbacks ----------
 
   #dispatch(mail: Mail): void | Promise<void> {
-    const callbacks = this.#callbacks;
+    const callbacks = this.#parts.callbacks;
     switch (mail.type) {
       case "join":
         return callbacks.join(mail.client);
@@ -381,7 +245,7 @@ export class ServiceActor implements Behaviour<Mail> {
       case "clientCall":
         return callbacks.clientCall(mail);
       case "fault":
-        this.#committer.dispose(mail.client, mail.n, mail.fault);
+        this.#parts.committer.dispose(mail.client, mail.n, mail.fault);
         return undefined;
       case "drop":
         return callbacks.drop(mail.client);
@@ -398,7 +262,9 @@ export class ServiceActor implements Behaviour<Mail> {
       case "call":
         return callbacks.call(mail);
       case "timeout":
-        return this.#timeout.take(mail.token) ? callbacks.info({ type: "timeout" }) : undefined;
+        return this.#parts.timeout.take(mail.token)
+          ? callbacks.info({ type: "timeout" })
+          : undefined;
       case "timer":
         return mail.timer.take() ? callbacks.info(mail.timer.info) : undefined;
       case "effects":
@@ -410,13 +276,15 @@ export class ServiceActor implements Behaviour<Mail> {
 
   // ---------- the end of a turn ----------
 
-  #commit(turn: Turn): void | Promise<void> {
-    if (this.#saved !== undefined && this.#incarnation.hasBegun)
-      this.#saved.save(this.#turns.state);
-    return this.#committer.commit(turn);
+  /** Lets out what a turn has done so far. */
+  commit(turn: Turn): void | Promise<void> {
+    const { committer, incarnation, saved, turns } = this.#parts;
+    if (saved !== undefined && incarnation.hasBegun) saved.save(turns.state);
+    return committer.commit(turn);
   }
 
-  #committed(outcome: OutcomeValue | undefined): void | Promise<void> {
+  /** A callback has committed; this is what it returned beside a state. */
+  committed(outcome: OutcomeValue | undefined): void | Promise<void> {
     if (outcome?.kind === "stop") {
       const reason = outcome.reason ?? "normal";
       if (reason instanceof Error) {
@@ -425,18 +293,18 @@ export class ServiceActor implements Behaviour<Mail> {
       }
       return this.#end({ type: "stop", reason });
     }
-    this.#timeout.set(outcome?.timeoutMs);
+    this.#parts.timeout.set(outcome?.timeoutMs);
     return undefined;
   }
 
   // ---------- ends ----------
 
   async #end(reason: TerminateReason): Promise<void> {
-    await this.#incarnation.end(reason);
+    await this.#parts.incarnation.end(reason);
     if (reason.type === "stop" || reason.type === "normal") {
       // Those who are joining stay in the mailbox and join the next incarnation.
       const joined = [...this.members.joined()];
-      this.#closings.close(joined, closeCode.goingAway, "the service has stopped");
+      this.#parts.closings.close(joined, closeCode.goingAway, "the service has stopped");
     }
     this.#wasIdle = reason.type === "normal";
     this.actor.stop();
