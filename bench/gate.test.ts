@@ -53,4 +53,5 @@ test.each(peers.filter(({ name }) => name === ours.plain || name === ours.v1))(
     expect(faults).toEqual({ missing: 0, repeated: 0, reordered: 0, damaged: 0, lost: 0 });
     expect(beyond(rounds)).toEqual([]);
   },
+  60_000,
 );
