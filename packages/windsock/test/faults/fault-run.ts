@@ -22,7 +22,7 @@ export interface FaultRunOptions {
 
 export interface FaultRunResult {
   /** What did not hold; empty if everything did. */
-  readonly faults: readonly string[];
+  readonly faults: string[];
   readonly figures: {
     readonly cuts: number;
     readonly kills: number;
