@@ -24,6 +24,8 @@ export class HistoryGate {
   readonly store: HistoryStore;
   readonly #dirty = new Set<Recording>();
   #waiting: Waiting[] = [];
+  /** What is stored and on its way out. */
+  #leaving: Waiting[] | undefined;
   #isScheduled = false;
 
   constructor(store: HistoryStore) {
@@ -38,8 +40,10 @@ export class HistoryGate {
 
   /** Runs at once if nothing of this actor waits, else after the transaction, in order; `fail` if there is none. */
   after(recording: Recording, run: () => void, fail?: (error: HistoryError) => void): void {
-    if (!this.#dirty.has(recording) && this.#waiting.length === 0) run();
-    else this.#waiting.push({ recording, run, fail });
+    const waiting = { recording, run, fail };
+    if (this.#dirty.has(recording) || this.#waiting.length > 0) this.#waiting.push(waiting);
+    else if (this.#leaving !== undefined) this.#leaving.push(waiting);
+    else run();
   }
 
   /** Stores what there is, now. */
@@ -56,7 +60,14 @@ export class HistoryGate {
       this.#fail(recordings, waiting, error);
       return;
     }
-    for (const { run } of waiting) run();
+    const outer = this.#leaving;
+    this.#leaving = waiting;
+    try {
+      // What these cause comes behind them: it grows meanwhile.
+      for (const { run } of waiting) run();
+    } finally {
+      this.#leaving = outer;
+    }
   }
 
   /** An actor is given up: nothing of it leaves any more. */

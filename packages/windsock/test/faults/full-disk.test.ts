@@ -53,19 +53,21 @@ test("a full disk: nothing is acknowledged that is not stored, it is reported, a
   expect(server.stderr).toMatch(/history of news/);
   expect(server.stderr).toMatch(/Nothing of it was acknowledged. Is the disk full\?/);
   expect(acknowledged.size).toBeGreaterThan(5);
-  const publish = (): Promise<Response> =>
+  const publish = (body: string): Promise<Response> =>
     fetch(`${server.url}/websocket/news`, {
       method: "POST",
-      body: "published",
+      body,
       headers: { authorization: "Bearer 0123456789abcdef" },
     });
-  const full = await publish();
-  expect(full.status).toBe(503);
+  // A short one may still find room.
+  const full = await publish("while it is full");
+  expect([202, 503]).toContain(full.status);
+  if (full.status === 202) acknowledged.add("while it is full");
 
   disk.grow();
   await Promise.all(sends);
   await channel.send("there is room again");
-  expect((await publish()).status).toBe(202);
+  expect((await publish("published")).status).toBe(202);
   const shown = (): unknown[] =>
     seen.flatMap((one) => (one.type === "published" ? [one.message] : []));
   while (shown().at(-1) !== "published") await sleep(10);
