@@ -113,6 +113,11 @@ export class Feed {
     return this.#lastBuffer;
   }
 
+  /** The same with frames behind them that are this member's alone. */
+  concatWith(items: readonly FrameItem[], speech: Speech, more: readonly Frame[]): Buffer {
+    return concatFrames([...items.map((item) => frameOf(item, speech)), ...more]);
+  }
+
   // ---------- topics ----------
 
   /** The one set with these topics, in this voice. */

@@ -216,8 +216,9 @@ export class Member implements TransportEvents, InflowOwner<Payload>, TapOwner {
       this.#pumpUnjoined();
       return;
     }
+    // One that has read the log gets one write at most: what it sent is done behind its replies.
     const isMixed =
-      this.#done > 0 || (this.#outbox !== undefined && this.#position <= this.feed.window.head);
+      this.#position <= this.feed.window.head && (this.#outbox !== undefined || this.#done > 0);
     if (isMixed) transport.cork();
     this.#pumpInOrder(transport, pressure);
     if (this.#done > 0 || this.#credit > 0) this.#pumpReceipts(transport);
@@ -229,12 +230,16 @@ export class Member implements TransportEvents, InflowOwner<Payload>, TapOwner {
   /** What it sent is done, and what it may send: behind the replies and refusals that belong to it. */
   #pumpReceipts(transport: Transport): void {
     if (this.#state !== "open" || this.#outbox?.isEmpty === false) return;
+    transport.write(concatFrames(this.#takeReceipts()));
+  }
+
+  #takeReceipts(): Frame[] {
     const frames: Frame[] = [];
     if (this.#done > 0) frames.push(this.speech.done(this.#done));
     if (this.#credit > 0) frames.push(this.speech.credit(this.#credit));
     this.#done = 0;
     this.#credit = 0;
-    transport.write(concatFrames(frames));
+    return frames;
   }
 
   /** A join that failed ends with a close and nothing else. */
@@ -276,7 +281,11 @@ export class Member implements TransportEvents, InflowOwner<Payload>, TapOwner {
       case "control": {
         const items = outbox.takeFrames(this.#position);
         for (const one of items) if (one.type === "private") this.#count += 1;
-        transport.write(this.feed.concat(items, this.speech));
+        // An echo's reply and its receipt in one buffer: two cost a `writev`, and a third more.
+        const isLast = outbox.isEmpty && this.#position > this.feed.window.head;
+        if (isLast && (this.#done > 0 || this.#credit > 0))
+          transport.write(this.feed.concatWith(items, this.speech, this.#takeReceipts()));
+        else transport.write(this.feed.concat(items, this.speech));
         return;
       }
       case "snapshot":

@@ -1,6 +1,6 @@
 import { Frame, opcodeOf } from "../protocol/frame.ts";
 import type { Payload } from "../protocol/port.ts";
-import { wrapBytes, wrapUtf8, type Head } from "../protocol/v1/codec.ts";
+import { wrapBytes, type Head } from "../protocol/v1/codec.ts";
 
 /** An entry of an actor's log at the edge. */
 export interface WindowEntry {
@@ -107,14 +107,27 @@ export function wrap(head: Head, payload: Payload): Frame {
     case "binary":
       return new Frame(opcodeOf("binary"), wrapBytes(head, payload.bytes));
     case "json":
-      return new Frame(opcodeOf("text"), wrapUtf8(head, payload.bytes));
+      return new Frame(opcodeOf("text"), envelopeAround(head, payload.bytes));
     case "text": {
       // A text is a JSON string on this wire.
       const { buffer, byteOffset, byteLength } = payload.bytes;
       const text = Buffer.from(buffer, byteOffset, byteLength).toString("utf8");
-      return new Frame(opcodeOf("text"), wrapUtf8(head, Buffer.from(JSON.stringify(text))));
+      return new Frame(opcodeOf("text"), envelopeAround(head, Buffer.from(JSON.stringify(text))));
     }
   }
+}
+
+/** As `wrapUtf8`, in a buffer of the pool: memory of its own for each reply doubled what an echo costs the collector. */
+function envelopeAround(head: Head, json: Uint8Array): Uint8Array {
+  const front = JSON.stringify(head);
+  const length = Buffer.byteLength(front);
+  const message = Buffer.allocUnsafe(length + json.length + 1);
+  message.write(front, "utf8");
+  // The header's `]` becomes the `,` in front of the payload.
+  message[length - 1] = 0x2c;
+  message.set(json, length);
+  message[message.length - 1] = 0x5d;
+  return message;
 }
 
 /** An envelope whose last element is a plain value. */
