@@ -107,7 +107,7 @@ class Channel:
     def forget(self):
         """No membership: the next join is a new one, its numbers begin at 1."""
         self.token, self.epoch, self.seq, self.count = None, None, 0, 0
-        self.tails, self.backlogs, self.logs = {}, {}, {}
+        self.tails, self.begun, self.logs = {}, {}, {}
         self.sent, self.last = {}, 0  # `sent`: by number, what no `done` has settled
         self.resend = collections.deque()
         self.credit, self.used, self.max_bytes = 0, 0, NUMBER_END
@@ -146,7 +146,7 @@ class Channel:
         options = {}
         if self.token is not None:
             resume = {"token": self.token, "epoch": self.epoch, "seq": self.seq, "count": self.count}
-            if tails := {**self.tails, **self.backlogs}:
+            if tails := {**self.tails, **self.begun}:
                 resume["tails"] = tails
             options["resume"] = resume
         if self.auth is not None:
@@ -210,25 +210,23 @@ class Channel:
         if seq <= had:
             return False
         self.logs[log][1] = seq
-        if seq <= self.seq and topic in self.backlogs:
-            self.backlogs[topic] = seq
+        if seq <= self.seq and topic in self.begun:
+            self.begun[topic] = seq
         self.reach(seq)
         return True
 
     def reach(self, seq):
         if seq > self.seq:  # a backlog is whole before anything newer
             self.seq = seq
-            self.backlogs.clear()
+            self.begun = dict.fromkeys(self.begun, seq)
 
     def on_log(self, log, topic, seq, **_):
         self.logs[log] = [topic, seq]
-        self.backlogs.pop(topic, None)
-        if seq < self.seq:
-            self.backlogs[topic] = seq
+        self.begun[topic] = seq
 
     def on_unlog(self, log, **_):
         topic, _had = self.logs.pop(log, ("", 0))
-        self.backlogs.pop(topic, None)
+        self.begun.pop(topic, None)
 
     def on_pub(self, log, seq, payload):
         topic = self.logs[log][0]
@@ -282,7 +280,7 @@ class Channel:
         for entry in self.logs.values():
             entry[1] = max(entry[1], seq)
         self.seq = max(self.seq, seq)
-        self.backlogs.clear()
+        self.begun = dict.fromkeys(self.begun, self.seq)
         self.emit("snapshot", payload, seq=seq)
 
     def on_at(self, seq, count, **_):

@@ -472,6 +472,91 @@ test("topics and backlogs are told where they begin, and go on where a cut came"
   expect(await second.take(3)).toEqual(["log news 1", 'pub 2 "b"', 'pub 3 "c"']);
 });
 
+test("a topic whose backlog had not begun for the client begins as it did at first", async () => {
+  const events: string[] = [];
+  const news = defineService({
+    handleJoin: (client, _state, service) => {
+      for (const text of ["a", "b", "c"]) service.publish("news", text);
+      client.subscribe("news", { from: 2 });
+    },
+    handleDrop: () => void events.push("drop"),
+  });
+  const served = await serve(news);
+  const first = await openIn(served);
+  // The cut comes behind `joined`: its `seq` is that of the subscription.
+  const { token, epoch, seq } = await first.join(1, "status");
+  first.socket.cut();
+  await noticed(events, "drop");
+  served.server.broadcast("status", "own");
+  const second = await openIn(served);
+  const resume = { token, epoch, seq, count: 0 };
+  expect((await second.join(1, "status", { resume })).answer).toBe("resumed");
+  expect(await second.take(4)).toEqual(["log news 1", 'pub 2 "b"', 'pub 3 "c"', 'pub 4 "own"']);
+});
+
+test("what was subscribed to while the client was away begins in its place", async () => {
+  const events: string[] = [];
+  const news = defineService({
+    handleDrop: () => void events.push("drop"),
+    handleBroadcast(message: string, _state, service) {
+      if (message === "follow")
+        for (const client of service.clients()) client.subscribe("news", { from: 2 });
+      else service.publish(message.startsWith("n") ? "news" : "", message);
+    },
+  });
+  const served = await serve(news);
+  const first = await openIn(served);
+  const { token, epoch } = await first.join(1, "status");
+  first.socket.cut();
+  await noticed(events, "drop");
+  for (const text of ["n1", "n2", "o3", "follow", "n4", "o5"])
+    served.server.broadcast("status", text);
+  await settle();
+  const second = await openIn(served);
+  const resume = { token, epoch, seq: 0, count: 0 };
+  expect((await second.join(1, "status", { resume })).answer).toBe("resumed");
+  const expected = ['pub 3 "o3"', "log news 1", 'pub 2 "n2"', 'pub 4 "n4"', 'pub 5 "o5"'];
+  expect(await second.take(5)).toEqual(expected);
+});
+
+test("a log of the app's of which nothing had come begins where it was to begin", async () => {
+  const events: string[] = [];
+  const file = defineService({
+    init: (service) =>
+      service.log("file", {
+        head: () => 8,
+        read: (from) => ({ messages: from < 8 ? [`${from}..`] : [], next: Math.min(8, from + 4) }),
+      }),
+    handleJoin: (client) => client.subscribe("file", { from: 4 }),
+    handleDrop: () => void events.push("drop"),
+  });
+  const served = await serve(file);
+  const first = await openIn(served);
+  const { token, epoch, seq } = await first.join(1, "status");
+  first.socket.cut();
+  await noticed(events, "drop");
+  const second = await openIn(served);
+  await second.join(1, "status", { resume: { token, epoch, seq, count: 0 } });
+  expect(await second.take(1)).toEqual(['tail file 8 "4.."']);
+});
+
+test("a client that was away while the state began anew gets a snapshot of it", async () => {
+  const { service, events } = recorder({ snapshot: true });
+  const served = await serve(service);
+  const away = await openIn(served);
+  const { token, epoch } = await away.join(1, "status");
+  away.socket.cut();
+  await noticed(events, "drop");
+  const other = await openIn(served);
+  await other.join(1, "status");
+  other.send({ type: "send", channel: 1, n: 1, payload: "crash" });
+  await other.take(4);
+  const back = await openIn(served);
+  const resume = { token, epoch, seq: 0, count: 0 };
+  expect(await back.join(1, "status", { resume })).toMatchObject({ answer: "snapshot", seq: 0 });
+  expect(await back.take(1)).toEqual(['snapshot 1 {"all":[]}']);
+});
+
 test("a log of the app's goes on at the offset that was reached", async () => {
   const text = "0123456789";
   const events: string[] = [];

@@ -239,7 +239,7 @@ export class CoreChannel implements LinkChannel, ConnectionChannel {
     switch (elements[0]) {
       case "pub": {
         const [, log, seq, payload] = elements;
-        const topic = this.#position.entry(log, seq);
+        const topic = this.#position.pub(log, seq);
         if (topic !== undefined) this.#message(payload, { type: "published", topic, seq }, length);
         return;
       }
@@ -252,13 +252,11 @@ export class CoreChannel implements LinkChannel, ConnectionChannel {
         this.#message(payload, { type: "tail", topic, offset }, length);
         return;
       }
-      case "snapshot": {
-        const [, , seq, payload] = elements;
-        this.#position.replaced(seq);
-        this.#emit({ type: "snapshot", snapshot: payload as never, seq });
-        this.#message(payload, { type: "snapshot", seq }, length);
+      case "snapshot":
+        this.#position.snapshot(elements[2]);
+        this.#emit({ type: "snapshot", snapshot: elements[3] as never, seq: elements[2] });
+        this.#message(elements[3], { type: "snapshot", seq: elements[2] }, length);
         return;
-      }
       case "reply":
         if (this.#isNew(length)) this.#outbox.replied(elements[2], elements[3]);
         return;
@@ -276,37 +274,30 @@ export class CoreChannel implements LinkChannel, ConnectionChannel {
       case "joined":
         this.#joined(elements[2]);
         return;
-      case "log": {
-        const [, , log, topic, seq] = elements;
-        this.#position.follow(log, topic, seq);
+      case "log":
+        this.#position.log(elements[2], elements[3], elements[4]);
         return;
-      }
       case "unlog":
-        this.#position.unfollow(elements[2]);
+        this.#position.unlog(elements[2]);
         return;
       case "at":
-        this.#position.reached(elements[2]);
+        this.#position.at(elements[2]);
         return;
-      case "restarted": {
-        const [, log, seq] = elements;
-        if (this.#position.entry(log, seq) !== undefined) this.#emit({ type: "restarted", seq });
+      case "restarted":
+        if (this.#position.pub(elements[1], elements[2]) !== undefined)
+          this.#emit({ type: "restarted", seq: elements[2] });
         return;
-      }
       case "presence":
         this.#emit({ type: "presence", seq: elements[2], ...elements[3] });
         return;
       case "authed":
         this.#credentials.accepted();
         return;
-      case "closed": {
-        const [, , closeCode, reason, how] = elements;
-        this.#closed(closeCode, reason, how);
+      case "closed":
+        this.#closed(elements[2], elements[3], elements[4]);
         return;
-      }
-      case "draining":
-      case "pong":
-        // The link's.
-        return;
+      default:
+      // `draining` and `pong` are the link's.
     }
   }
 
@@ -370,7 +361,7 @@ export class CoreChannel implements LinkChannel, ConnectionChannel {
 
   /** Counts a private message. False: it was handled before. */
   #isNew(length: number): boolean {
-    const isNew = this.#position.private();
+    const isNew = this.#position.msg();
     if (isNew) this.#acks.count(length);
     return isNew;
   }

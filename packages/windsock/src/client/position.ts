@@ -4,7 +4,7 @@ interface Follow {
   readonly topic: string;
   /** The last entry of this topic that was handled, or where it began. */
   seq: number;
-  /** A backlog ends here: what is above it comes in the channel's order. */
+  /** Where the channel stood when it began: what is above comes in the channel's order. Infinite for a log with offsets. */
   readonly until: number;
 }
 
@@ -16,7 +16,8 @@ export class Position {
   /** Private messages that come again, because the server goes on from an earlier count. */
   #repeated = 0;
   readonly #logs = new Map<number, Follow>();
-  readonly #tails = new Map<string, number>();
+  /** What a `log` has begun. It holds over a cut, until that is said again. */
+  readonly #topics = new Map<string, Follow>();
 
   /** Private messages handled. */
   get count(): number {
@@ -26,48 +27,51 @@ export class Position {
   /** A channel has begun. `isContinued`: it goes on where the one before it was cut. */
   joined(info: JoinInfo, isContinued: boolean): void {
     this.#repeated = isContinued ? Math.max(0, this.#count - info.count) : 0;
-    if (!isContinued) this.#tails.clear();
-    if (this.#repeated === 0) this.#count = info.count;
+    if (!isContinued) this.#topics.clear();
+    this.#count = info.count + this.#repeated;
     this.#epoch = info.epoch;
     this.#seq = info.seq;
     this.#logs.clear();
-    this.follow(info.log, "", info.seq);
+    this.#logs.set(info.log, { topic: "", seq: info.seq, until: 0 });
   }
 
-  follow(log: number, topic: string, seq: number): void {
-    this.#logs.set(log, { topic, seq, until: this.#seq });
+  log(log: number, topic: string, seq: number): void {
+    const follow = { topic, seq, until: this.#seq };
+    this.#topics.set(topic, follow);
+    this.#logs.set(log, follow);
   }
 
-  unfollow(log: number): void {
+  unlog(log: number): void {
+    this.#topics.delete(this.#logs.get(log)?.topic ?? "");
     this.#logs.delete(log);
   }
 
   /** An entry has come: its topic, if it is for this channel and new. */
-  entry(log: number, seq: number): string | undefined {
+  pub(log: number, seq: number): string | undefined {
     const follow = this.#logs.get(log);
     if (follow === undefined || seq <= follow.seq) return undefined;
     follow.seq = seq;
-    this.reached(seq);
+    this.at(seq);
     return follow.topic;
   }
 
   /** Everything for this channel up to here has come. */
-  reached(seq: number): void {
+  at(seq: number): void {
     this.#seq = Math.max(this.#seq, seq);
   }
 
   /** A snapshot stands for everything up to here, of every topic. */
-  replaced(seq: number): void {
-    this.reached(seq);
+  snapshot(seq: number): void {
+    this.at(seq);
     for (const follow of this.#logs.values()) follow.seq = Math.max(follow.seq, seq);
   }
 
   tail(topic: string, offset: number): void {
-    this.#tails.set(topic, offset);
+    this.#topics.set(topic, { topic, seq: offset, until: Infinity });
   }
 
   /** A private message has come. False: it was handled before. */
-  private(): boolean {
+  msg(): boolean {
     if (this.#repeated > 0) {
       this.#repeated -= 1;
       return false;
@@ -77,15 +81,12 @@ export class Position {
   }
 
   resume(token: string): ResumePosition {
-    const tails = new Map(this.#tails);
-    for (const { topic, seq, until } of this.#logs.values())
-      if (seq < until && this.#seq === until) tails.set(topic, seq);
-    return {
-      token,
-      epoch: this.#epoch,
-      seq: this.#seq,
-      count: this.#count,
-      ...(tails.size === 0 ? {} : { tails: Object.fromEntries(tails) }),
-    };
+    let tails: Record<string, number> | undefined;
+    for (const { topic, seq, until } of this.#topics.values()) {
+      // Without a prototype: a topic may be called `__proto__`.
+      tails ??= { __proto__: null } as unknown as Record<string, number>;
+      tails[topic] = until < this.#seq ? this.#seq : seq;
+    }
+    return { token, epoch: this.#epoch, seq: this.#seq, count: this.#count, tails };
   }
 }

@@ -400,48 +400,50 @@ export class Edge implements MemberHost, SessionHost {
     const { maxPayloadBytes } = this.limits;
     this.#control(mid, 0, speech.joined(seq, count, epoch, maxPayloadBytes, membership));
     if (membership.answer === "new" || membership.answer === "rejoin") return;
-    this.#resumed(member, speech, out, membership);
+    const later = this.#resumed(member, speech, out, membership);
     member.countFrom(count);
-    for (const { after, item } of privates) this.#enqueue(mid, new PrivateItem(after, item));
+    for (const { after, item } of privates) later.push(new PrivateItem(after, item));
+    for (const item of later.toSorted((a, b) => a.after - b.after)) this.#enqueue(mid, item);
     // Behind the refusals that the client may have missed.
     if (membership.done > 0)
       this.#control(mid, out.isHeld === true ? 0 : head, speech.done(membership.done));
   }
 
-  /** Its topics are said again, each from where the client stands, or from the snapshot that it waits for. */
+  /**
+   * Its topics are said again, each from where the client stands, or from the snapshot that
+   * it waits for. Gives those that the client has not come to: they begin as they did first.
+   */
   #resumed(
     member: Member,
     speech: EnvelopeSpeech,
     { seq, isHeld = false }: Extract<Out, { type: "joined" }>,
     { topics, leavesOwnLog }: Membership,
-  ): void {
+  ): OutboxItem[] {
+    const { mid } = member;
     const tails = this.#tails.get(member) ?? {};
-    const tailOf = (topic: string): number | undefined =>
-      Object.hasOwn(tails, topic) ? tails[topic] : undefined;
     const whole: string[] = leavesOwnLog ? [] : [""];
-    for (const { topic, isAppLog } of topics) {
-      const tail = tailOf(topic);
+    let isOwnLogAsked = false;
+    const later: OutboxItem[] = [];
+    for (const { topic, isAppLog, start, at } of topics) {
+      const tail = Object.hasOwn(tails, topic) ? tails[topic] : undefined;
       if (isAppLog) {
-        this.#enqueue(member.mid, { type: "follow", after: 0, topic, from: tail });
+        this.#enqueue(mid, { type: "follow", after: 0, topic, from: tail ?? start });
       } else if (!isHeld && tail !== undefined && tail < seq) {
         // A backlog that the cut came into: the rest of it first, as before.
-        this.#enqueue(member.mid, {
-          type: "subscribe",
-          after: 0,
-          topic,
-          from: tail + 1,
-          until: seq + 1,
-          begun: false,
-          isSaid: false,
-        });
+        this.#enqueue(mid, backlogOf(topic, 0, tail, seq));
+      } else if (!isHeld && tail === undefined && start !== undefined && seq <= at) {
+        later.push(backlogOf(topic, at, start, at));
+      } else if (topic === "") {
+        isOwnLogAsked = true;
       } else {
         whole.push(topic);
         // Until it has the snapshot, it stands in a backlog where it said, too.
-        this.#control(member.mid, 0, speech.subscribed(topic, Math.min(tail ?? seq, seq)));
+        this.#control(mid, 0, speech.subscribed(topic, Math.min(tail ?? seq, seq)));
       }
     }
-    if (leavesOwnLog) this.#control(member.mid, 0, speech.unsubscribed(""));
-    member.resumed(whole);
+    if (leavesOwnLog) this.#control(mid, 0, speech.unsubscribed(""));
+    member.resumed(whole, isOwnLogAsked);
+    return later;
   }
 
   #append(feed: Feed, seq: number, topic: string, payload: Payload | undefined): void {
@@ -698,4 +700,10 @@ export class Edge implements MemberHost, SessionHost {
     this.#publishes.delete(id);
     resolve?.(answer);
   }
+}
+
+/** What is above `start`, as far as the log had come, and then what follows. */
+function backlogOf(topic: string, after: number, start: number, head: number): OutboxItem {
+  const [from, until] = [start + 1, head + 1];
+  return { type: "subscribe", after, topic, from, until, begun: false, isSaid: false };
 }

@@ -120,9 +120,9 @@ export class Member implements TransportEvents, InflowOwner<Payload>, TapOwner {
   }
 
   /** It goes on with these topics, after what it has handled so far. */
-  resumed(topics: readonly string[]): void {
+  resumed(topics: readonly string[], isOwnLogAsked: boolean): void {
     this.#topics = this.feed.topicSet(this.speech.voice, topics);
-    this.#isOwnLogAsked = topics.includes("");
+    this.#isOwnLogAsked = isOwnLogAsked;
   }
 
   countFrom(count: number): void {

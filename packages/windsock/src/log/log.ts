@@ -60,6 +60,7 @@ export class Log {
   #start = 0;
   #bytes = 0;
   #seq = 0;
+  #lastRestart = 0;
   #usedAt = 0;
   readonly #evicted = new Map<string, number>();
   /** The newest entry of each key, in the order in which they were written. */
@@ -83,6 +84,7 @@ export class Log {
     for (const entry of stored.entries) {
       log.#entries.push(entry);
       log.#bytes += costOf(entry);
+      if (entry.type === "restarted") log.#lastRestart = entry.seq;
     }
     for (const [topic, seq] of stored.evicted) log.#remember(topic, seq);
     return log;
@@ -91,6 +93,11 @@ export class Log {
   /** The number of the newest entry; 0 when there was none yet. */
   get seq(): number {
     return this.#seq;
+  }
+
+  /** The entry of the last restart; 0 when there was none. */
+  get lastRestart(): number {
+    return this.#lastRestart;
   }
 
   get bytes(): number {
@@ -117,6 +124,7 @@ export class Log {
 
   appendRestarted(now: number): number {
     this.#seq += 1;
+    this.#lastRestart = this.#seq;
     this.#push({ type: "restarted", seq: this.#seq, at: now }, now);
     return this.#seq;
   }

@@ -69,12 +69,22 @@ export interface Membership {
   readonly credit: number;
   readonly graceMs: number;
   readonly params: Readonly<Record<string, string>>;
-  /** Topics that it follows beside the service's own log. */
-  readonly topics: readonly { readonly topic: string; readonly isAppLog: boolean }[];
+  /** Topics that it follows; the service's own log (`""`) among them if it was subscribed to. */
+  readonly topics: readonly FollowedTopic[];
   /** It has asked not to follow the service's own log. */
   readonly leavesOwnLog: boolean;
   /** What came while the client was away: each after the log's entry `after`. */
   readonly privates: readonly { readonly after: number; readonly item: Private }[];
+}
+
+/** A topic of a membership, and where that began: for a client that has not heard of it yet. */
+export interface FollowedTopic {
+  readonly topic: string;
+  readonly isAppLog: boolean;
+  /** It is to get what comes behind this. Undefined: behind what a log of the app's held then. */
+  readonly start: number | undefined;
+  /** The head of the actor's log when it began. */
+  readonly at: number;
 }
 
 /** What a client of `v1` should do after its channel was closed. */

@@ -68,7 +68,10 @@ export class Channels {
       credit: delivery.reset(),
       graceMs: this.#options.limits.graceMs,
       params: client.params,
-      topics: client.topics.map((topic) => ({ topic, isAppLog: this.#options.sources.has(topic) })),
+      topics: client.followed.map((followed) => ({
+        ...followed,
+        isAppLog: this.#options.sources.has(followed.topic),
+      })),
       leavesOwnLog: client.leavesOwnLog,
       privates: privates.map(({ after, item }) => ({ after, item })),
     };
@@ -229,14 +232,19 @@ export class Channels {
     members.connect(client, line);
   }
 
+  /** Whether the log has all that the client is to get, and no change of state that it would miss. */
   #hasLog(client: ServiceClient, { seq, tails }: ResumeData): boolean {
-    const { log, sources } = this.#options;
+    const { log, sources, hasSnapshot } = this.#options;
     if (seq > log.seq) return false;
-    const topics = client.topics.filter((topic) => !sources.has(topic));
-    if (!client.leavesOwnLog) topics.push("");
-    const from = (topic: string): number =>
-      Object.hasOwn(tails, topic) ? (tails[topic] ?? seq) : seq;
-    return topics.every((topic) => log.firstOf(topic) <= Math.min(from(topic), seq) + 1);
+    // The state that began anew was said in a snapshot, to those who were there.
+    if (hasSnapshot && log.lastRestart > 0 && seq <= log.lastRestart) return false;
+    const isKept = (topic: string, position: number): boolean => log.firstOf(topic) <= position + 1;
+    if (!client.leavesOwnLog && !isKept("", seq)) return false;
+    return client.followed.every(({ topic, start = seq, at }) => {
+      if (sources.has(topic)) return true;
+      if (Object.hasOwn(tails, topic)) return isKept(topic, Math.min(tails[topic] ?? seq, seq));
+      return isKept(topic, seq <= at ? start : seq);
+    });
   }
 
   /** `handleClose` comes next for it. */

@@ -9,6 +9,7 @@ import type { Presence } from "./presence.ts";
 import type { Recorder } from "./recorder.ts";
 import type { ServiceClient } from "./service-client.ts";
 import type { ServiceTimer } from "./service-timers.ts";
+import type { Beginning } from "./subscriptions.ts";
 import type { Turn } from "./turn.ts";
 
 export interface CommitterOptions {
@@ -81,7 +82,7 @@ export class Committer {
         case "subscribe":
           recorder?.changed(effect.client);
           if (
-            effect.client.subscriptions.subscribe(effect.topic) &&
+            effect.client.subscriptions.subscribe(effect.topic, this.#beginning(effect)) &&
             effect.client.line !== undefined
           )
             out.push(this.#subscription(effect, effect.client.line.mid));
@@ -185,6 +186,14 @@ export class Committer {
     const { line } = client;
     if (line !== undefined)
       this.send(ended.map((topic) => ({ type: "unsubscribe", mid: line.mid, topic })));
+  }
+
+  #beginning({ topic, from }: Extract<Effect, { type: "subscribe" }>): Beginning {
+    const { log, sources } = this.#options;
+    const at = log.seq;
+    if (sources.has(topic)) return { start: from, at };
+    // What went before it began is none of its gaps.
+    return { start: Math.max(Math.min(from ?? at + 1, at + 1), log.firstOf(topic)) - 1, at };
   }
 
   #subscription({ topic, from }: Extract<Effect, { type: "subscribe" }>, mid: string): Out {

@@ -12,12 +12,13 @@ import type { ActorToEdge, Outlet, Private } from "../protocol/port.ts";
 import { Delivery, type DeliveryLimits, type KeptPrivate, type SavedDelivery } from "./delivery.ts";
 import type { HistoryGate, Recording } from "./history-gate.ts";
 import type { ClientData, ServiceClient } from "./service-client.ts";
+import type { Followed } from "./subscriptions.ts";
 
 /** A membership as it is stored. */
 interface SavedMember {
   readonly data: ClientData;
   readonly user: unknown;
-  readonly topics: readonly string[];
+  readonly followed: readonly Followed[];
   readonly leavesOwnLog: boolean;
   /** Undefined for a plain client: its socket died with the process. */
   readonly delivery: SavedDelivery | undefined;
@@ -229,7 +230,7 @@ export class Recorder implements Recording, LogObserver {
     const saved: SavedMember = {
       data: client.data,
       user: client.user,
-      topics: client.topics,
+      followed: client.followed,
       leavesOwnLog: client.leavesOwnLog,
       delivery: client.delivery?.save(),
     };

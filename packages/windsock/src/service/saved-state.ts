@@ -53,7 +53,7 @@ export function restoreMembers(actor: ServiceActor, members: readonly RestoredMe
     client.line = undefined;
     client.membership = "joined";
     client.user = member.user;
-    client.subscriptions.restore(member.topics, member.leavesOwnLog);
+    client.subscriptions.restore(member.followed, member.leavesOwnLog);
     actor.members.add(client);
     actor.presence?.joined(client);
     if (member.delivery !== undefined) actor.channels.giveGrace(client);

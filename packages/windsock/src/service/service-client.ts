@@ -4,7 +4,7 @@ import type { RequestData } from "../protocol/port.ts";
 import type { Delivery } from "./delivery.ts";
 import { perform, performSend } from "./effect.ts";
 import type { ServiceActor } from "./service-actor.ts";
-import { Subscriptions } from "./subscriptions.ts";
+import { Subscriptions, type Followed } from "./subscriptions.ts";
 import type { Client, SubscribeOptions, UpgradeRequest } from "./types.ts";
 import { upgradeRequestOf } from "./upgrade-request.ts";
 import { describe } from "./value.ts";
@@ -82,9 +82,9 @@ export class ServiceClient implements Client<unknown, unknown, Readonly<Record<s
     this.#user = user;
   }
 
-  /** What it follows beside the service's own log. */
-  get topics(): readonly string[] {
-    return this.#subscriptions?.topics ?? [];
+  /** What it was subscribed to. */
+  get followed(): readonly Followed[] {
+    return this.#subscriptions?.followed ?? [];
   }
 
   /** It was asked not to follow the service's own log. */

@@ -1,3 +1,15 @@
+/** Where a subscription began. */
+export interface Beginning {
+  /** It is to get what comes behind this: a `seq`, or an offset of the app's log; undefined: of where that ended. */
+  readonly start: number | undefined;
+  /** The head of the actor's log then. */
+  readonly at: number;
+}
+
+export interface Followed extends Beginning {
+  readonly topic: string;
+}
+
 /** The log of the service itself, which every client follows from its join. */
 const ownLog = "";
 
@@ -11,6 +23,8 @@ export class Subscriptions {
   #wanted = new Set([ownLog]);
   #committed = new Set([ownLog]);
   readonly #atEdge = new Set([ownLog]);
+  /** Of what was subscribed to. What a replay renews keeps where it began first, as it keeps its place. */
+  readonly #beginnings = new Map<string, Beginning>();
   #isReplayed = false;
 
   /** Topics that the running turn has left it with, without the service's own log. */
@@ -19,14 +33,19 @@ export class Subscriptions {
   }
 
   /** After a start: what was stored of them. */
-  restore(topics: readonly string[], leavesOwnLog: boolean): void {
+  restore(followed: readonly Followed[], leavesOwnLog: boolean): void {
+    const topics = followed.map(({ topic }) => topic);
     this.#committed = new Set(leavesOwnLog ? topics : [ownLog, ...topics]);
     this.#wanted = new Set(this.#committed);
+    for (const { topic, start, at } of followed) this.#beginnings.set(topic, { start, at });
   }
 
-  /** What was committed, without the service's own log. */
-  get topics(): readonly string[] {
-    return [...this.#committed].filter((topic) => topic !== ownLog);
+  /** What was committed: topics, and the service's own log if it was subscribed to. */
+  get followed(): readonly Followed[] {
+    return [...this.#committed].flatMap((topic) => {
+      const beginning = this.#beginnings.get(topic);
+      return beginning === undefined ? [] : [{ topic, ...beginning }];
+    });
   }
 
   /** The service's own log was given up. */
@@ -52,8 +71,9 @@ export class Subscriptions {
   }
 
   /** False: the edge has it already, and must not begin anew. */
-  subscribe(topic: string): boolean {
+  subscribe(topic: string, beginning: Beginning): boolean {
     this.#committed.add(topic);
+    if (!this.#beginnings.has(topic)) this.#beginnings.set(topic, beginning);
     const isKept = this.#isReplayed && this.#atEdge.has(topic);
     this.#atEdge.add(topic);
     return !isKept;
@@ -62,6 +82,7 @@ export class Subscriptions {
   unsubscribe(topic: string): void {
     this.#committed.delete(topic);
     this.#atEdge.delete(topic);
+    this.#beginnings.delete(topic);
   }
 
   /** The client is about to join again. True: the edge has to follow the service's own log again. */
@@ -79,6 +100,8 @@ export class Subscriptions {
     this.#isReplayed = false;
     const ended = [...this.#atEdge].filter((topic) => !this.#committed.has(topic));
     for (const topic of ended) this.#atEdge.delete(topic);
+    for (const topic of this.#beginnings.keys())
+      if (!this.#committed.has(topic)) this.#beginnings.delete(topic);
     return ended;
   }
 }

@@ -14,8 +14,8 @@ export interface ResumePosition {
   readonly seq: number;
   /** How many private messages were handled. */
   readonly count: number;
-  /** Positions of topics that have one of their own: offsets in the app's store, and backlogs that are still being read. */
-  readonly tails?: Readonly<Record<string, number>>;
+  /** Positions of topics that have one of their own: offsets in the app's store, and each topic that a `log` has begun. */
+  readonly tails?: Readonly<Record<string, number>> | undefined;
 }
 
 export interface JoinOptions {
