@@ -2,13 +2,13 @@
 import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, vi } from "vitest";
+import { afterAll, expect, vi } from "vitest";
 import { createClient, type Channel, type ConnectOptions } from "../../src/client/index.ts";
 import { FaultProxy } from "../../src/testing/index.ts";
 import type { Stage } from "./examples.test.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "windsock-docs-"));
-process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => rmSync(folder, { recursive: true }));
 // Read by the example as its file is loaded.
 const buildLog = join(folder, "build.log");
 writeFileSync(buildLog, "first line\nsecond line\nunfinished");
