@@ -143,6 +143,8 @@ test("a definition that cannot be is refused when it is made, with what was expe
     [{ incoming: {} }, "Expected `incoming` to be a Standard Schema"],
     [{ key: "id" }, "Expected `key` to be a Standard Schema"],
     [{ onCrash: "ignore" }, 'Expected `onCrash` to be "restart" or "keep"'],
+    [{ calls: { ask: null } }, "Expected `calls.ask` to be an object, got null"],
+    [{ calls: { ask: { request: {} } } }, "Expected `calls.ask.request` to be a Standard Schema"],
     [{ calls: { ask: {} } }, "Expected a handler for each declared call, got none for `ask`"],
     [{ handleCall: { ask() {} } }, "to have a declaration in `calls`, got `ask`"],
     [{ limits: { maxKeys: 0 } }, "Expected `limits.maxKeys` to be an integer of at least 1, got 0"],

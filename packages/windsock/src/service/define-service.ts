@@ -208,6 +208,7 @@ function erase(given: Readonly<Record<string, unknown>>): ErasedDefinition {
   const calls = (given["calls"] ?? {}) as CallDeclarations;
   const handleCall = (given["handleCall"] ?? {}) as ErasedDefinition["handleCall"];
   for (const name of Object.keys(calls)) {
+    checkCall(name, calls[name]);
     if (typeof handleCall[name] !== "function") {
       throw new OptionError(
         `Expected a handler for each declared call, got none for \`${name}\`. Add \`handleCall: { ${name}(client, request, state, service) { return reply(...); } }\`.`,
@@ -234,6 +235,18 @@ function erase(given: Readonly<Record<string, unknown>>): ErasedDefinition {
     history: checkedLimits("history", defaultHistoryLimits, onlyLimits(given["history"])),
     limits: checkedLimits("limits", defaultServiceLimits, given["limits"]),
   });
+}
+
+function checkCall(name: string, call: unknown): void {
+  if (typeof call !== "object" || call === null)
+    throw new OptionError(
+      `Expected \`calls.${name}\` to be an object, got ${describe(call)}. Write \`{}\` where there is no request.`,
+    );
+  const { request } = call as { readonly request?: unknown };
+  if (request !== undefined && !isSchema(request))
+    throw new OptionError(
+      `Expected \`calls.${name}.request\` to be a Standard Schema (of zod, valibot, arktype, ...), got ${describe(request)}. A type alone checks nothing.`,
+    );
 }
 
 function presenceOf(given: unknown): PresenceDefinition | undefined {
