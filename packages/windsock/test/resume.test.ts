@@ -540,7 +540,7 @@ test("a log of the app's of which nothing had come begins where it was to begin"
   expect(await second.take(1)).toEqual(['tail file 8 "4.."']);
 });
 
-test("a client that was away while the state began anew gets a snapshot of it", async () => {
+test("a client that was away while the state began anew misses no message, and gets a snapshot", async () => {
   const { service, events } = recorder({ snapshot: true });
   const served = await serve(service);
   const away = await openIn(served);
@@ -551,10 +551,18 @@ test("a client that was away while the state began anew gets a snapshot of it", 
   await other.join(1, "status");
   other.send({ type: "send", channel: 1, n: 1, payload: "crash" });
   await other.take(4);
+  served.server.broadcast("status", "since");
   const back = await openIn(served);
   const resume = { token, epoch, seq: 0, count: 0 };
-  expect(await back.join(1, "status", { resume })).toMatchObject({ answer: "snapshot", seq: 0 });
-  expect(await back.take(1)).toEqual(['snapshot 1 {"all":[]}']);
+  const again = await back.join(1, "status", { resume });
+  expect(again).toMatchObject({ answer: "resumed", seq: 0 });
+  const state = 'snapshot 2 {"all":[]}';
+  expect(await back.take(3)).toEqual(["restarted 1", 'pub 2 "since"', state]);
+  // As for a cut between the restart and its snapshot.
+  back.socket.cut();
+  const last = await openIn(served);
+  await last.join(1, "status", { resume: { token: again.token, epoch, seq: 1, count: 0 } });
+  expect(await last.take(2)).toEqual(['pub 2 "since"', state]);
 });
 
 test("a log of the app's goes on at the offset that was reached", async () => {

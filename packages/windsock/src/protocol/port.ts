@@ -30,7 +30,7 @@ export interface ResumeData {
   readonly seq: number;
   /** Private messages handled so far. */
   readonly count: number;
-  /** Positions of topics that have one of their own: offsets of the app's logs, and backlogs that are still being read. */
+  /** Positions of topics that have one of their own: offsets of the app's logs, and each topic that the client has heard the beginning of. */
   readonly tails: Readonly<Record<string, number>>;
 }
 

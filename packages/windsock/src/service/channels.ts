@@ -126,7 +126,8 @@ export class Channels {
     // It stands where it said until it has the snapshot: a cut may come before that.
     const where = { mid: line.mid, seq: Math.min(data.seq, log.seq), head: log.seq };
     committer.send([{ type: "joined", ...where, membership, isHeld: !isWhole }]);
-    if (!isWhole) force({ type: "snapshot", bytes: 0, clients: [client] });
+    if (!isWhole || this.#missesState(data))
+      force({ type: "snapshot", bytes: 0, clients: [client] });
     if (presence !== undefined) committer.send([presence.everybody(line.mid)]);
     force({ type: "resume", bytes: 0, client });
     return true;
@@ -232,12 +233,16 @@ export class Channels {
     members.connect(client, line);
   }
 
-  /** Whether the log has all that the client is to get, and no change of state that it would miss. */
+  /** The state may have begun anew while it was away: those who were there had a snapshot of it. */
+  #missesState({ seq }: ResumeData): boolean {
+    const { log, hasSnapshot } = this.#options;
+    return hasSnapshot && log.lastRestart > 0 && seq <= log.lastRestart;
+  }
+
+  /** Whether the log has all that the client is to get. */
   #hasLog(client: ServiceClient, { seq, tails }: ResumeData): boolean {
-    const { log, sources, hasSnapshot } = this.#options;
+    const { log, sources } = this.#options;
     if (seq > log.seq) return false;
-    // The state that began anew was said in a snapshot, to those who were there.
-    if (hasSnapshot && log.lastRestart > 0 && seq <= log.lastRestart) return false;
     const isKept = (topic: string, position: number): boolean => log.firstOf(topic) <= position + 1;
     if (!client.leavesOwnLog && !isKept("", seq)) return false;
     return client.followed.every(({ topic, start = seq, at }) => {
