@@ -12,6 +12,8 @@ export interface CommitsOptions {
   /** Of the edge, by their `mid`. */
   readonly members: ReadonlyMap<string, Member>;
   readonly flush: Flush;
+  /** It has something to write. */
+  readonly mark: (member: Member) => void;
 }
 
 /** What actors commit, on its way to the members of an edge: entries to their feeds, the rest to those it is for. */
@@ -57,13 +59,13 @@ export class Commits {
       case "done": {
         const member = this.#options.members.get(out.mid);
         member?.done(out.n);
-        if (member !== undefined) this.#mark(member);
+        if (member !== undefined) this.#options.mark(member);
         return;
       }
       case "credit": {
         const member = this.#options.members.get(out.mid);
         member?.credit(out.bytes);
-        if (member !== undefined) this.#mark(member);
+        if (member !== undefined) this.#options.mark(member);
         return;
       }
       case "snapshot":
@@ -91,18 +93,8 @@ export class Commits {
         return;
       }
       case "subscribe": {
-        const { mid, topic, seq } = out;
-        const until = seq + 1;
-        const from = Math.max(out.from ?? until, 1);
-        this.#enqueue(mid, {
-          type: "subscribe",
-          after,
-          topic,
-          from,
-          until,
-          begun: false,
-          isSaid: false,
-        });
+        const { mid, topic, seq, from = seq + 1 } = out;
+        this.#enqueue(mid, backlogOf(topic, after, Math.max(from, 1) - 1, seq));
         return;
       }
       case "follow":
@@ -210,12 +202,7 @@ export class Commits {
     const member = this.#options.members.get(mid);
     if (member === undefined) return;
     member.enqueue(item);
-    this.#mark(member);
-  }
-
-  #mark(member: Member): void {
-    member.feed.mark(member);
-    this.#options.flush.add(member.feed);
+    this.#options.mark(member);
   }
 
   #envelopeSpeech(mid: string): EnvelopeSpeech | undefined {

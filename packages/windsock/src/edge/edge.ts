@@ -111,6 +111,7 @@ export class Edge implements MemberHost, SessionHost {
       limits: options.limits,
       members: this.#members,
       flush: this.#flush,
+      mark: (member) => this.mark(member),
     });
     this.#throttle = new Throttle(options.clock);
     this.#sweep = new Sweep(options.clock, this.#members, this.#sessions);
