@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { findPlan } from "../src/plan/find-plan.ts";
-import type { Plan } from "../src/plan/plan.ts";
+import { step, stepDefaults, type Plan } from "../src/plan/plan.ts";
 import type { Tools } from "../src/plan/tools.ts";
 import { writeFiles } from "./support/repository.ts";
 import { temporaryFolder } from "./support/temporary.ts";
@@ -155,12 +155,13 @@ describe(".autobuild.json", () => {
     const plan = await planFor({ ".autobuild.json": JSON.stringify(config), "package.json": "{}" });
     expect(plan.steps).toEqual([
       {
+        ...stepDefaults,
         name: "lint",
         argv: ["/bin/sh", "-c", "npm run lint | cat"],
         command: "npm run lint | cat",
         timeoutMs: 1000,
       },
-      { name: "test", argv: ["./test", "$HOME"], command: "./test $HOME", timeoutMs: 1_800_000 },
+      { ...step("test", "./test", "$HOME"), needs: ["lint"] },
     ]);
     expect(plan.environment).toEqual({ TZ: "UTC" });
     expect(plan.reason).toBe("found .autobuild.json with 2 steps");

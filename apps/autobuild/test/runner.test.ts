@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
-import { defaultStepTimeoutMs, type PlannedStep } from "../src/plan/plan.ts";
+import { defaultStepTimeoutMs, step, type PlannedStep } from "../src/plan/plan.ts";
 import { buildEnvironment } from "../src/run/environment.ts";
 import { ProcessRunner } from "../src/run/process-runner.ts";
 import type { RunEnd, RunOrder, StepEnd } from "../src/run/runner.ts";
@@ -61,7 +61,7 @@ class TestRun {
 }
 
 function shell(line: string, timeoutMs = defaultStepTimeoutMs): PlannedStep {
-  return { name: "step", argv: ["/bin/sh", "-c", line], command: line, timeoutMs };
+  return { ...step("step", "/bin/sh", "-c", line), command: line, timeoutMs };
 }
 
 async function endOf(...commands: (string | PlannedStep)[]): Promise<StepEnd | undefined> {

@@ -1,5 +1,5 @@
 import type { Detector } from "./detector.ts";
-import { step } from "./plan.ts";
+import { inSequence, step } from "./plan.ts";
 
 /** Rust projects: build, then test, with the locked versions where there is a lock. */
 export const cargo = {
@@ -8,10 +8,9 @@ export const cargo = {
     if (!(await checkout.hasFile("Cargo.toml"))) return undefined;
     const isLocked = await checkout.hasFile("Cargo.lock");
     const flags = isLocked ? ["--locked"] : [];
-    return {
-      reason: `found Cargo.toml${isLocked ? " and Cargo.lock" : ""}: cargo build and cargo test`,
-      steps: [step("build", "cargo", "build", ...flags), step("test", "cargo", "test", ...flags)],
-      environment: {},
-    };
+    return inSequence(
+      `found Cargo.toml${isLocked ? " and Cargo.lock" : ""}: cargo build and cargo test`,
+      [step("build", "cargo", "build", ...flags), step("test", "cargo", "test", ...flags)],
+    );
   },
 } satisfies Detector;

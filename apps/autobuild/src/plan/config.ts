@@ -2,7 +2,7 @@ import { z } from "zod";
 import { AutobuildError, messageOf, show } from "../errors.ts";
 import { hasControlCharacter } from "../git/source.ts";
 import type { Checkout } from "./checkout.ts";
-import { defaultStepTimeoutMs, type Plan, type PlannedStep } from "./plan.ts";
+import { defaultStepTimeoutMs, inSequence, step, type Plan, type PlannedStep } from "./plan.ts";
 
 export const configFile = ".autobuild.json";
 
@@ -94,15 +94,15 @@ export async function readConfig(checkout: Checkout): Promise<Plan | undefined> 
     throw badConfig(parsed.error.issues.map((issue) => explain(issue, value)).join("\n"));
 
   const { steps, env = {} } = parsed.data;
-  return {
-    reason: `found ${configFile} with ${steps.length === 1 ? "1 step" : `${steps.length} steps`}`,
-    steps: steps.map(({ name, run, timeoutMs = defaultStepTimeoutMs }): PlannedStep => {
-      if (typeof run === "string")
-        return { name, argv: ["/bin/sh", "-c", run], command: run, timeoutMs };
-      return { name, argv: run, command: run.join(" "), timeoutMs };
+  return inSequence(
+    `found ${configFile} with ${steps.length === 1 ? "1 step" : `${steps.length} steps`}`,
+    steps.map(({ name, run, timeoutMs = defaultStepTimeoutMs }): PlannedStep => {
+      const planned =
+        typeof run === "string" ? step(name, "/bin/sh", "-c", run) : step(name, ...run);
+      return { ...planned, command: typeof run === "string" ? run : planned.command, timeoutMs };
     }),
-    environment: env,
-  };
+    env,
+  );
 }
 
 function explain(issue: z.core.$ZodIssue, config: unknown): string {

@@ -1,6 +1,6 @@
 import type { Checkout } from "./checkout.ts";
 import type { Detector } from "./detector.ts";
-import { step } from "./plan.ts";
+import { inSequence, step } from "./plan.ts";
 
 // In the order in which make looks for them.
 const makefiles = ["GNUmakefile", "makefile", "Makefile"] as const;
@@ -14,11 +14,9 @@ export const makeTarget = {
       (name) => makefile !== undefined && hasTarget(makefile.text, name),
     );
     if (makefile === undefined || target === undefined) return undefined;
-    return {
-      reason: `found ${makefile.name} with a target ${target}`,
-      steps: [step(target, "make", target)],
-      environment: {},
-    };
+    return inSequence(`found ${makefile.name} with a target ${target}`, [
+      step(target, "make", target),
+    ]);
   },
 } satisfies Detector;
 
@@ -28,11 +26,9 @@ export const makeDefault = {
   async detect(checkout) {
     const makefile = await findMakefile(checkout);
     if (makefile === undefined) return undefined;
-    return {
-      reason: `found ${makefile.name} with no target ci or test: its default target`,
-      steps: [step("make", "make")],
-      environment: {},
-    };
+    return inSequence(`found ${makefile.name} with no target ci or test: its default target`, [
+      step("make", "make"),
+    ]);
   },
 } satisfies Detector;
 

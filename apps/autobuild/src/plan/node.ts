@@ -1,6 +1,6 @@
 import type { Checkout } from "./checkout.ts";
 import type { Detector } from "./detector.ts";
-import { step, type PlannedStep } from "./plan.ts";
+import { inSequence, step, type PlannedStep } from "./plan.ts";
 import type { Tools } from "./tools.ts";
 
 const packageFile = "package.json";
@@ -32,11 +32,7 @@ export const node = {
       scripts.length === 0
         ? "which has no script build or test"
         : `then its ${scripts.length === 1 ? "script" : "scripts"} ${scripts.join(" and ")}`;
-    return {
-      reason: `found ${manager.evidence}: install with ${manager.name}, ${then}`,
-      steps,
-      environment: {},
-    };
+    return inSequence(`found ${manager.evidence}: install with ${manager.name}, ${then}`, steps);
   },
 } satisfies Detector;
 

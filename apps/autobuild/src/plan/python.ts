@@ -1,6 +1,6 @@
 import path from "node:path";
 import type { Detector } from "./detector.ts";
-import { step } from "./plan.ts";
+import { inSequence, step } from "./plan.ts";
 
 const projectFiles = [
   "pyproject.toml",
@@ -27,26 +27,20 @@ export const python = {
 
     const test = files.find((file) => /(?:^|\/)(?:test[^/]*|[^/]+_test)\.py$/.test(file));
     if (test === undefined) {
-      return {
-        reason: `found ${evidence} and no tests: compile all files`,
-        steps: [step("compile", "python3", "-m", "compileall", "-q", ".")],
-        environment: {},
-      };
+      return inSequence(`found ${evidence} and no tests: compile all files`, [
+        step("compile", "python3", "-m", "compileall", "-q", "."),
+      ]);
     }
     if (await tools.hasPythonModule("pytest")) {
-      return {
-        reason: `found ${evidence} and ${test}: pytest`,
-        steps: [step("test", "python3", "-m", "pytest")],
-        environment: {},
-      };
+      return inSequence(`found ${evidence} and ${test}: pytest`, [
+        step("test", "python3", "-m", "pytest"),
+      ]);
     }
     const folder = path.dirname(test);
     const start = folder === "." ? [] : ["-s", folder];
     const pattern = test.endsWith("_test.py") ? ["-p", "*_test.py"] : [];
-    return {
-      reason: `found ${evidence} and ${test}, but no module pytest: unittest`,
-      steps: [step("test", "python3", "-m", "unittest", "discover", ...start, ...pattern)],
-      environment: {},
-    };
+    return inSequence(`found ${evidence} and ${test}, but no module pytest: unittest`, [
+      step("test", "python3", "-m", "unittest", "discover", ...start, ...pattern),
+    ]);
   },
 } satisfies Detector;
