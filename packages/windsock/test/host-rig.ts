@@ -2,7 +2,7 @@ import type { Report, Service } from "../src/index.ts";
 import type { HistoryStore } from "../src/log/history-store.ts";
 import { MemoryHistory } from "../src/log/memory-history.ts";
 import type { ActorToEdge, Dialect, EdgeToActor, Out, ResumeData } from "../src/protocol/port.ts";
-import { ServiceHost } from "../src/service/service-host.ts";
+import { ServiceHost, type ServiceHostOptions } from "../src/service/service-host.ts";
 import { settle, VirtualClock } from "../src/testing/index.ts";
 
 /** A history that can be made to fail. */
@@ -42,6 +42,7 @@ export class HostRig {
   constructor(
     services: Readonly<Record<string, Service>>,
     history: BrittleHistory = new BrittleHistory(),
+    options: Pick<ServiceHostOptions, "maxTotalPrivateBytes"> = {},
   ) {
     this.history = history;
     this.host = new ServiceHost({
@@ -54,6 +55,7 @@ export class HostRig {
       clock: this.clock,
       report: (report) => this.reports.push(report),
       history,
+      ...options,
     });
     this.#toActors = this.host.connect("edge", {
       post: (message) => void this.messages.push(message),

@@ -4,7 +4,7 @@ import type { Membership, Out, Payload } from "../protocol/port.ts";
 import type { Feed } from "./feed.ts";
 import type { Flush } from "./flush.ts";
 import type { Member } from "./member.ts";
-import { PrivateItem, type OutboxItem } from "./outbox.ts";
+import { PrivateItem, SnapshotItem, type OutboxItem, type QueuedBytes } from "./outbox.ts";
 import { EnvelopeSpeech } from "./speech.ts";
 
 export interface CommitsOptions {
@@ -12,9 +12,13 @@ export interface CommitsOptions {
   /** Of the edge, by their `mid`. */
   readonly members: ReadonlyMap<string, Member>;
   readonly flush: Flush;
+  readonly queued: QueuedBytes;
   /** It has something to write. */
   readonly mark: (member: Member) => void;
 }
+
+/** At the bound of all queues together so much of it is made free: looking for the largest takes a while. */
+const relievedPart = 16;
 
 /** What actors commit, on its way to the members of an edge: entries to their feeds, the rest to those it is for. */
 export class Commits {
@@ -69,15 +73,7 @@ export class Commits {
         return;
       }
       case "snapshot":
-        for (const mid of out.mids) {
-          const speech = this.#envelopeSpeech(mid);
-          if (speech !== undefined)
-            this.#enqueue(mid, {
-              type: "snapshot",
-              after: out.seq,
-              frame: speech.snapshot(out.seq, out.payload),
-            });
-        }
+        this.#snapshot(out);
         return;
       case "presence":
         this.#presence(out);
@@ -111,6 +107,20 @@ export class Commits {
         this.#enqueue(mid, { type: "close", after, code, reason, comeBack });
         return;
       }
+    }
+  }
+
+  #snapshot({ mids, seq, payload }: Extract<Out, { type: "snapshot" }>): void {
+    let speech: EnvelopeSpeech | undefined;
+    let item: SnapshotItem | undefined;
+    for (const mid of mids) {
+      const own = this.#envelopeSpeech(mid);
+      if (own === undefined) continue;
+      // One frame for all on a channel of the same number: each of its own was a copy of the state.
+      if (item === undefined || own !== speech)
+        item = new SnapshotItem(seq, own.snapshot(seq, payload));
+      speech = own;
+      this.#enqueue(mid, item);
     }
   }
 
@@ -203,6 +213,27 @@ export class Commits {
     if (member === undefined) return;
     member.enqueue(item);
     this.#options.mark(member);
+    const { limits, queued } = this.#options;
+    if (queued.bytes > limits.maxTotalSendQueueBytes) this.#relieve();
+  }
+
+  /** Everybody writes what their sockets take; then those for whom most waits are closed, until there is some room. */
+  #relieve(): void {
+    const { limits, members, queued } = this.#options;
+    const max = limits.maxTotalSendQueueBytes;
+    const enough = max - max / relievedPart;
+    const waiting = [...members.values()]
+      .filter(({ queuedBytes }) => queuedBytes > 0)
+      .toSorted((a, b) => b.queuedBytes - a.queuedBytes);
+    for (const member of waiting) {
+      if (queued.bytes <= enough) return;
+      member.pump(false);
+    }
+    if (queued.bytes <= max) return;
+    for (const member of waiting) {
+      if (queued.bytes <= enough) return;
+      if (member.queuedBytes > 0) member.relieve();
+    }
   }
 
   #envelopeSpeech(mid: string): EnvelopeSpeech | undefined {

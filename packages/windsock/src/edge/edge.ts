@@ -17,6 +17,7 @@ import { Feed } from "./feed.ts";
 import { Flush } from "./flush.ts";
 import type { Holding } from "./inflow.ts";
 import { Member, type MemberHost } from "./member.ts";
+import { QueuedBytes } from "./outbox.ts";
 import {
   Session,
   type Channel,
@@ -81,6 +82,7 @@ const releasedPerTurn = 16;
 /** The sockets' side of a process: it turns commits into frames, and lets each socket have them at its own pace. */
 export class Edge implements MemberHost, SessionHost {
   readonly limits: Limits;
+  readonly queued: QueuedBytes = new QueuedBytes();
   readonly #clock: Clock;
   readonly #outlet: Outlet<EdgeToActor>;
   readonly #members = new Map<string, Member>();
@@ -111,6 +113,7 @@ export class Edge implements MemberHost, SessionHost {
       limits: options.limits,
       members: this.#members,
       flush: this.#flush,
+      queued: this.queued,
       mark: (member) => this.mark(member),
     });
     this.#throttle = new Throttle(options.clock);

@@ -6,7 +6,7 @@ import { Tap, type AppLog, type TapOwner } from "./app-log.ts";
 import type { Feed } from "./feed.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { Inflow, type InflowHost, type InflowOwner } from "./inflow.ts";
-import { Outbox, type OutboxItem } from "./outbox.ts";
+import { Outbox, type OutboxItem, type QueuedBytes } from "./outbox.ts";
 import type { Speech } from "./speech.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
 import type { TopicSet } from "./voice.ts";
@@ -14,6 +14,8 @@ import type { TopicSet } from "./voice.ts";
 /** What a member asks of its edge. */
 export interface MemberHost extends InflowHost {
   readonly limits: Limits;
+  /** What waits for members alone, over all of them. */
+  readonly queued: QueuedBytes;
   /** Time in whole ms, as of the last sweep: exact enough for silence, and free. */
   readonly coarseNow: number;
   /** It has something to write: `pump` follows, together with what else this turn brings. */
@@ -150,13 +152,23 @@ export class Member implements TransportEvents, InflowOwner<Payload>, TapOwner {
 
   enqueue(item: OutboxItem): void {
     if (this.#state === "closing" || this.#state === "over") return;
-    this.#outbox ??= new Outbox();
+    this.#outbox ??= new Outbox(this.#host.queued);
     this.#outbox.push(item);
     const { maxSendQueueBytes } = this.#host.limits;
     if (this.#outbox.bytes <= maxSendQueueBytes) return;
     this.pump(true);
     if (this.#outbox !== undefined && this.#outbox.bytes > maxSendQueueBytes)
       this.#tooSlow("its send queue is full");
+  }
+
+  /** What waits for it alone, in bytes. */
+  get queuedBytes(): number {
+    return this.#outbox?.bytes ?? 0;
+  }
+
+  /** All queues together are full, and most waits in its. */
+  relieve(): void {
+    this.#tooSlow("too much waits for all clients together");
   }
 
   /** Entries that `pull` asked for. */
@@ -489,6 +501,7 @@ export class Member implements TransportEvents, InflowOwner<Payload>, TapOwner {
   }
 
   #forget(): void {
+    this.#outbox?.clear();
     this.#outbox = undefined;
     this.#inflow?.clear();
     this.#inflow = undefined;

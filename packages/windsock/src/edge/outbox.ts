@@ -9,6 +9,8 @@ export class PrivateItem {
   readonly after: number;
   readonly item: Private;
   readonly byteLength: number;
+  /** In how many outboxes it waits. */
+  waiting = 0;
   #speech: Speech | undefined;
   #frame: Frame | undefined;
 
@@ -25,6 +27,23 @@ export class PrivateItem {
       this.#speech = speech;
     }
     return this.#frame;
+  }
+}
+
+/** The service's state, in place of the entries up to `after`. Shared by all on the same channel. */
+export class SnapshotItem {
+  readonly type = "snapshot";
+  readonly after: number;
+  readonly frame: Frame;
+  waiting = 0;
+
+  constructor(after: number, frame: Frame) {
+    this.after = after;
+    this.frame = frame;
+  }
+
+  get byteLength(): number {
+    return this.frame.byteLength;
   }
 }
 
@@ -64,8 +83,7 @@ export type OutboxItem =
       readonly from: number | undefined;
     }
   | { readonly type: "unsubscribe"; readonly after: number; readonly topic: string }
-  /** The service's state, in place of the entries up to `after`. */
-  | { readonly type: "snapshot"; readonly after: number; readonly frame: Frame }
+  | SnapshotItem
   | {
       readonly type: "close";
       readonly after: number;
@@ -77,11 +95,39 @@ export type OutboxItem =
 /** What an item takes beside its frame, in bytes: keeps many tiny ones within the bound too. */
 export const itemOverheadBytes = 64;
 
+/** What waits in all outboxes of an edge, in bytes. What is shared counts once. */
+export class QueuedBytes {
+  bytes = 0;
+
+  add(item: OutboxItem): void {
+    this.bytes += itemOverheadBytes;
+    if (item.type === "control") this.bytes += item.frame.byteLength;
+    else if (item.type === "private" || item.type === "snapshot") {
+      if (item.waiting === 0) this.bytes += item.byteLength;
+      item.waiting += 1;
+    }
+  }
+
+  remove(item: OutboxItem): void {
+    this.bytes -= itemOverheadBytes;
+    if (item.type === "control") this.bytes -= item.frame.byteLength;
+    else if (item.type === "private" || item.type === "snapshot") {
+      item.waiting -= 1;
+      if (item.waiting === 0) this.bytes -= item.byteLength;
+    }
+  }
+}
+
 /** A queue of items. Members have one only while something waits in it. */
 export class Outbox {
+  readonly #queued: QueuedBytes;
   #items: OutboxItem[] = [];
   #head = 0;
   #bytes = 0;
+
+  constructor(queued: QueuedBytes) {
+    this.#queued = queued;
+  }
 
   get isEmpty(): boolean {
     return this.#head === this.#items.length;
@@ -99,14 +145,27 @@ export class Outbox {
   push(item: OutboxItem): void {
     this.#items.push(item);
     this.#bytes += costOf(item);
+    this.#queued.add(item);
   }
 
   shift(): void {
     const item = this.#items[this.#head];
     if (item === undefined) return;
     this.#bytes -= costOf(item);
+    this.#queued.remove(item);
     this.#head += 1;
     this.#shrink();
+  }
+
+  /** Its member is over: what it was due is dropped. */
+  clear(): void {
+    for (let index = this.#head; index < this.#items.length; index++) {
+      const item = this.#items[index];
+      if (item !== undefined) this.#queued.remove(item);
+    }
+    this.#items = [];
+    this.#head = 0;
+    this.#bytes = 0;
   }
 
   /** A member that never quite catches up must not keep what it has had. */
@@ -127,6 +186,7 @@ export class Outbox {
       if (taken.length > 0 && bytes + length > maxSliceBytes) break;
       taken.push(item);
       bytes += length;
+      this.#queued.remove(item);
     }
     this.#head += taken.length;
     this.#bytes -= bytes + taken.length * itemOverheadBytes;

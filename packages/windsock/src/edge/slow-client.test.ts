@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { startRig } from "../../test/edge-rig.ts";
-import { defineService, type CloseReason, type Sendable } from "../index.ts";
+import { defineService, type Client, type CloseReason, type Sendable } from "../index.ts";
 import { itemOverheadBytes } from "./outbox.ts";
 
 function textOf(length: number, index: number): string {
@@ -152,4 +152,75 @@ test("5,000 messages in one turn reach every client that reads, though the log k
   rig.host.broadcast("status", messages);
   await rig.idle();
   for (const { transport } of opened) expect(transport.received).toEqual(messages);
+});
+
+/** Clients of which none reads, and each has `length` bytes of its own waiting beyond what its socket buffers. */
+async function crowd(maxTotalSendQueueBytes: number, count: number, length: number) {
+  const { service, reasons } = serviceOf();
+  const rig = startRig(service, { limits: { maxTotalSendQueueBytes } });
+  const open = async (each: number) => {
+    const { transport } = await rig.open();
+    await rig.idle();
+    transport.isReading = false;
+    transport.send(JSON.stringify({ count: 1, length: 300_000 }));
+    await rig.idle();
+    transport.send(JSON.stringify({ count: 1, length: each }));
+    await rig.idle();
+    return transport;
+  };
+  const transports = [];
+  for (let index = 0; index < count; index++) transports.push(await open(length));
+  return { rig, reasons, transports, open };
+}
+
+test("what waits for all clients alone may fill its bound to the byte", async () => {
+  const { transports } = await crowd(4 * (100_000 + itemOverheadBytes) + 300_064, 4, 100_000);
+  expect(transports.map(({ closed }) => closed)).toEqual([
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+  ]);
+});
+
+test("beyond it those are closed for whom most waits, and nobody else", async () => {
+  const { rig, reasons, transports, open } = await crowd(700_000, 4, 100_000);
+  const greedy = await open(310_000);
+  expect(greedy.closed).toEqual({
+    code: 1013,
+    reason: "too much waits for all clients together",
+  });
+  expect(transports.map(({ closed }) => closed)).toEqual([
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  expect(reasons).toEqual([]);
+  greedy.read();
+  for (const transport of transports) transport.read();
+  await rig.idle();
+  expect(reasons).toEqual([{ type: "slow" }]);
+  for (const { received } of transports) expect(received).toHaveLength(2);
+});
+
+test("a message to many clients that do not read waits once", async () => {
+  const rig = startRig(
+    defineService({
+      init: () => [] as Client[],
+      handleJoin: (client, clients) => [...clients, client],
+      handleBroadcast(text: string, clients) {
+        for (const client of clients) client.send(text);
+      },
+    }),
+    { limits: { maxTotalSendQueueBytes: 500_000 } },
+  );
+  const opened = await Promise.all(Array.from({ length: 20 }, () => rig.open()));
+  await rig.idle();
+  for (const { transport } of opened) transport.isReading = false;
+  for (let index = 0; index < 2; index++) {
+    rig.host.broadcast("status", textOf(300_000, index));
+    await rig.idle();
+  }
+  for (const { transport } of opened) expect(transport.closed).toBeUndefined();
 });

@@ -147,6 +147,7 @@ class WiredServer implements Server, HttpTenant {
       clock,
       report,
       maxMessageBytes: limits.maxPayloadBytes,
+      maxTotalPrivateBytes: limits.maxTotalPrivateBytes,
       ...(loaded.some(({ service }) => definitionOfService(service).isDurable)
         ? { history: new SqliteHistory(options.historyFile, { sync: options.historySync }) }
         : {}),

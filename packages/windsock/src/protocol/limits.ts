@@ -23,6 +23,10 @@ export interface Limits {
   readonly pongTimeoutMs: number;
   /** What waits for one client alone (`client.send`), in bytes. Beyond: close 1013, `handleClose` gets `slow`. @default 1048576 */
   readonly maxSendQueueBytes: number;
+  /** The same over all clients, a message for many counted once. Beyond: those with most are closed with 1013, `handleClose` gets `slow`. @default 268435456 */
+  readonly maxTotalSendQueueBytes: number;
+  /** Messages for single `windsock.v1` clients that were not acknowledged, over all services, in bytes. Beyond: those who have acknowledged nothing for longest join anew when they come back. @default 268435456 */
+  readonly maxTotalPrivateBytes: number;
   /** Time for which a socket may take no byte while some wait, in ms. Beyond: it is dropped as `slow`. @default 30000 */
   readonly stalledTimeoutMs: number;
   /** Time for the other side to answer a close frame, in ms. Beyond: the connection is dropped. @default 5000 */
@@ -44,6 +48,8 @@ export const defaultLimits: Limits = Object.freeze({
   pingIntervalMs: 25_000,
   pongTimeoutMs: 20_000,
   maxSendQueueBytes: 1024 * 1024,
+  maxTotalSendQueueBytes: 256 * 1024 * 1024,
+  maxTotalPrivateBytes: 256 * 1024 * 1024,
   stalledTimeoutMs: 30_000,
   closeTimeoutMs: 5000,
   maxUserBytes: 4096,

@@ -73,7 +73,7 @@ export class Channels {
         isAppLog: this.#options.sources.has(followed.topic),
       })),
       leavesOwnLog: client.leavesOwnLog,
-      privates: privates.map(({ after, item }) => ({ after, item })),
+      privates: privates.map(({ after, message }) => ({ after, item: message.item })),
     };
   }
 

@@ -1,6 +1,7 @@
 import type { Clock } from "../actor/clock.ts";
 import type { Log } from "../log/log.ts";
 import type { ActorToEdge, FaultCode, Out, Payload, Private } from "../protocol/port.ts";
+import { KeptMessage, type Delivery } from "./delivery.ts";
 import type { Effect } from "./effect.ts";
 import type { LogSources } from "./log-sources.ts";
 import type { Members } from "./members.ts";
@@ -52,6 +53,7 @@ export class Committer {
     if (before.length > 0 && turn.joins !== undefined) recorder?.changed(turn.joins);
     let posts: Post[] | undefined;
     let lastSend: { type: "send"; mids: string[]; payload: Payload } | undefined;
+    let lastMessage: KeptMessage | undefined;
     for (const effect of effects) {
       if (effect.type !== "send") lastSend = undefined;
       switch (effect.type) {
@@ -66,12 +68,15 @@ export class Committer {
         case "send": {
           if (lastSend === undefined || lastSend.payload !== effect.payload) {
             lastSend = { type: "send", mids: [], payload: effect.payload };
+            lastMessage = undefined;
             out.push(lastSend);
           }
-          const item: Private = { type: "msg", payload: effect.payload };
           for (const client of effect.clients) {
             if (client.membership !== "joined") continue;
-            this.#keep(client, item);
+            if (client.delivery !== undefined) {
+              lastMessage ??= new KeptMessage({ type: "msg", payload: effect.payload });
+              this.#keep(client, client.delivery, lastMessage);
+            }
             if (client.line !== undefined) lastSend.mids.push(client.line.mid);
           }
           break;
@@ -136,21 +141,18 @@ export class Committer {
     this.send(out);
   }
 
-  #keep(client: ServiceClient, item: Private): void {
-    const { delivery } = client;
-    if (delivery === undefined) return;
+  #keep(client: ServiceClient, delivery: Delivery, message: KeptMessage): void {
     const { recorder, log } = this.#options;
-    const first = delivery.firstKept;
-    const kept = delivery.keep(item, log.seq);
+    const kept = delivery.keep(message, log.seq);
     if (recorder === undefined) return;
     recorder.kept(client, kept);
-    if (delivery.firstKept > first && first < kept.count)
-      recorder.trimmed(client, delivery.firstKept - 1);
+    const lost = delivery.takeLost();
+    if (lost > 0) recorder.trimmed(client, lost);
   }
 
   #private(client: ServiceClient, item: Private, out: Out[]): void {
     if (client.membership === "gone") return;
-    this.#keep(client, item);
+    if (client.delivery !== undefined) this.#keep(client, client.delivery, new KeptMessage(item));
     if (client.line !== undefined) out.push({ type: "private", mid: client.line.mid, item });
   }
 

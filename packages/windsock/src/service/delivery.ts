@@ -1,5 +1,6 @@
 import { hash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Private } from "../protocol/port.ts";
+import { messageOverheadBytes, type PrivateBudget } from "./private-budget.ts";
 
 export interface DeliveryLimits {
   readonly maxPrivateBytes: number;
@@ -8,17 +9,26 @@ export interface DeliveryLimits {
   readonly maxMessageBytes: number;
 }
 
-/** A message for one member alone, kept until the member has acknowledged it. */
+/** A message for some members alone, shared by all for whom it is kept. */
+export class KeptMessage {
+  readonly item: Private;
+  readonly bytes: number;
+  /** For how many it is kept. */
+  keepers = 0;
+
+  constructor(item: Private) {
+    this.item = item;
+    this.bytes = "payload" in item ? item.payload.bytes.length : item.message.length;
+  }
+}
+
+/** A message for one member, kept until the member has acknowledged it. */
 export interface KeptPrivate {
   readonly count: number;
   /** The log's entry that it comes after. */
   readonly after: number;
-  readonly item: Private;
-  readonly bytes: number;
+  readonly message: KeptMessage;
 }
-
-/** What each message that is kept costs beside its payload. */
-const messageOverheadBytes = 16;
 
 /**
  * What a membership of `windsock.v1` needs beyond its socket: messages it has not
@@ -33,8 +43,11 @@ export class Delivery {
   count = 0;
   acked = 0;
   readonly #limits: DeliveryLimits;
+  readonly #budget: PrivateBudget;
   #kept: KeptPrivate[] = [];
   #keptBytes = 0;
+  /** Up to this count some went before they were acknowledged; 0 once that was asked. */
+  #lostThrough = 0;
   #creditUsed = 0;
   #creditGiven: number;
   /** Bytes as Latin-1: a buffer of its own would take 200 bytes more, for each membership. */
@@ -42,32 +55,40 @@ export class Delivery {
   /** Valid until the first word from the new socket: the answer with the new token may be lost. */
   #previousHash: string | undefined;
 
-  constructor(limits: DeliveryLimits) {
+  constructor(limits: DeliveryLimits, budget: PrivateBudget) {
     this.#limits = limits;
+    this.#budget = budget;
     this.#creditGiven = windowOf(limits);
   }
 
   // ---------- to the member ----------
 
-  /** Counts and keeps a message. Beyond the bound the oldest go, and with them the chance to resume. */
-  keep(item: Private, after: number): KeptPrivate {
+  /** Counts and keeps a message. Beyond the bounds older ones go, and with them the chance to resume. */
+  keep(message: KeptMessage, after: number): KeptPrivate {
     this.count += 1;
-    const bytes =
-      messageOverheadBytes + ("payload" in item ? item.payload.bytes.length : item.message.length);
-    const kept = { count: this.count, after, item, bytes };
-    this.#kept.push(kept);
-    this.#keptBytes += bytes;
-    while (this.#keptBytes > this.#limits.maxPrivateBytes) {
-      const oldest = this.#kept.shift();
-      if (oldest === undefined) break;
-      this.#keptBytes -= oldest.bytes;
-    }
+    const kept = { count: this.count, after, message };
+    this.#add(kept);
     return kept;
   }
 
-  /** The count below which nothing is kept. */
-  get firstKept(): number {
-    return this.#kept[0]?.count ?? this.count + 1;
+  /** The count up to which some went since this was asked last; 0: none did. */
+  takeLost(): number {
+    const lost = this.#lostThrough;
+    this.#lostThrough = 0;
+    return lost;
+  }
+
+  /** The process keeps too much: all of this goes. */
+  lose(): void {
+    this.#drop(this.#kept.length);
+    this.#lostThrough = this.count;
+    this.#budget.moved(this, false);
+  }
+
+  /** Its membership is over: nothing is kept for it any more. */
+  end(): void {
+    this.#drop(this.#kept.length);
+    this.#budget.moved(this, false);
   }
 
   /** The member has handled this many. Impossible numbers are ignored. */
@@ -77,10 +98,34 @@ export class Delivery {
     let drop = 0;
     for (const one of this.#kept) {
       if (one.count > count) break;
-      this.#keptBytes -= one.bytes;
       drop += 1;
     }
-    if (drop > 0) this.#kept = this.#kept.slice(drop);
+    if (drop === 0) return;
+    this.#drop(drop);
+    this.#budget.moved(this, this.#kept.length > 0);
+  }
+
+  #add(kept: KeptPrivate): void {
+    this.#kept.push(kept);
+    this.#keptBytes += costOf(kept);
+    let drop = 0;
+    for (let bytes = this.#keptBytes; bytes > this.#limits.maxPrivateBytes; drop++) {
+      const oldest = this.#kept[drop];
+      if (oldest === undefined) break;
+      this.#lostThrough = oldest.count;
+      bytes -= costOf(oldest);
+    }
+    // Counted before it goes: what is too large by itself is kept for nobody.
+    this.#budget.add(this, kept.message);
+    if (drop > 0) this.#drop(drop);
+    if (this.#kept.length === 0) this.#budget.moved(this, false);
+  }
+
+  #drop(count: number): void {
+    for (const one of this.#kept.splice(0, count)) {
+      this.#keptBytes -= costOf(one);
+      this.#budget.remove(one.message);
+    }
   }
 
   /** What a member that has handled `count` still needs; undefined when some of it is gone, or `count` is impossible. */
@@ -144,7 +189,7 @@ export class Delivery {
 
   /** For the next incarnation of an actor that ended before it could join. */
   anew(): Delivery {
-    return new Delivery(this.#limits);
+    return new Delivery(this.#limits, this.#budget);
   }
 
   // ---------- durable ----------
@@ -163,20 +208,18 @@ export class Delivery {
   /** After a start: what was received but not done is not in the mailbox any more. */
   static restore(
     limits: DeliveryLimits,
+    budget: PrivateBudget,
     saved: SavedDelivery,
     kept: readonly KeptPrivate[],
   ): Delivery {
-    const delivery = new Delivery(limits);
+    const delivery = new Delivery(limits, budget);
     delivery.received = saved.done;
     delivery.done = saved.done;
     delivery.count = saved.count;
     delivery.acked = saved.acked;
     delivery.#tokenHash = saved.tokenHash;
     delivery.#previousHash = saved.previousHash;
-    for (const one of kept) {
-      delivery.#kept.push(one);
-      delivery.#keptBytes += one.bytes;
-    }
+    for (const one of kept) delivery.#add(one);
     return delivery;
   }
 }
@@ -187,6 +230,10 @@ export interface SavedDelivery {
   readonly acked: number;
   readonly tokenHash: string | undefined;
   readonly previousHash: string | undefined;
+}
+
+function costOf({ message }: KeptPrivate): number {
+  return messageOverheadBytes + message.bytes;
 }
 
 /** So much ahead that a member which sends without a pause is not held up by the way there and back. */

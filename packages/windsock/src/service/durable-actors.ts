@@ -7,6 +7,7 @@ import { closeCode } from "../protocol/close-code.ts";
 import type { ActorToEdge, Out, Outlet } from "../protocol/port.ts";
 import type { ErasedDefinition } from "./define-service.ts";
 import { HistoryGate } from "./history-gate.ts";
+import type { PrivateBudget } from "./private-budget.ts";
 import { Recorder } from "./recorder.ts";
 import type { Report } from "./report.ts";
 import type { RestoredActor, ServiceActor } from "./service-actor.ts";
@@ -20,6 +21,7 @@ export interface DurableActorsOptions {
   readonly edge: (id: string) => Outlet<ActorToEdge> | undefined;
   /** The longest message that edges hand on. */
   readonly maxMessageBytes: number;
+  readonly privateBudget: PrivateBudget;
   readonly report: (report: Report) => void;
 }
 
@@ -75,7 +77,7 @@ export class DurableActors {
     definition: ErasedDefinition,
     running: () => ServiceActor | undefined,
   ): DurableActor {
-    const { clock, logs, maxMessageBytes } = this.#options;
+    const { clock, logs, maxMessageBytes, privateBudget } = this.#options;
     const gate = this.#gate;
     gate.flush();
     const stored = gate.store.load(address);
@@ -94,7 +96,8 @@ export class DurableActors {
     log.observer = recorder;
     if (stored === undefined) return { log, recorder };
     const limits = { ...definition.limits, maxMessageBytes };
-    return { log, recorder, restored: { members: recorder.restore(stored, limits) } };
+    const members = recorder.restore(stored, limits, privateBudget);
+    return { log, recorder, restored: { members } };
   }
 
   /** Stores what there is, now. */

@@ -9,6 +9,7 @@ import type { ErasedDefinition } from "./define-service.ts";
 import { Delivery } from "./delivery.ts";
 import { decodePublished } from "./encode.ts";
 import type { Mail } from "./mail.ts";
+import type { PrivateBudget } from "./private-budget.ts";
 import type { PublishedKeys } from "./published.ts";
 import type { Report } from "./report.ts";
 import type { ServiceActor } from "./service-actor.ts";
@@ -24,6 +25,7 @@ export interface EdgeMessagesOptions {
   readonly report: (report: Report) => void;
   /** The longest message that edges hand on. */
   readonly maxMessageBytes: number;
+  readonly privateBudget: PrivateBudget;
 }
 
 type RefusalCode = Extract<ActorToEdge, { type: "refused" }>["code"];
@@ -98,7 +100,7 @@ export class EdgeMessages implements Outlet<EdgeToActor> {
 
   #join(message: Message<"join">): void {
     const { address, mid } = message;
-    const { addresses, maxMessageBytes } = this.#options;
+    const { addresses, maxMessageBytes, privateBudget } = this.#options;
     if (this.#actors.isDraining)
       return this.#refuse(mid, "draining", "the server is stopping", defaultRetryMs);
     const found = addresses.parse(address);
@@ -129,7 +131,9 @@ export class EdgeMessages implements Outlet<EdgeToActor> {
     )
       return this.#outlet.post({ type: "admitted", mid });
     const delivery =
-      message.dialect === "v1" ? new Delivery({ ...actor.limits, maxMessageBytes }) : undefined;
+      message.dialect === "v1"
+        ? new Delivery({ ...actor.limits, maxMessageBytes }, privateBudget)
+        : undefined;
     const { sessionId, protocol, request, user } = message;
     const data = {
       mid,

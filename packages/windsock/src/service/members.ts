@@ -72,6 +72,7 @@ export class Members {
     client.membership = "gone";
     this.disconnect(client);
     this.#byId.delete(client.id);
+    client.delivery?.end();
     this.#removed?.(client);
   }
 

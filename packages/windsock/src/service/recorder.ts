@@ -9,8 +9,15 @@ import type {
 } from "../log/history-store.ts";
 import { topicOf, type Log, type LogEntry, type LogObserver } from "../log/log.ts";
 import type { ActorToEdge, Outlet, Private } from "../protocol/port.ts";
-import { Delivery, type DeliveryLimits, type KeptPrivate, type SavedDelivery } from "./delivery.ts";
+import {
+  Delivery,
+  KeptMessage,
+  type DeliveryLimits,
+  type KeptPrivate,
+  type SavedDelivery,
+} from "./delivery.ts";
 import type { HistoryGate, Recording } from "./history-gate.ts";
+import type { PrivateBudget } from "./private-budget.ts";
 import type { ClientData, ServiceClient } from "./service-client.ts";
 import type { Followed } from "./subscriptions.ts";
 
@@ -109,14 +116,14 @@ export class Recorder implements Recording, LogObserver {
     this.#privates.push({
       member: client.id,
       count: kept.count,
-      data: serialize({ after: kept.after, item: kept.item, bytes: kept.bytes }),
+      data: serialize({ after: kept.after, item: kept.message.item }),
     });
     this.changed(client);
   }
 
   /** Private messages up to this count need not be kept any more. */
   trimmed(client: ServiceClient, count: number): void {
-    this.#acked.set(client.id, count);
+    this.#acked.set(client.id, Math.max(count, this.#acked.get(client.id) ?? 0));
     this.changed(client);
   }
 
@@ -203,17 +210,13 @@ export class Recorder implements Recording, LogObserver {
   // ---------- after a start ----------
 
   /** The memberships that were stored, in the order of their joins. */
-  restore(stored: StoredActor, limits: DeliveryLimits): RestoredMember[] {
+  restore(stored: StoredActor, limits: DeliveryLimits, budget: PrivateBudget): RestoredMember[] {
     this.#lastState = stored.state;
     const privates = new Map<string, KeptPrivate[]>();
     for (const { member, count, data } of stored.privates) {
-      const { after, item, bytes } = deserialize(data) as {
-        after: number;
-        item: Private;
-        bytes: number;
-      };
+      const { after, item } = deserialize(data) as { after: number; item: Private };
       const list = privates.get(member) ?? [];
-      list.push({ count, after, item, bytes });
+      list.push({ count, after, message: new KeptMessage(item) });
       privates.set(member, list);
     }
     return stored.members.map(({ id, order, data }) => {
@@ -221,7 +224,7 @@ export class Recorder implements Recording, LogObserver {
       this.#nextOrder = Math.max(this.#nextOrder, order + 1);
       const saved = deserialize(data) as SavedMember;
       const delivery =
-        saved.delivery && Delivery.restore(limits, saved.delivery, privates.get(id) ?? []);
+        saved.delivery && Delivery.restore(limits, budget, saved.delivery, privates.get(id) ?? []);
       return { ...saved, id, delivery };
     });
   }

@@ -13,6 +13,7 @@ import { EdgeMessages } from "./edge-messages.ts";
 import { detach } from "./encode.ts";
 import type { Mail } from "./mail.ts";
 import { deliver, type Post } from "./post.ts";
+import { PrivateBudget } from "./private-budget.ts";
 import { PublishedKeys } from "./published.ts";
 import type { Report } from "./report.ts";
 import type { ServiceActor } from "./service-actor.ts";
@@ -37,6 +38,8 @@ export interface ServiceHostOptions {
   readonly report: (report: Report) => void;
   /** The longest message that edges hand on. @default 65536 */
   readonly maxMessageBytes?: number;
+  /** What all `windsock.v1` clients may leave unacknowledged together. @default 268435456 */
+  readonly maxTotalPrivateBytes?: number;
   /** Where durable services keep what outlives the process. Needed if there is one. */
   readonly history?: HistoryStore;
 }
@@ -66,6 +69,7 @@ export class ServiceHost {
   readonly #actors: ActorTable;
   readonly #calls: Calls;
   readonly #maxMessageBytes: number;
+  readonly #privateBudget: PrivateBudget;
   readonly #clock: Clock;
   readonly #report: (report: Report) => void;
   #sweep: Timer | undefined;
@@ -78,6 +82,10 @@ export class ServiceHost {
     this.#clock = clock;
     this.#report = report;
     this.#maxMessageBytes = maxMessageBytes;
+    const privateBudget = new PrivateBudget(
+      options.maxTotalPrivateBytes ?? defaultLimits.maxTotalPrivateBytes,
+    );
+    this.#privateBudget = privateBudget;
     this.#services = new Map(
       options.services.map(({ name, service }) => [name, definitionOf(service)]),
     );
@@ -85,7 +93,15 @@ export class ServiceHost {
     this.#durable =
       history === undefined
         ? undefined
-        : new DurableActors({ store: history, clock, logs, edge, maxMessageBytes, report });
+        : new DurableActors({
+            store: history,
+            clock,
+            logs,
+            edge,
+            maxMessageBytes,
+            privateBudget,
+            report,
+          });
     this.#actors = new ActorTable({
       services: this.#services,
       clock,
@@ -171,6 +187,7 @@ export class ServiceHost {
       published: this.#published,
       clock: this.#clock,
       maxMessageBytes: this.#maxMessageBytes,
+      privateBudget: this.#privateBudget,
       report: this.#report,
     });
   }

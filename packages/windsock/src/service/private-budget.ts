@@ -1,0 +1,50 @@
+import type { Delivery, KeptMessage } from "./delivery.ts";
+
+/** What each message that is kept costs beside its payload, for each who has not acknowledged it. */
+export const messageOverheadBytes = 16;
+
+/**
+ * What all memberships of a process have not acknowledged, in bytes. A message for many is
+ * one payload, and counts once.
+ *
+ * At the bound those give who have acknowledged nothing for longest: all that is kept for
+ * them goes, and their next resume is a new join.
+ */
+export class PrivateBudget {
+  readonly #maxBytes: number;
+  /** Those that something is kept for; who acknowledged last stands last. */
+  readonly #waiting = new Set<Delivery>();
+  #bytes = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  add(delivery: Delivery, message: KeptMessage): void {
+    this.#bytes += messageOverheadBytes;
+    if (message.keepers === 0) this.#bytes += message.bytes;
+    message.keepers += 1;
+    this.#waiting.add(delivery);
+    while (this.#bytes > this.#maxBytes) {
+      const [longest] = this.#waiting;
+      if (longest === undefined) return;
+      longest.lose();
+    }
+  }
+
+  remove(message: KeptMessage): void {
+    this.#bytes -= messageOverheadBytes;
+    message.keepers -= 1;
+    if (message.keepers === 0) this.#bytes -= message.bytes;
+  }
+
+  /** It has acknowledged something, or nothing is kept for it any more. */
+  moved(delivery: Delivery, isWaiting: boolean): void {
+    this.#waiting.delete(delivery);
+    if (isWaiting) this.#waiting.add(delivery);
+  }
+}
