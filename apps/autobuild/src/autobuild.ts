@@ -1,4 +1,5 @@
 import path from "node:path";
+import type { DatabaseSync } from "node:sqlite";
 import { BranchTracker } from "./build/branch-tracker.ts";
 import type { AutobuildEvents, Builds } from "./build/builds.ts";
 import { RepositoryWatcher, watchDefaults, type WatchOptions } from "./build/repository-watcher.ts";
@@ -17,6 +18,7 @@ import { systemTools, type Tools } from "./plan/tools.ts";
 import { ProcessRunner } from "./run/process-runner.ts";
 import type { Runner } from "./run/runner.ts";
 import { DataLock } from "./store/data-lock.ts";
+import { openDatabase } from "./store/database.ts";
 import { Store } from "./store/store.ts";
 
 /** What an AutoBuild is made with. Read once; nothing may change while it runs. */
@@ -68,13 +70,14 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
   const clock = options.clock ?? systemClock;
 
   const lock = new DataLock(dataDir);
-  let store: Store;
+  let database: DatabaseSync;
   try {
-    store = new Store(dataDir);
+    database = openDatabase(dataDir);
   } catch (error) {
     lock.release();
     throw error;
   }
+  const store = new Store(database);
   const events = new Emitter<AutobuildEvents>((error) => {
     process.emitWarning(`A listener of AutoBuild threw: ${messageOf(error)}`);
   });
@@ -146,7 +149,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
       stopped ??= (async () => {
         await Promise.all(watchers.map((watcher) => watcher.stop()));
         await scheduler.stop();
-        store.close();
+        database.close();
         lock.release();
       })();
       return stopped;

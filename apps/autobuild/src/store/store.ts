@@ -1,5 +1,4 @@
-import path from "node:path";
-import { DatabaseSync, type SQLOutputValue, type StatementSync } from "node:sqlite";
+import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
 import type {
   Build,
   BuildCause,
@@ -9,7 +8,6 @@ import type {
   Step,
   StepState,
 } from "../build/build.ts";
-import { migrate } from "./migrations.ts";
 
 /** A repository as the store knows it. */
 export interface RepositoryRow {
@@ -40,17 +38,10 @@ export class Store {
   readonly #database: DatabaseSync;
   readonly #statements: ReturnType<typeof prepareStatements>;
 
-  constructor(dataDir: string) {
-    this.#database = new DatabaseSync(path.join(dataDir, "autobuild.sqlite"), { timeout: 5000 });
-    this.#database.exec(
-      "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;",
-    );
-    migrate(this.#database);
+  /** @param database from `openDatabase`; other stores may use it too */
+  constructor(database: DatabaseSync) {
+    this.#database = database;
     this.#statements = prepareStatements(this.#database);
-  }
-
-  close(): void {
-    this.#database.close();
   }
 
   /** Runs `change` whole or not at all. Within another one it is a part of that. */

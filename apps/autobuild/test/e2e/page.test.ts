@@ -4,6 +4,7 @@ import type { Page } from "playwright-core";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { FaultProxy } from "windsock/testing";
 import { repeatOf } from "../../src/build/build.ts";
+import { openDatabase } from "../../src/store/database.ts";
 import { Store } from "../../src/store/store.ts";
 import {
   consoleText,
@@ -493,7 +494,8 @@ describe.skipIf(!hasBrowser)("the page (needs Chromium: set WINDSOCK_CHROMIUM)",
 
 /** Writes down that the first build was repeated so often, which takes no time. */
 function addBuilds(dataDir: string, count: number): void {
-  const store = new Store(dataDir);
+  const database = openDatabase(dataDir);
+  const store = new Store(database);
   const build = store.build(1)!;
   for (let index = 0; index < count; index++) {
     const { id } = store.insertBuild(repeatOf(build, "rebuild", build.queuedMs));
@@ -501,7 +503,7 @@ function addBuilds(dataDir: string, count: number): void {
     const end = { finishedMs: build.queuedMs, durationMs: 1000 * index, logBytes: 0 };
     store.endBuild(id, { state: index % 2 === 0 ? "passed" : "failed", reason: null, ...end });
   }
-  store.close();
+  database.close();
 }
 
 async function seen(page: Page, line: string): Promise<void> {
