@@ -1,4 +1,4 @@
-import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type {
   Build,
   BuildCause,
@@ -8,6 +8,7 @@ import type {
   Step,
   StepState,
 } from "../build/build.ts";
+import { integer, integerOrNull, one, text, textOrNull, type Row } from "./row.ts";
 
 /** A repository as the store knows it. */
 export interface RepositoryRow {
@@ -312,8 +313,6 @@ type StatementName =
   | "startStep"
   | "endStep";
 
-type Row = Record<string, SQLOutputValue>;
-
 function repositoryOf(row: Row): RepositoryRow {
   return { id: integer(row, "id"), label: text(row, "label"), name: text(row, "name") };
 }
@@ -328,31 +327,4 @@ function stepOf(row: Row): Step {
     startedMs: integerOrNull(row, "started_ms"),
     durationMs: integerOrNull(row, "duration_ms"),
   };
-}
-
-function one(row: Row | undefined): Row {
-  if (row === undefined) throw new Error("Expected one row from the store, got none.");
-  return row;
-}
-
-function text(row: Row, column: string): string {
-  const value = textOrNull(row, column);
-  if (value === null) throw new Error(`Expected a text in column ${column}, got null.`);
-  return value;
-}
-
-function textOrNull(row: Row, column: string): string | null {
-  const value = row[column];
-  return value === null || value === undefined ? null : String(value);
-}
-
-function integer(row: Row, column: string): number {
-  const value = integerOrNull(row, column);
-  if (value === null) throw new Error(`Expected a number in column ${column}, got null.`);
-  return value;
-}
-
-function integerOrNull(row: Row, column: string): number | null {
-  const value = row[column];
-  return value === null || value === undefined ? null : Number(value);
 }
