@@ -1,5 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { AutobuildError } from "../errors.ts";
+import { resultTables } from "./result-store.ts";
 
 /** Each entry takes the database from its index to the next `user_version`. Released entries never change. */
 const migrations: readonly string[] = [
@@ -55,6 +56,7 @@ const migrations: readonly string[] = [
     PRIMARY KEY (build_id, position)
   ) STRICT, WITHOUT ROWID;
   `,
+  resultTables,
 ];
 
 /** Brings a database up to this version of AutoBuild, each migration in a transaction of its own. */
