@@ -1,19 +1,10 @@
-import { readdir, readFile } from "node:fs/promises";
-import { stripTypeScriptTypes } from "node:module";
-import path from "node:path";
-import { Hono } from "hono";
+import { Hono, type Context } from "hono";
 import { compress } from "hono/compress";
 import { etag } from "hono/etag";
 import { secureHeaders } from "hono/secure-headers";
+import { readPage } from "./assets.ts";
 import type { Autobuild } from "./autobuild.ts";
 import { LogBody } from "./log/log-body.ts";
-
-const folder = new URL("./page/", import.meta.url);
-const types: Readonly<Record<string, string>> = {
-  ".html": "text/html; charset=utf-8",
-  ".css": "text/css; charset=utf-8",
-  ".ts": "text/javascript; charset=utf-8",
-};
 
 /** The page, its parts, and what can be had without a WebSocket: raw logs and the list of builds. */
 export async function pages(autobuild: Autobuild): Promise<Hono> {
@@ -34,15 +25,26 @@ export async function pages(autobuild: Autobuild): Promise<Hono> {
       strictTransportSecurity: false,
     }),
   );
-  for (const file of await readdir(folder)) {
-    const type = types[path.extname(file)];
-    if (type === undefined) continue;
-    const body = await assetOf(file);
-    const url = file === "index.html" ? "/" : `/${file.replace(/\.ts$/, ".js")}`;
-    app.get(url, compress(), etag(), (context) =>
-      context.body(body, 200, { "Content-Type": type, "Cache-Control": "no-cache" }),
-    );
+  const page = await readPage();
+  for (const [url, { type, body, gzip }] of page.files) {
+    app.get(url, (context) => {
+      const isSmall = /\bgzip\b/.test(context.req.header("accept-encoding") ?? "");
+      return context.body(isSmall ? gzip : body, 200, {
+        "Content-Type": type,
+        // The address has the version in it.
+        "Cache-Control": "public, max-age=31536000, immutable",
+        Vary: "Accept-Encoding",
+        ...(isSmall && { "Content-Encoding": "gzip" }),
+      });
+    });
   }
+  const html = (context: Context, status: 200 | 404 = 200): Response =>
+    context.html(page.html, status, { "Cache-Control": "no-cache" });
+  app.get("/", compress(), etag(), (context) => html(context));
+  app.get("/wall", compress(), etag(), (context) => html(context));
+  app.get("/builds/:id{[0-9]{1,15}}", compress(), etag(), (context) =>
+    html(context, autobuild.builds.get(Number(context.req.param("id"))) === undefined ? 404 : 200),
+  );
   app.get("/api/builds", (context) => {
     const before = context.req.query("before");
     if (before !== undefined && !/^\d{1,15}$/.test(before))
@@ -72,16 +74,9 @@ export async function pages(autobuild: Autobuild): Promise<Hono> {
   });
   app.notFound((context) =>
     context.text(
-      "Expected /, /api/builds, /api/builds/<number> or /builds/<number>/log, got another path.\n",
+      "Expected /, /wall, /builds/<number>, /builds/<number>/log, /api/builds or /api/builds/<number>, got another path.\n",
       404,
     ),
   );
   return app;
-}
-
-/** The browser gets the page's TypeScript without its types: no build step, and the line numbers stay. */
-async function assetOf(file: string): Promise<string> {
-  const text = await readFile(new URL(file, folder), "utf8");
-  if (!file.endsWith(".ts")) return text;
-  return stripTypeScriptTypes(text).replace(/(from "\.\/[a-z-]+)\.ts"/g, '$1.js"');
 }

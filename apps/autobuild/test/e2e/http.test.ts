@@ -1,5 +1,6 @@
 import { request } from "node:http";
 import { describe, expect, test } from "vitest";
+import { assetPaths } from "../support/assets.ts";
 import { Program } from "../support/program.ts";
 import { steps, TestRepository } from "../support/repository.ts";
 import { upgradeStatus } from "../support/watcher.ts";
@@ -10,7 +11,9 @@ describe("over HTTP", () => {
     await program.buildEnded(1);
     for (const path of [
       "/",
-      "/main.js",
+      "/wall",
+      "/builds/1",
+      ...(await assetPaths(program.url)),
       "/api/builds",
       "/api/builds/1",
       "/builds/1/log",
@@ -57,33 +60,11 @@ describe("over HTTP", () => {
       expect([path, (await get(path))[0]]).toEqual([path, 404]);
   });
 
-  test("the page is small, and is not sent again while it is the same", async () => {
-    const program = await Program.start([new TestRepository(steps("true")).folder]);
-    const page = await (await fetch(program.url)).text();
-    const paths = ["/", "/style.css", "/main.js"];
-    let bytes = 0;
-    for (const path of paths) {
-      const answer = await rawGet(program.url + path, { "Accept-Encoding": "gzip" });
-      bytes += answer.bytes;
-      expect([path, answer.status]).toEqual([path, 200]);
-      const again = await rawGet(program.url + path, {
-        "Accept-Encoding": "gzip",
-        "If-None-Match": answer.etag,
-      });
-      expect([path, again.status]).toEqual([path, 304]);
-      // What a module needs is a part of the page, too.
-      const text = await (await fetch(program.url + path)).text();
-      for (const [, name] of text.matchAll(/from "\.(\/[a-z-]+\.js)"/g))
-        if (name !== undefined && !paths.includes(name)) paths.push(name);
-    }
-    expect(page).toContain('<pre id="status"></pre>');
-    expect(bytes).toBeLessThan(30_000);
-  });
-
   test("who comes by another name is refused: pages, API, logs and sockets", async () => {
     const program = await Program.start([new TestRepository(steps("true")).folder]);
     await program.buildEnded(1);
-    for (const path of ["/", "/main.js", "/api/builds", "/builds/1/log", "/none"]) {
+    const [asset = ""] = await assetPaths(program.url);
+    for (const path of ["/", asset, "/api/builds", "/builds/1/log", "/none"]) {
       for (const host of ["evil.example", `evil.example:${program.port}`, "127.0.0.1.evil.example"])
         expect([path + host, (await rawGet(program.url + path, { Host: host })).status]).toEqual([
           path + host,

@@ -1,0 +1,150 @@
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { stripTypeScriptTypes } from "node:module";
+import path from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
+
+/** One file of the page as browsers get it. */
+export interface Asset {
+  readonly type: string;
+  readonly body: Uint8Array<ArrayBuffer>;
+  /** The same, compressed. */
+  readonly gzip: Uint8Array<ArrayBuffer>;
+}
+
+/** The page: its HTML, and by URL what that needs. */
+export interface PageAssets {
+  /** A hash of everything. It is a part of every URL, so that browsers may keep the files for good. */
+  readonly version: string;
+  readonly html: string;
+  /** `/assets/<version>/page/main.js` */
+  readonly files: ReadonlyMap<string, Asset>;
+}
+
+const source = new URL("./", import.meta.url);
+const entry = new URL("page/main.ts", source);
+/** In the order of the cascade. One that is not there is left out. */
+const styleSheets = ["page/style.css", "page/log/log.css"];
+
+const types: Readonly<Record<string, string>> = {
+  ".css": "text/css; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+};
+
+interface Module {
+  readonly name: string;
+  readonly text: string;
+  /** What it needs before it runs. */
+  readonly imports: readonly string[];
+}
+
+/**
+ * Reads the page and the modules that its first one imports, from here and from packages.
+ *
+ * There is no build step: types and comments are left out, and specifiers lead to where the server has the files.
+ */
+export async function readPage(): Promise<PageAssets> {
+  const modules = await modulesFrom(entry);
+  const texts = new Map<string, string>();
+  for (const { name, text } of modules.values()) texts.set(name, text);
+  for (const name of styleSheets) {
+    const file = new URL(name, source);
+    if (existsSync(file)) texts.set(name, withoutIndent(await readFile(file, "utf8")));
+  }
+  const page = await readFile(new URL("page/index.html", source), "utf8");
+
+  const hash = createHash("sha256").update(page);
+  for (const [name, text] of texts) hash.update(name).update(text);
+  const version = hash.digest("base64url").slice(0, 12);
+  const base = `/assets/${version}`;
+
+  const files = new Map<string, Asset>();
+  await Promise.all(
+    [...texts].map(async ([name, text]) => {
+      const body = new TextEncoder().encode(text);
+      const compressed = await promisify(gzip)(body, { level: 9 });
+      files.set(`${base}/${name}`, {
+        type: types[path.extname(name)] ?? "text/plain",
+        body,
+        gzip: new Uint8Array(compressed),
+      });
+    }),
+  );
+  // Named in the page, they are fetched at once, and not one after the other as each is read.
+  const preloads = [...needed(entry.href, modules)].map(
+    (name) => `<link rel="modulepreload" href="${base}/${name}" />`,
+  );
+  const sheets = styleSheets
+    .filter((name) => texts.has(name))
+    .map((name) => `<link rel="stylesheet" href="${base}/${name}" />`);
+  const script = `<script type="module" src="${base}/${nameOf(entry)}"></script>`;
+  const html = page.replace("<!-- assets -->", [...sheets, ...preloads, script].join("\n    "));
+  return { version, html, files };
+}
+
+/** All modules that can be reached, by the URL of their source. */
+async function modulesFrom(first: URL): Promise<Map<string, Module>> {
+  const modules = new Map<string, Module>();
+  const toRead = [first];
+  for (let url = toRead.pop(); url !== undefined; url = toRead.pop()) {
+    if (modules.has(url.href)) continue;
+    const text = await moduleText(url);
+    const imports: string[] = [];
+    const linked = text.replace(specifier, (whole, before: string, name: string) => {
+      const target = targetOf(name, url as URL);
+      toRead.push(target);
+      if (!before.startsWith("import(")) imports.push(target.href);
+      const relative = path.posix.relative(path.posix.dirname(nameOf(url as URL)), nameOf(target));
+      return whole.replace(`"${name}"`, `"${relative.startsWith(".") ? "" : "./"}${relative}"`);
+    });
+    modules.set(url.href, { name: nameOf(url), text: linked, imports });
+  }
+  return modules;
+}
+
+/** `from "x"`, `import "x"` and `import("x")`, where code has them: comments are gone, and lines begin with their code. */
+const specifier =
+  /((?:^import |^export [^"';]*from |^import [^"';]*from |^\} from |import\())"([^"\n]+)"/gm;
+
+async function moduleText(url: URL): Promise<string> {
+  const text = await readFile(url, "utf8");
+  return withoutIndent(url.pathname.endsWith(".ts") ? stripTypeScriptTypes(text) : text);
+}
+
+/** Leaves out comments that have lines of their own, and what indents the rest: about half of the bytes. */
+function withoutIndent(text: string): string {
+  const code = text.replace(/^[ \t]*\/\*[\s\S]*?\*\/[ \t]*$/gm, "").replace(/^[ \t]*\/\/.*$/gm, "");
+  // In a template over several lines, spaces and comments may be text: such a file stays as it is.
+  const hasLongTemplate = code.split("\n").some((line) => line.split("`").length % 2 === 0);
+  return hasLongTemplate ? text : code.replace(/^[ \t]+|[ \t]+$/gm, "").replace(/\n{2,}/g, "\n");
+}
+
+function targetOf(name: string, importer: URL): URL {
+  if (name.startsWith(".")) return new URL(name, importer);
+  return new URL(import.meta.resolve(name));
+}
+
+/** What a module is called below the version: by its place in the source, or in its package. */
+function nameOf(url: URL): string {
+  const name = url.href.startsWith(source.href)
+    ? url.href.slice(source.href.length)
+    : nameInPackage(fileURLToPath(url));
+  return name.replace(/\.ts$/, ".js");
+}
+
+function nameInPackage(file: string): string {
+  let folder = path.dirname(file);
+  while (!existsSync(path.join(folder, "package.json"))) folder = path.dirname(folder);
+  return `packages/${path.basename(folder)}${pathToFileURL(file).pathname.slice(pathToFileURL(folder).pathname.length)}`;
+}
+
+/** The names of what a module imports before it runs, and of what that imports. */
+function needed(href: string, modules: ReadonlyMap<string, Module>): Set<string> {
+  const hrefs = new Set([href]);
+  for (const each of hrefs) for (const one of modules.get(each)?.imports ?? []) hrefs.add(one);
+  hrefs.delete(href);
+  return new Set([...hrefs].map((each) => modules.get(each)?.name ?? ""));
+}
