@@ -3,9 +3,12 @@ import type { Membership, Payload, Private } from "../protocol/port.ts";
 import {
   envelopeOf,
   frameOfPayload,
+  asciiEnvelope,
+  frontOf,
   plainVoice,
   wrap,
   type EnvelopeVoice,
+  type Front,
   type Voice,
 } from "./voice.ts";
 
@@ -52,18 +55,20 @@ export class EnvelopeSpeech implements Speech {
   readonly fillsGaps = true;
   readonly voice: EnvelopeVoice;
   readonly #channel: number;
+  readonly #msg: Front;
 
   constructor(channel: number, voice: EnvelopeVoice) {
     this.#channel = channel;
+    this.#msg = frontOf("msg", channel);
     this.voice = voice;
   }
 
   privateFrame(item: Private): Frame {
     switch (item.type) {
       case "msg":
-        return wrap(["msg", this.#channel], item.payload);
+        return wrap(this.#msg, item.payload);
       case "reply":
-        return wrap(["reply", this.#channel, item.n], item.payload);
+        return wrap(frontOf("reply", this.#channel, item.n), item.payload);
       case "error": {
         const detail = item.retryAfterMs === undefined ? {} : { retryAfterMs: item.retryAfterMs };
         return envelopeOf(["error", this.#channel, item.n, item.code, item.message], detail);
@@ -80,7 +85,7 @@ export class EnvelopeSpeech implements Speech {
   }
 
   tail(topic: string, offset: number, payload: Payload): Frame {
-    return wrap(["tail", this.#channel, topic, offset], payload);
+    return wrap(frontOf("tail", this.#channel, topic, offset), payload);
   }
 
   joined(
@@ -110,28 +115,31 @@ export class EnvelopeSpeech implements Speech {
   }
 
   snapshot(seq: number, payload: Payload): Frame {
-    return wrap(["snapshot", this.#channel, seq], payload);
+    return wrap(frontOf("snapshot", this.#channel, seq), payload);
   }
 
   /** `changes` is JSON text. */
   presence(seq: number, changes: string): Frame {
-    return wrap(["presence", this.#channel, seq], { kind: "json", bytes: Buffer.from(changes) });
+    return wrap(frontOf("presence", this.#channel, seq), {
+      kind: "json",
+      bytes: Buffer.from(changes),
+    });
   }
 
   done(n: number): Frame {
-    return envelopeOf(["done", this.#channel], n);
+    return asciiEnvelope(`["done",${this.#channel},${n}]`);
   }
 
   credit(bytes: number): Frame {
-    return envelopeOf(["credit", this.#channel], bytes);
+    return asciiEnvelope(`["credit",${this.#channel},${bytes}]`);
   }
 
   at(seq: number, count: number): Frame {
-    return envelopeOf(["at", this.#channel, seq], count);
+    return asciiEnvelope(`["at",${this.#channel},${seq},${count}]`);
   }
 
   authed(): Frame {
-    return envelopeOf(["authed"], this.#channel);
+    return asciiEnvelope(`["authed",${this.#channel}]`);
   }
 
   closed(code: number, reason: string, how: string): Frame {

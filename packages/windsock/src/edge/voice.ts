@@ -92,7 +92,7 @@ export class EnvelopeVoice implements Voice {
 
   frameOf({ seq, topic, payload }: Pick<WindowEntry, "seq" | "topic" | "payload">): Frame {
     if (payload === undefined) return envelopeOf(["restarted", this.numberOf("")], seq);
-    return wrap(["pub", this.numberOf(topic), seq], payload);
+    return wrap(frontOf("pub", this.numberOf(topic), seq), payload);
   }
 }
 
@@ -101,33 +101,54 @@ export function frameOfPayload(payload: Payload): Frame {
   return new Frame(opcodeOf(payload.kind), payload.bytes);
 }
 
-/** An envelope around a payload that is encoded already. */
-export function wrap(head: Head, payload: Payload): Frame {
-  switch (payload.kind) {
-    case "binary":
-      return new Frame(opcodeOf("binary"), wrapBytes(head, payload.bytes));
-    case "json":
-      return new Frame(opcodeOf("text"), envelopeAround(head, payload.bytes));
-    case "text": {
-      // A text is a JSON string on this wire.
-      const { buffer, byteOffset, byteLength } = payload.bytes;
-      const text = Buffer.from(buffer, byteOffset, byteLength).toString("utf8");
-      return new Frame(opcodeOf("text"), envelopeAround(head, Buffer.from(JSON.stringify(text))));
-    }
-  }
+/** The elements in front of a payload, and the same as text. */
+export interface Front {
+  readonly head: Head;
+  readonly text: string;
 }
 
-/** As `wrapUtf8`, in a buffer of the pool: memory of its own for each reply doubled what an echo costs the collector. */
-function envelopeAround(head: Head, json: Uint8Array): Uint8Array {
-  const front = JSON.stringify(head);
-  const length = Buffer.byteLength(front);
-  const message = Buffer.allocUnsafe(length + json.length + 1);
-  message.write(front, "utf8");
+/** Prepared once where many envelopes begin with the same elements. */
+export function frontOf(...head: Head): Front {
   // The header's `]` becomes the `,` in front of the payload.
-  message[length - 1] = 0x2c;
-  message.set(json, length);
-  message[message.length - 1] = 0x5d;
-  return message;
+  const text = `${JSON.stringify(head).slice(0, -1)},`.replace(notAscii, escaped);
+  return { head, text };
+}
+
+/** An envelope around a payload that is encoded already. */
+export function wrap(front: Front, payload: Payload): Frame {
+  const { kind, bytes } = payload;
+  if (kind === "binary") return new Frame(opcodeOf("binary"), wrapBytes(front.head, bytes));
+  const text = opcodeOf("text");
+  if (kind === "json") return new Frame(text, bytes, front.text, "]");
+  // A text is a JSON string on this wire: most are the same with quotes around them.
+  if (isJsonInside(bytes)) return new Frame(text, bytes, `${front.text}"`, '"]');
+  return new Frame(text, Buffer.from(JSON.stringify(textOf(bytes))), front.text, "]");
+}
+
+const notAscii = /[^\0-\x7f]/g;
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}
+
+/** Whether a JSON string has no escape for any of these bytes of UTF-8 (RFC 8259, section 7). */
+function isJsonInside(bytes: Uint8Array): boolean {
+  for (let index = 0; index < bytes.length; index++) {
+    const byte = bytes[index] ?? 0;
+    if (byte < 0x20 || byte === 0x22 || byte === 0x5c) return false;
+  }
+  return true;
+}
+
+function textOf({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString("utf8");
+}
+
+const nothing = new Uint8Array();
+
+/** An envelope that is ASCII: it needs no bytes of its own. */
+export function asciiEnvelope(text: string): Frame {
+  return new Frame(opcodeOf("text"), nothing, text);
 }
 
 /** An envelope whose last element is a plain value. */

@@ -30,6 +30,18 @@ test("a frame is built once; alone, it is not copied", () => {
   expect(concatFrames([frame])).toBe(frame.single());
 });
 
+test("a frame whose message has a front and a back is the frame of all three together", () => {
+  const ascii = fc.string({ unit: "grapheme-ascii", maxLength: 40 });
+  fc.assert(
+    fc.property(ascii, fc.uint8Array({ maxLength: 200 }), ascii, (front, payload, back) => {
+      const whole = Buffer.concat([Buffer.from(front), payload, Buffer.from(back)]);
+      const frame = new Frame(opcode.text, payload, front, back);
+      expect(frame.single()).toEqual(new Frame(opcode.text, whole).single());
+      expect(frame.byteLength).toBe(frame.single().length);
+    }),
+  );
+});
+
 test("frames put together are the frames one after the other", () => {
   fc.assert(
     fc.property(fc.array(fc.uint8Array({ maxLength: 300 }), { minLength: 1 }), (payloads) => {
