@@ -53,11 +53,13 @@ export class Inflow<Message> implements Holding {
     return this.#head < this.#held.length;
   }
 
-  take(message: Message): void {
-    if (!this.isHolding && this.#mayPass()) {
-      this.#owner.incoming(message);
-      return;
-    }
+  /** Whether the next message may go on to the actor now. If not, it is to be held. */
+  passes(): boolean {
+    return !this.isHolding && this.#mayPass();
+  }
+
+  /** Keeps a message that may not pass, behind those before it. */
+  hold(message: Message): void {
     if (!this.isHolding) this.#owner.transport?.pause();
     this.#held.push(message);
   }

@@ -385,13 +385,11 @@ export class Member implements TransportEvents, InflowOwner<Payload>, TapOwner {
 
   message(data: Buffer, isBinary: boolean): void {
     if (this.#state !== "open") return;
-    this.take({ kind: isBinary ? "binary" : "text", bytes: data });
-  }
-
-  /** One message, at a bounded rate and only while the mailbox has room. */
-  take(payload: Payload): void {
+    const payload: Payload = { kind: isBinary ? "binary" : "text", bytes: data };
     this.#inflow ??= new Inflow(this, this.#host);
-    this.#inflow.take(payload);
+    // At a bounded rate, and only while the mailbox has room.
+    if (this.#inflow.passes()) this.incoming(payload);
+    else this.#inflow.hold(payload);
   }
 
   incoming(payload: Payload): void {

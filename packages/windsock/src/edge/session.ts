@@ -9,6 +9,7 @@ import { Inflow, type InflowHost, type InflowOwner } from "./inflow.ts";
 import type { Member } from "./member.ts";
 import { EnvelopeSpeech } from "./speech.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
+import { readUsualSend } from "./usual-send.ts";
 import { envelopeOf } from "./voice.ts";
 
 /** Whether a client may join what it named, and as whom. */
@@ -75,8 +76,6 @@ interface Open {
   atCount: number;
 }
 
-/** A message in its usual form, taken apart without reading its payload: that is the service's business. */
-const plainSend = /^\["send",(\d{1,15}),(\d{1,15}),/;
 const idlePositionMs = 30_000;
 
 /**
@@ -127,30 +126,31 @@ export class Session implements TransportEvents, InflowOwner<Raw> {
   // ---------- in ----------
 
   message(data: Buffer, isBinary: boolean): void {
-    if (this.#closingAt < 0) this.#inflow.take({ data, isBinary });
+    if (this.#closingAt >= 0) return;
+    if (this.#inflow.passes()) this.#take(data, isBinary);
+    else this.#inflow.hold({ data, isBinary });
   }
 
+  /** A message that was held back. */
   incoming({ data, isBinary }: Raw): void {
-    if (this.#closingAt >= 0) return;
+    if (this.#closingAt < 0) this.#take(data, isBinary);
+  }
+
+  #take(data: Buffer, isBinary: boolean): void {
     try {
-      if (isBinary) this.#envelope(decodeClientEnvelope(data), data.length);
-      else this.#text(data);
+      const usual = isBinary ? undefined : readUsualSend(data);
+      if (usual === undefined) {
+        const message = isBinary ? data : data.toString("utf8");
+        this.#envelope(decodeClientEnvelope(message), data.length);
+        return;
+      }
+      // The payload stays as it came: to read it is the service's business.
+      const bytes = data.subarray(usual.end, -1);
+      this.#send(usual.channel, usual.n, { kind: "json", bytes }, data.length);
     } catch (error) {
       if (!(error instanceof EnvelopeError)) throw error;
       this.shut(closeCode.protocolError, error.message);
     }
-  }
-
-  #text(data: Buffer): void {
-    const text = data.toString("utf8");
-    const usual = plainSend.exec(text);
-    if (usual === null || !text.endsWith("]")) {
-      this.#envelope(decodeClientEnvelope(text), data.length);
-      return;
-    }
-    const [head, channel, n] = usual;
-    const bytes = Buffer.from(text.slice(head.length, -1), "utf8");
-    this.#send(Number(channel), Number(n), { kind: "json", bytes }, data.length);
   }
 
   #envelope(envelope: ClientEnvelope | undefined, length: number): void {
