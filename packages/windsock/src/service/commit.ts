@@ -46,11 +46,10 @@ export class Committer {
     const { before, effects } = turn.take();
     if (effects.length === 0 && before.length === 0 && turn.disposes === undefined)
       return undefined;
-    const { log, clock, poster } = this.#options;
-    const now = clock.now();
-    const out: Out[] = [...before];
-    const { recorder } = this.#options;
+    const { log, clock, poster, recorder } = this.#options;
+    const out: Out[] = before.length === 0 ? [] : [...before];
     if (before.length > 0 && turn.joins !== undefined) recorder?.changed(turn.joins);
+    let now: number | undefined;
     let posts: Post[] | undefined;
     let lastSend: { type: "send"; mids: string[]; payload: Payload } | undefined;
     let lastMessage: KeptMessage | undefined;
@@ -60,7 +59,7 @@ export class Committer {
         case "publish":
           out.push({
             type: "publish",
-            seq: log.append(effect.topic, effect.payload, now, effect.key),
+            seq: log.append(effect.topic, effect.payload, (now ??= clock.now()), effect.key),
             topic: effect.topic,
             payload: effect.payload,
           });

