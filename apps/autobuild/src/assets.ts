@@ -89,15 +89,16 @@ export async function readPage(): Promise<PageAssets> {
 async function modulesFrom(first: URL): Promise<Map<string, Module>> {
   const modules = new Map<string, Module>();
   const toRead = [first];
-  for (let url = toRead.pop(); url !== undefined; url = toRead.pop()) {
+  while (toRead.length > 0) {
+    const url = toRead.pop() ?? first;
     if (modules.has(url.href)) continue;
     const text = await moduleText(url);
     const imports: string[] = [];
     const linked = text.replace(specifier, (whole, before: string, name: string) => {
-      const target = targetOf(name, url as URL);
+      const target = targetOf(name, url);
       toRead.push(target);
       if (!before.startsWith("import(")) imports.push(target.href);
-      const relative = path.posix.relative(path.posix.dirname(nameOf(url as URL)), nameOf(target));
+      const relative = path.posix.relative(path.posix.dirname(nameOf(url)), nameOf(target));
       return whole.replace(`"${name}"`, `"${relative.startsWith(".") ? "" : "./"}${relative}"`);
     });
     modules.set(url.href, { name: nameOf(url), text: linked, imports });

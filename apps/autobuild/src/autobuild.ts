@@ -2,6 +2,7 @@ import path from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { BranchTracker } from "./build/branch-tracker.ts";
 import type { AutobuildEvents, Builds } from "./build/builds.ts";
+import { OverviewReader } from "./build/overview-reader.ts";
 import { RepositoryWatcher, watchDefaults, type WatchOptions } from "./build/repository-watcher.ts";
 import type { Repository, RepositoryState } from "./build/repository.ts";
 import { Scheduler, schedulerDefaults, type SchedulerOptions } from "./build/scheduler.ts";
@@ -19,6 +20,7 @@ import { ProcessRunner } from "./run/process-runner.ts";
 import type { Runner } from "./run/runner.ts";
 import { DataLock } from "./store/data-lock.ts";
 import { openDatabase } from "./store/database.ts";
+import { OverviewStore } from "./store/overview-store.ts";
 import { Store } from "./store/store.ts";
 
 /** What an AutoBuild is made with. Read once; nothing may change while it runs. */
@@ -41,6 +43,8 @@ export interface AutobuildOptions
 /** A build server without its pages: `server.ts` puts those on top. */
 export interface Autobuild extends EventSource<AutobuildEvents> {
   readonly builds: Builds;
+  /** How each branch stands, and what waits. */
+  readonly overview: Pick<OverviewReader, "overview" | "row" | "queue">;
   readonly console: Console;
   /** Settles what an earlier AutoBuild left, then watches and builds. Call it once. */
   start(): Promise<void>;
@@ -101,6 +105,17 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
   );
 
   const repositories = new Map<number, Repository>();
+  const overview = new OverviewReader({
+    store,
+    rows: new OverviewStore(database),
+    queued: () => scheduler.queued(),
+    reasonToWait: (_build, position) => scheduler.reasonToWait(position),
+    headBranchOf(repositoryId) {
+      const state = repositories.get(repositoryId)?.state;
+      return state?.type === "reachable" ? state.headBranch : null;
+    },
+    isWatched: (repositoryId) => repositories.has(repositoryId),
+  });
   const watchers = sources.map((source) => {
     const { id, name, label } = store.repository(source.label, source.name);
     repositories.set(id, { id, name, label, state: { type: "waiting" } });
@@ -138,6 +153,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
       rebuild: (id) => scheduler.rebuild(id),
       cancel: (id, by) => scheduler.cancel(id, by),
     },
+    overview,
     console: buildConsole,
     on: (name, listener) => events.on(name, listener),
     async start() {

@@ -109,6 +109,16 @@ export class Scheduler {
     return this.#parts.store.buildsIn("queued");
   }
 
+  /** Why the build at that place of the queue does not run yet. */
+  reasonToWait(position: number): string {
+    const { concurrency } = this.#options;
+    if (position > 0) return `after ${position} other ${position === 1 ? "build" : "builds"}`;
+    if (this.#active.size < concurrency) return "starts as soon as it can";
+    return concurrency === 1
+      ? "until the build that runs has ended"
+      : `until one of the ${concurrency} builds that run has ended`;
+  }
+
   running(): Build[] {
     return [...this.#active.keys()].flatMap((id) => this.get(id) ?? []);
   }

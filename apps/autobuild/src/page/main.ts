@@ -112,6 +112,8 @@ function handleEvent(event: BuildsEvent): void {
     case "refused":
       refusal = event.message;
       break;
+    case "branch":
+    case "queue":
     case "pong":
       return;
   }

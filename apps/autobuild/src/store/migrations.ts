@@ -1,5 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { AutobuildError } from "../errors.ts";
+import { overviewTables } from "./overview-tables.ts";
 import { resultTables } from "./result-store.ts";
 
 /** Each entry takes the database from its index to the next `user_version`. Released entries never change. */
@@ -57,6 +58,7 @@ const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   `,
   resultTables,
+  overviewTables,
 ];
 
 /** Brings a database up to this version of AutoBuild, each migration in a transaction of its own. */

@@ -1,30 +1,46 @@
-import { defineService, type } from "windsock";
+import { defineService, reply, type } from "windsock";
 import { z } from "zod";
 import type { Build } from "../build/build.ts";
+import type { BranchRow, Overview, Queue } from "../build/overview.ts";
 import type { Repository } from "../build/repository.ts";
 import { messageOf } from "../errors.ts";
+import { whenever } from "../log/log-chunk.ts";
 import { currentAutobuild } from "../running.ts";
 
 /** What a page is told: everything once, then each change. */
 export type BuildsEvent =
-  | {
+  | ({
       readonly type: "snapshot";
       /** The server's time, by which a page knows how long ago things were. */
       readonly nowMs: number;
       /** Newest first. */
       readonly builds: readonly Build[];
       readonly repositories: readonly Repository[];
-    }
+    } & Overview)
   | { readonly type: "build"; readonly build: Build }
+  /** How the branch of a build that has changed stands now. */
+  | { readonly type: "branch"; readonly row: BranchRow }
+  | { readonly type: "queue"; readonly queue: Queue }
   | { readonly type: "repository"; readonly repository: Repository }
   /** The answer to a ping: the connection holds. */
   | { readonly type: "pong" }
   /** The answer to something this client asked for and that could not be done. */
   | { readonly type: "refused"; readonly message: string };
 
-const shownBuilds = 50;
+/** What became of what a client asked for by a call. */
+export type Answer =
+  | { readonly type: "done"; readonly build: Build }
+  | { readonly type: "refused"; readonly message: string };
 
-/** The builds as data: for the page, and for whoever wants to know without reading logs. */
+const shownBuilds = 50;
+const byId = z.object({ id: z.number().int() });
+
+/**
+ * The builds as data: for the page, and for whoever wants to know without reading logs.
+ *
+ * A client of `windsock.v1` asks by calls and knows by the numbers of the events that it has them all;
+ * a plain one sends messages.
+ */
 export default defineService({
   incoming: z.discriminatedUnion("type", [
     z.object({ type: z.literal("rebuild"), id: z.number().int() }),
@@ -32,23 +48,34 @@ export default defineService({
     z.object({ type: z.literal("ping") }),
   ]),
   outgoing: type<BuildsEvent>(),
+  calls: {
+    rebuild: { request: byId, response: type<Answer>() },
+    cancel: { request: byId, response: type<Answer>() },
+  },
   init(service) {
-    const { on } = currentAutobuild();
+    const { on, overview } = currentAutobuild();
     const offs = [
-      on("buildChanged", (build) => service.publish({ type: "build", build })),
+      on("buildChanged", (build) => {
+        service.publish({ type: "build", build });
+        const row = overview.row(build.repositoryId, build.branch);
+        if (row !== undefined) service.publish({ type: "branch", row });
+      }),
       on("repositoryChanged", (repository) => service.publish({ type: "repository", repository })),
     ];
     service.signal.addEventListener("abort", () => offs.forEach((off) => off()), { once: true });
-  },
-  handleJoin(client) {
-    const { builds } = currentAutobuild();
-    client.send({
-      type: "snapshot",
-      nowMs: Date.now(),
-      builds: builds.list({ limit: shownBuilds }),
-      repositories: builds.repositories(),
+    let told = "";
+    whenever(on, "buildChanged", service.signal, () => {
+      const queue = overview.queue();
+      const telling = queue.first.map(({ build, reason }) => `${build.id} ${reason}`).join("\n");
+      if (telling === told) return;
+      told = telling;
+      service.publish({ type: "queue", queue });
     });
   },
+  handleJoin(client) {
+    client.send(everything());
+  },
+  snapshot: everything,
   handleIncoming(client, message) {
     const { builds } = currentAutobuild();
     const refuse = (error: unknown): void =>
@@ -69,4 +96,42 @@ export default defineService({
         builds.cancel(message.id, "somebody on the page").catch(refuse);
     }
   },
+  handleCall: {
+    rebuild: (_client, { id }) => reply(answerOf(() => currentAutobuild().builds.rebuild(id))),
+    cancel: (client, { id }) =>
+      reply(
+        answerOf(() => {
+          const { builds } = currentAutobuild();
+          // It ends when no process of it is left, and everybody is told then.
+          builds
+            .cancel(id, "somebody on the page")
+            .catch((error: unknown) =>
+              client?.send({ type: "refused", message: messageOf(error) }),
+            );
+          return builds.get(id);
+        }),
+      ),
+  },
 });
+
+function everything(): BuildsEvent {
+  const { builds, overview } = currentAutobuild();
+  return {
+    type: "snapshot",
+    nowMs: Date.now(),
+    builds: builds.list({ limit: shownBuilds }),
+    repositories: builds.repositories(),
+    ...overview.overview(),
+  };
+}
+
+function answerOf(ask: () => Build | undefined): Answer {
+  try {
+    const build = ask();
+    if (build === undefined)
+      return { type: "refused", message: "Expected the number of a build, got another one." };
+    return { type: "done", build };
+  } catch (error) {
+    return { type: "refused", message: messageOf(error) };
+  }
+}
