@@ -46,6 +46,14 @@ export function show(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (typeof value === "object") return "an object";
-  const text = typeof value === "string" ? JSON.stringify(value) : String(value);
+  const text = typeof value === "string" ? escaped(JSON.stringify(value)) : String(value);
   return `${text.length > 80 ? `${text.slice(0, 79)}…` : text} (${typeof value})`;
+}
+
+// JSON leaves these as they are, and a terminal or a page would show the rest of the line in another order.
+function escaped(text: string): string {
+  return text.replaceAll(
+    /[\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }

@@ -215,16 +215,16 @@ describe("a build", () => {
     const server = await TestServer.start({ repositories: [repository.folder] });
     expect(await server.ended(1)).toMatchObject({
       state: "failed",
-      reason: expect.stringContaining("found none of: .autobuild.json"),
+      reason: expect.stringContaining("found none of: .autobuild.yml"),
     });
     expect(await server.logOf(1)).toMatch(
-      /Add a file \.autobuild\.json such as:\n\{ "steps": .*\}\n$/,
+      /Add a file \.autobuild\.yml such as:\nsteps:\n  - name: test\n.*\n$/,
     );
     repository.commit("wrong", { ".autobuild.json": '{"steps":7}' });
     expect(await server.ended(2)).toMatchObject({
       state: "failed",
       reason:
-        "Expected `steps` in .autobuild.json to be an array of 1 to 100 steps, got 7 (number).",
+        '.autobuild.json:1:10: Expected `steps` to be an array of 1 to 100 steps, got 7 (number).\n> 1 | {"steps":7}\n    |          ^',
     });
   });
 

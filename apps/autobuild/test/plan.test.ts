@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { findPlan } from "../src/plan/find-plan.ts";
-import { step, stepDefaults, type Plan } from "../src/plan/plan.ts";
+import type { Plan } from "../src/plan/plan.ts";
 import type { Tools } from "../src/plan/tools.ts";
 import { writeFiles } from "./support/repository.ts";
 import { temporaryFolder } from "./support/temporary.ts";
@@ -125,7 +125,7 @@ describe("what lies in the checkout decides", () => {
     await expect(planFor({ "README.md": "hello" })).rejects.toMatchObject({
       code: "AUTOBUILD_NOTHING_TO_BUILD",
       message: expect.stringMatching(
-        /none of: \.autobuild\.json, pnpm-lock\.yaml, .*Makefile, Cargo\.toml, go\.mod, .*\{ "steps": \[\{ "name": "test", "run": "\.\/test\.sh" \}\] \}$/s,
+        /none of: \.autobuild\.yml, .*\.autobuild\.json, .*pnpm-lock\.yaml, .*Makefile, Cargo\.toml, go\.mod, .*steps:\n  - name: test\n    run: \.\/test\.sh$/s,
       ),
     });
   });
@@ -140,112 +140,5 @@ describe("what lies in the checkout decides", () => {
     ]) {
       expect((await planFor(files)).reason).toMatch(/^found /);
     }
-  });
-});
-
-describe(".autobuild.json", () => {
-  test("comes before everything else; a text goes through a shell, an array does not", async () => {
-    const config = {
-      steps: [
-        { name: "lint", run: "npm run lint | cat", timeoutMs: 1000 },
-        { name: "test", run: ["./test", "$HOME"] },
-      ],
-      env: { TZ: "UTC" },
-    };
-    const plan = await planFor({ ".autobuild.json": JSON.stringify(config), "package.json": "{}" });
-    expect(plan.steps).toEqual([
-      {
-        ...stepDefaults,
-        name: "lint",
-        argv: ["/bin/sh", "-c", "npm run lint | cat"],
-        command: "npm run lint | cat",
-        timeoutMs: 1000,
-      },
-      { ...step("test", "./test", "$HOME"), needs: ["lint"] },
-    ]);
-    expect(plan.environment).toEqual({ TZ: "UTC" });
-    expect(plan.reason).toBe("found .autobuild.json with 2 steps");
-  });
-
-  const good = { name: "a", run: "b" };
-  const day = 24 * 60 * 60_000;
-
-  test("takes each limit, and refuses one more", async () => {
-    const take = (config: object) => planFor({ ".autobuild.json": JSON.stringify(config) });
-    await expect(
-      take({ steps: [{ ...good, timeoutMs: day, name: "n".repeat(100) }] }),
-    ).resolves.toBeDefined();
-    await expect(take({ steps: Array.from({ length: 100 }, () => good) })).resolves.toBeDefined();
-    await expect(take({ steps: Array.from({ length: 101 }, () => good) })).rejects.toThrow(
-      "1 to 100 steps, got an array of 101.",
-    );
-    await expect(take({ steps: [{ ...good, timeoutMs: day + 1 }] })).rejects.toThrow(
-      "got 86400001 (number).",
-    );
-    await expect(take({ steps: [{ ...good, name: "n".repeat(101) }] })).rejects.toThrow(
-      "1 to 100 characters",
-    );
-  });
-
-  test.each([
-    [
-      "[]",
-      "Expected .autobuild.json to be an object with steps and perhaps env, got an array of 0.",
-    ],
-    ["{}", "Expected `steps` in .autobuild.json to be an array of 1 to 100 steps, got nothing."],
-    [
-      '{"steps":[]}',
-      "Expected `steps` in .autobuild.json to be an array of 1 to 100 steps, got an array of 0.",
-    ],
-    [
-      '{"steps":["make"]}',
-      'Expected `steps[0]` in .autobuild.json to be an object with name, run and perhaps timeoutMs, got "make" (string).',
-    ],
-    [
-      '{"steps":[{"name":"a","run":7}]}',
-      'Expected `steps[0].run` in .autobuild.json to be a shell line such as "make test", or an array of a program and its arguments, got 7 (number).',
-    ],
-    ['{"steps":[{"name":"a","run":[]}]}', "got an array of 0."],
-    [
-      '{"steps":[{"name":"a","run":["-c","x"]}]}',
-      'Expected `steps[0].run[0]` in .autobuild.json to be a program whose name does not begin with a hyphen (write ./ before it), got "-c" (string).',
-    ],
-    [
-      '{"steps":[{"name":"a","run":" "}]}',
-      'to be a shell line such as "make test", or an array of a program and its arguments, got " " (string).',
-    ],
-    [
-      '{"steps":[{"name":"a\\u001b","run":"x"}]}',
-      "Expected `steps[0].name` in .autobuild.json to be a text of 1 to 100 characters on one line",
-    ],
-    [
-      '{"steps":[{"name":"a","run":"x","timeoutMs":"5m"}]}',
-      'Expected `steps[0].timeoutMs` in .autobuild.json to be a whole number of milliseconds from 1 to 86400000, got "5m" (string).',
-    ],
-    [
-      '{"steps":[{"name":"a","run":"x","timeout":5}]}',
-      'Expected `steps[0]` in .autobuild.json to have only name, run and timeoutMs, got "timeout" (string). Remove it, or correct its name.',
-    ],
-    [
-      '{"steps":[{"name":"a","run":"x"}],"env":{"A":1}}',
-      "Expected `env.A` in .autobuild.json to be a text, got 1 (number).",
-    ],
-    [
-      '{"steps":[{"name":"a","run":"x"}],"env":{"AUTOBUILD_COOKIE":"x"}}',
-      'that does not begin with AUTOBUILD, got "AUTOBUILD_COOKIE" (string).',
-    ],
-    ['{"steps":[{"name":"a","run":"x"}],"env":{"A=B":"x"}}', 'got "A=B" (string).'],
-    ["{steps:", "Expected .autobuild.json to be JSON, got a file that does not parse:"],
-  ])("%s is refused with the field, what was expected and what came", async (text, message) => {
-    await expect(planFor({ ".autobuild.json": text })).rejects.toMatchObject({
-      code: "AUTOBUILD_BAD_CONFIG",
-      message: expect.stringContaining(message),
-    });
-  });
-
-  test("has a bound on its size", async () => {
-    await expect(planFor({ ".autobuild.json": " ".repeat(1024 * 1024 + 1) })).rejects.toThrow(
-      "at most 1 MiB",
-    );
   });
 });

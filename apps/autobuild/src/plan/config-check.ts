@@ -1,0 +1,110 @@
+import type { z } from "zod";
+import { show } from "../errors.ts";
+import { configSchema, keysAt, type Config } from "./config-schema.ts";
+import { badConfig, sayAt, type ConfigText } from "./config-text.ts";
+
+const maxShownErrors = 5;
+/** More fields than these are not listed where the one that was meant can be named. */
+const maxListedKeys = 6;
+
+/** Checks a configuration against the schema. Throws `AUTOBUILD_BAD_CONFIG` that tells up to five faults with their places. */
+export function checkConfig(source: ConfigText): Config {
+  const parsed = configSchema.safeParse(source.value);
+  if (parsed.success) return parsed.data;
+  // Only what is shown is put into words: there may be thousands.
+  const faults = parsed.error.issues.flatMap((issue) => faultsOf(issue, source));
+  const more = faults.length - maxShownErrors;
+  throw badConfig(
+    faults
+      .slice(0, maxShownErrors)
+      .map((say) => say())
+      .join("\n\n") + (more > 0 ? `\n\nAnd ${more} more like these.` : ""),
+  );
+}
+
+/** Throws `AUTOBUILD_BAD_CONFIG` about one part of a configuration. */
+export function refuseAt(source: ConfigText, path: readonly PropertyKey[], message: string): never {
+  throw badConfig(sayAt(source.file, source.text, source.placeOf(path), message));
+}
+
+function faultsOf(issue: z.core.$ZodIssue, source: ConfigText): (() => string)[] {
+  const { path } = issue;
+  const at = (message: string, key?: string): string =>
+    sayAt(source.file, source.text, source.placeOf(path, key), message);
+  if (issue.code === "unrecognized_keys") {
+    const known = keysAt(path) ?? [];
+    return issue.keys.map((key) => () => {
+      const advice = didYouMean(key, known);
+      const isLong = known.length > maxListedKeys && advice.startsWith("Did");
+      return at(
+        `Expected ${fieldName(path)} to have only ${isLong ? "fields that there are" : listed(known)}, got ${show(key)}. ${advice}`,
+        key,
+      );
+    });
+  }
+  if (issue.code === "invalid_key") {
+    const [expected] = issue.issues;
+    const around = fieldName(path.slice(0, -1));
+    return [
+      () =>
+        at(`Expected each name in ${around} to be ${expected?.message}, got ${show(path.at(-1))}.`),
+    ];
+  }
+  return [
+    () => {
+      const came = path.reduce<unknown>(
+        (value, key) => (isObject(value) ? value[String(key)] : undefined),
+        source.value,
+      );
+      return at(`Expected ${fieldName(path)} to be ${issue.message}, got ${show(came)}.`);
+    },
+  ];
+}
+
+/** `steps[0].timeout` in the file's own words. */
+export function fieldName(path: readonly PropertyKey[]): string {
+  if (path.length === 0) return "the configuration";
+  const name = path
+    .map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`))
+    .join("")
+    .replace(/^\./, "");
+  return `\`${name}\``;
+}
+
+/** What to do about a name that is not one of those there are. */
+export function didYouMean(name: string, allowed: readonly string[]): string {
+  const nearest = allowed
+    .map((each) => ({ each, distance: editDistance(name.toLowerCase(), each.toLowerCase()) }))
+    .toSorted((left, right) => left.distance - right.distance)[0];
+  if (nearest !== undefined && nearest.distance <= Math.max(1, Math.floor(name.length / 3)))
+    return `Did you mean ${show(nearest.each).replace(" (string)", "")}?`;
+  return "Remove it, or correct its name.";
+}
+
+/** How many characters to insert, remove, replace or swap with their neighbour. Long names are not worth it. */
+function editDistance(left: string, right: string): number {
+  if (left.length > 100 || right.length > 100) return Infinity;
+  let before: number[] = [];
+  let row = Array.from({ length: right.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= left.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= right.length; j++) {
+      const cost = left[i - 1] === right[j - 1] ? 0 : 1;
+      let best = Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + cost);
+      if (i > 1 && j > 1 && left[i - 1] === right[j - 2] && left[i - 2] === right[j - 1])
+        best = Math.min(best, (before[j - 2] ?? 0) + 1);
+      next.push(best);
+    }
+    before = row;
+    row = next;
+  }
+  return row[right.length] ?? Infinity;
+}
+
+function listed(names: readonly string[]): string {
+  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}
