@@ -1,5 +1,7 @@
 import { WindsockError, type Server } from "windsock";
 import { createAutobuild, type Autobuild } from "./autobuild.ts";
+import { planCommand } from "./cli/plan-command.ts";
+import { schemaCommand } from "./cli/schema-command.ts";
 import { AutobuildError, messageOf } from "./errors.ts";
 import { expectRepository } from "./git/expect-repository.ts";
 import { parseSource } from "./git/source.ts";
@@ -22,6 +24,16 @@ try {
 }
 
 async function main(): Promise<void> {
+  const [name, ...rest] = process.argv.slice(2).filter((argument) => argument !== "--");
+  const write = (text: string): void => void process.stdout.write(text);
+  if (name === "plan") {
+    process.exitCode = await planCommand(rest, process.cwd(), write);
+    return;
+  }
+  if (name === "schema") {
+    process.exitCode = schemaCommand(write);
+    return;
+  }
   const command = await readCommandLine(process.argv.slice(2), process.env, process.cwd());
   if (command.type === "help") {
     console.log(help);

@@ -29,6 +29,9 @@ A repository is a path or a URL; without one it is the repository you are in.
                                          (~/.local/share/autobuild/<repository>)
   --pass-env <name>                      a variable that builds inherit; may be repeated
   --help
+
+autobuild plan [folder]   prints how a folder would be built, and runs nothing
+autobuild schema          prints the JSON schema of the configuration
 `;
 
 const defaults = { port: "8001", host: "127.0.0.1" } as const;
