@@ -4,6 +4,8 @@ export const closeCode = {
   goingAway: 1001,
   protocolError: 1002,
   unsupported: 1003,
+  /** Never sent: what a close frame without a code is called. */
+  noStatus: 1005,
   /** Never sent: what an end without a close frame is called. */
   abnormal: 1006,
   /** The payload is not what it says: text that is not UTF-8, JSON that does not fit the schema. */
