@@ -182,6 +182,7 @@ class WiredServer implements Server, HttpTenant {
       base,
       sessionSecret: options.sessionSecret,
       limits,
+      clock,
       report,
     });
     this.#leaveHttp = joinHttp(http, this);

@@ -1,11 +1,13 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
+import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { WebSocketServer, type Server as HandshakeServer } from "ws";
+import type { Clock } from "../actor/clock.ts";
 import type { Edge, JoinAnswer } from "../edge/edge.ts";
 import type { TransportEvents } from "../edge/transport.ts";
 import { addressBlock } from "../gateway/address-block.ts";
 import { admit, type Admission, type AdmissionOptions } from "../gateway/admission.ts";
+import { handshakeAnswer } from "../gateway/handshake-answer.ts";
 import { refusalBytes, refuse, type Refusal } from "../gateway/refusal.ts";
 import { requestHead } from "../gateway/request-head.ts";
 import type { RouteTable } from "../gateway/route-table.ts";
@@ -16,10 +18,12 @@ import type { RequestData } from "../protocol/port.ts";
 import type { ErasedDefinition } from "../service/define-service.ts";
 import type { Report } from "../service/report.ts";
 import type { Authorization, Authorized } from "./authorization.ts";
+import { CloseTimeouts } from "./close-timeouts.ts";
 import { Connections, type AddressCount } from "./connections.ts";
+import type { DecoderLimits } from "./frame-decoder.ts";
 import { HeaderPool } from "./header-pool.ts";
 import { newSessionId, SessionCookies } from "./session-cookie.ts";
-import { WsTransport } from "./ws-transport.ts";
+import { SocketTransport, type TransportShare } from "./socket-transport.ts";
 
 export interface UpgradeOptions {
   readonly routes: RouteTable;
@@ -30,14 +34,15 @@ export interface UpgradeOptions {
   readonly base: string;
   readonly sessionSecret: readonly string[];
   readonly limits: Limits;
+  readonly clock: Clock;
   readonly report: (report: Report) => void;
 }
 
 /** How much longer than `maxPayloadBytes` a message of `windsock.v1` may be before it ends the socket. */
 const payloadSlack = 16;
-/** A message may come in so many fragments or packets, and in more only if they are of some size: each costs memory of its own. */
-const minParts = 1024;
-const bytesPerPart = 64;
+/** A message may come in so many fragments, and in more only if they are of some size (ADR 0021). */
+const minFragments = 1024;
+const bytesPerFragment = 64;
 
 /** A request that asks for a WebSocket. */
 interface Upgrade {
@@ -54,7 +59,7 @@ interface Agreed {
   readonly setCookie: string | undefined;
 }
 
-/** `gone`: the socket is, or `ws` found a fault of its own and has answered it. */
+/** `gone`: the socket is. */
 type Outcome = Refusal | { readonly type: "up" } | { readonly type: "gone" };
 
 const up: Outcome = Object.freeze({ type: "up" });
@@ -72,10 +77,9 @@ type ServiceAdmission = Extract<Admission, { endpoint: "service" }>;
 export class Upgrades {
   #isDraining = false;
   readonly #options: UpgradeOptions;
-  /** Of the handshake that is going on now: `ws` makes it in one go. */
-  #agreed: Agreed | undefined;
-  readonly #server: HandshakeServer<typeof WsTransport>;
-  readonly #sessions: HandshakeServer<typeof WsTransport>;
+  /** For the sockets of one service, and for those of many. */
+  readonly #plain: TransportShare;
+  readonly #sessions: TransportShare;
   readonly #connections = new Connections();
   readonly #headers = new HeaderPool();
   readonly #cookies: SessionCookies;
@@ -85,34 +89,12 @@ export class Upgrades {
   constructor(options: UpgradeOptions) {
     this.#options = options;
     this.#cookies = new SessionCookies(options.sessionSecret, options.base);
-    const { maxPayloadBytes } = options.limits;
-    this.#server = this.#createServer(maxPayloadBytes);
+    const { maxPayloadBytes, closeTimeoutMs } = options.limits;
+    const closeTimeouts = new CloseTimeouts(options.clock, closeTimeoutMs);
+    const share = { connections: this.#connections, closeTimeouts };
+    this.#plain = { ...share, limits: decoderLimits(maxPayloadBytes) };
     // Beyond the limit of a message there is an answer in band; only what is far beyond ends the socket.
-    this.#sessions = this.#createServer(maxPayloadBytes * payloadSlack);
-  }
-
-  #createServer(maxPayload: number): HandshakeServer<typeof WsTransport> {
-    const parts = Math.max(minParts, Math.ceil(maxPayload / bytesPerPart));
-    // Newer than the type declarations of `ws`.
-    const newer: object = {
-      closeTimeout: this.#options.limits.closeTimeoutMs,
-      maxFragments: parts,
-      maxBufferedChunks: parts,
-    };
-    const server = new WebSocketServer({
-      ...newer,
-      noServer: true,
-      WebSocket: WsTransport,
-      clientTracking: false,
-      perMessageDeflate: false,
-      maxPayload,
-      handleProtocols: () => this.#agreed?.protocol ?? false,
-    });
-    server.on("headers", (headers) => {
-      const cookie = this.#agreed?.setCookie;
-      if (cookie !== undefined) headers.push(`Set-Cookie: ${cookie}`);
-    });
-    return server;
+    this.#sessions = { ...share, limits: decoderLimits(maxPayloadBytes * payloadSlack) };
   }
 
   get isDraining(): boolean {
@@ -260,7 +242,7 @@ export class Upgrades {
     const { edge } = this.#options;
     const outcome = upgrade.socket.destroyed
       ? gone
-      : this.#handshake(this.#server, upgrade, agreed, (transport) => edge.attach(mid, transport));
+      : this.#handshake(this.#plain, upgrade, agreed, (transport) => edge.attach(mid, transport));
     if (outcome !== up) edge.abandon(mid);
     return outcome;
   }
@@ -278,24 +260,29 @@ export class Upgrades {
 
   /** `open` gives whom the events of the connection go to; undefined: there is nobody any more. */
   #handshake(
-    server: HandshakeServer<typeof WsTransport>,
+    share: TransportShare,
     { request, socket, head, of }: Upgrade,
-    agreed: Agreed,
-    open: (transport: WsTransport) => TransportEvents | undefined,
+    { protocol, setCookie }: Agreed,
+    open: (transport: SocketTransport) => TransportEvents | undefined,
   ): Outcome {
-    let outcome = gone;
-    this.#agreed = agreed;
-    server.handleUpgrade(request, socket, head, (transport) => {
-      const events = open(transport);
-      if (events === undefined) {
-        transport.destroy();
-        return;
-      }
-      outcome = up;
-      transport.bind(socket, events, this.#connections, of);
-    });
-    this.#agreed = undefined;
-    return outcome;
+    // It has ended its side already: nobody waits for an answer.
+    if (!socket.readable || !socket.writable) {
+      socket.destroy();
+      return gone;
+    }
+    if (socket instanceof Socket) {
+      socket.setTimeout(0);
+      socket.setNoDelay(true);
+    }
+    socket.write(handshakeAnswer(request.rawHeaders, protocol, setCookie), "latin1");
+    const transport = new SocketTransport(socket, share);
+    const events = open(transport);
+    if (events === undefined) {
+      transport.destroy();
+      return gone;
+    }
+    transport.bind(events, of, head);
+    return up;
   }
 
   /** The browser's session, by its cookie, or a new one and the cookie for it. */
@@ -305,6 +292,11 @@ export class Upgrades {
     const sessionId = newSessionId();
     return { sessionId, setCookie: this.#cookies.write(sessionId, isSecure(request)) };
   }
+}
+
+function decoderLimits(maxPayloadBytes: number): DecoderLimits {
+  const maxFragments = Math.max(minFragments, Math.ceil(maxPayloadBytes / bytesPerFragment));
+  return Object.freeze({ maxPayloadBytes, maxFragments });
 }
 
 function ignore(): void {}

@@ -22,7 +22,8 @@ export async function startEchoServers(limits: EchoLimits = {}): Promise<EchoSer
   const { maxPayloadBytes = 64 * 1024 } = limits;
   // As Windsock has it: a fragment for each 64 bytes, and 1,024 in any case. Newer than the type declarations of `ws`.
   const parts = Math.max(1024, maxPayloadBytes / 64);
-  const newer: object = { maxFragments: parts, maxBufferedChunks: parts };
+  // And any number of pongs, which there are one write a read.
+  const newer: object = { maxFragments: parts, maxBufferedChunks: parts, maxPendingAutoPongs: 0 };
   const plain = new WebSocketServer({
     ...newer,
     host: "127.0.0.1",

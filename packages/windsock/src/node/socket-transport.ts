@@ -1,0 +1,253 @@
+import type { Duplex } from "node:stream";
+import type { Transport, TransportEvents } from "../edge/transport.ts";
+import { closeCode } from "../protocol/close-code.ts";
+import { closeFrame, pingFrame, pongFrames } from "../protocol/control-frame.ts";
+import type { CloseTimeouts } from "./close-timeouts.ts";
+import type { AddressCount, Connections } from "./connections.ts";
+import { FrameDecoder, type DecoderLimits, type FrameHandler } from "./frame-decoder.ts";
+
+/** What all connections of a kind have in common. */
+export interface TransportShare {
+  readonly limits: DecoderLimits;
+  readonly connections: Connections;
+  readonly closeTimeouts: CloseTimeouts;
+}
+
+const transportOf: unique symbol = Symbol("transport");
+
+/** A socket knows its transport, so that all of them share their listeners. */
+type Wire = Duplex & {
+  [transportOf]?: SocketTransport;
+  readonly bytesRead?: number;
+  readonly bytesWritten?: number;
+};
+
+/** Rounds of the event loop: one in which the actor may pause, one for the flush, and then the close frame. */
+const roundsBeforeClose = 3;
+
+/**
+ * A WebSocket on the socket of its upgrade, after the 101.
+ *
+ * ```
+ *   open ──► leaving ──► said ──► the socket ends
+ *     │  close(), a close frame,     │
+ *     │  a fault, the peer's end     └ waits for the peer's close frame, or its end:
+ *     └──────── destroyed                `closeTimeouts` bounds both
+ * ```
+ *
+ * While it is leaving, what the service says to the messages of the same read may still leave
+ * (ADR 0017); once the close frame is said, nothing follows (RFC 6455, section 5.5.1).
+ */
+export class SocketTransport implements Transport, FrameHandler {
+  readonly #socket: Wire;
+  readonly #share: TransportShare;
+  #events: TransportEvents | undefined;
+  #of: AddressCount | undefined;
+  /** Most clients only listen: it is made when one speaks. */
+  #decoder: FrameDecoder | undefined;
+  #state: "open" | "leaving" | "said" = "open";
+  /** The close frame to be said; none where the peer has ended without one. */
+  #farewell: Buffer | undefined;
+  /** The peer has said its last word. */
+  #isPeerDone = false;
+  /** With what it closed, or had to be closed. */
+  #code: number | undefined;
+  #reason = "";
+  /** Payloads of pings that were not answered yet: those of the read that goes on, or the last one while the socket is full. */
+  #pings: Buffer[] | undefined;
+  #hasDrainListener = false;
+
+  constructor(socket: Duplex, share: TransportShare) {
+    this.#socket = socket;
+    this.#share = share;
+  }
+
+  /** From here on the socket is read, and what happens goes to these handlers. `head`: what has been read of it already. */
+  bind(events: TransportEvents, of: AddressCount, head: Buffer): void {
+    const socket = this.#socket;
+    this.#events = events;
+    this.#of = of;
+    socket[transportOf] = this;
+    socket.on("close", onClose);
+    socket.on("error", onError);
+    // Ahead of Node's own, which closes our side too where it may not stay open alone.
+    socket.prependListener("end", onEnd);
+    if (head.length > 0) socket.unshift(head);
+    socket.on("data", onData);
+  }
+
+  // ---------- out ----------
+
+  get isWritable(): boolean {
+    return this.#state !== "said" && !this.#socket.writableNeedDrain && this.#socket.writable;
+  }
+
+  get bufferedBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  get takenBytes(): number {
+    return (this.#socket.bytesWritten ?? 0) - this.#socket.writableLength;
+  }
+
+  get readBytes(): number {
+    return this.#socket.bytesRead ?? 0;
+  }
+
+  write(frames: Buffer): void {
+    const socket = this.#socket;
+    if (this.#state === "said" || !socket.writable) return;
+    if (socket.write(frames) || this.#hasDrainListener) return;
+    this.#hasDrainListener = true;
+    socket.on("drain", onDrain);
+  }
+
+  cork(): void {
+    this.#socket.cork();
+  }
+
+  uncork(): void {
+    this.#socket.uncork();
+  }
+
+  ping(): void {
+    this.write(pingFrame);
+  }
+
+  close(code: number, reason: string): void {
+    this.#leave(closeFrame(code, reason));
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  // ---------- in ----------
+
+  /** Told by the socket. */
+  read(chunk: Buffer): void {
+    this.#decoder ??= new FrameDecoder(this, this.#share.limits);
+    this.#decoder.push(chunk);
+    if (this.#pings !== undefined) this.#pong();
+  }
+
+  handleMessage(data: Buffer, isBinary: boolean): void {
+    this.#events?.message(data, isBinary);
+  }
+
+  handlePing(payload: Buffer): void {
+    this.#pings ??= [];
+    this.#pings.push(payload);
+  }
+
+  /** Pings of one read are answered in one write. While the socket takes none, only the last one waits (RFC 6455, section 5.5.3). */
+  #pong(): void {
+    const pings = this.#pings ?? [];
+    if (this.#socket.writableNeedDrain) {
+      const last = pings.at(-1);
+      if (last !== undefined) this.#pings = [Buffer.from(last)];
+      return;
+    }
+    this.#pings = undefined;
+    this.write(pongFrames(pings));
+  }
+
+  handleClose(code: number, reason: Buffer): void {
+    this.#code = code;
+    this.#reason = reason.toString("utf8");
+    this.#leave(code === closeCode.noStatus ? closeFrame() : closeFrame(code, reason));
+    this.#peerDone();
+  }
+
+  handleFault(code: number, reason: string): void {
+    this.#code = code;
+    this.#reason = reason;
+    this.#leave(closeFrame(code));
+    this.#peerDone();
+  }
+
+  // ---------- life ----------
+
+  /** The socket takes more. */
+  drained(): void {
+    if (this.#pings !== undefined) this.#pong();
+    this.#events?.writable();
+  }
+
+  /** Nothing more comes from the peer. */
+  ended(): void {
+    this.#leave(undefined);
+    if (!this.#socket.allowHalfOpen) this.say();
+    this.#peerDone();
+  }
+
+  /** The socket is no more. */
+  closed(): void {
+    const { closeTimeouts, connections } = this.#share;
+    closeTimeouts.delete(this);
+    this.#state = "said";
+    if (this.#of !== undefined) connections.close(this.#of);
+    this.#of = undefined;
+    const events = this.#events;
+    this.#events = undefined;
+    events?.closed(this.#code, this.#reason);
+  }
+
+  /** The first to close says how. */
+  #leave(farewell: Buffer | undefined): void {
+    if (this.#state !== "open") return;
+    this.#state = "leaving";
+    this.#farewell = farewell;
+    this.#share.closeTimeouts.add(this);
+    setImmediate(sayAfter, this, roundsBeforeClose);
+  }
+
+  say(): void {
+    const socket = this.#socket;
+    if (this.#state !== "leaving") return;
+    if (this.#farewell !== undefined && socket.writable) socket.write(this.#farewell);
+    this.#farewell = undefined;
+    this.#state = "said";
+    if (this.#isPeerDone) socket.end();
+  }
+
+  /** What it sends from here on is not read, up to its end. */
+  #peerDone(): void {
+    this.#isPeerDone = true;
+    // Paused, we would never see that end.
+    this.#socket.resume();
+    if (this.#state === "said") this.#socket.end();
+  }
+}
+
+function sayAfter(transport: SocketTransport, rounds: number): void {
+  if (rounds === 0) transport.say();
+  else setImmediate(sayAfter, transport, rounds - 1);
+}
+
+function onData(this: Wire, chunk: Buffer): void {
+  this[transportOf]?.read(chunk);
+}
+
+function onDrain(this: Wire): void {
+  this[transportOf]?.drained();
+}
+
+function onEnd(this: Wire): void {
+  this[transportOf]?.ended();
+}
+
+/** `close` follows, and tells. */
+function onError(this: Wire): void {}
+
+function onClose(this: Wire): void {
+  this[transportOf]?.closed();
+}
