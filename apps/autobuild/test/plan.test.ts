@@ -1,3 +1,5 @@
+import { symlinkSync } from "node:fs";
+import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { findPlan } from "../src/plan/find-plan.ts";
 import type { Plan } from "../src/plan/plan.ts";
@@ -30,6 +32,7 @@ describe("what lies in the checkout decides", () => {
     expect(await commandsFor(files)).toEqual([
       "pnpm install --frozen-lockfile",
       "pnpm run build",
+      "pnpm run lint",
       "pnpm run test",
     ]);
   });
@@ -121,11 +124,98 @@ describe("what lies in the checkout decides", () => {
     expect(await commandsFor({ "x.py": "" })).toEqual(["python3 -m compileall -q ."]);
   });
 
+  test("a script for it: run as it is, or by sh where it is not executable", async () => {
+    const files = { "package.json": "{}", Makefile: "ci:" };
+    expect(await commandsFor({ "ci.sh": "echo hi", ...files })).toEqual(["sh ci.sh"]);
+    expect(await commandsFor({ "script/ci": "#!/bin/sh\n", ...files })).toEqual(["./script/ci"]);
+  });
+
+  test("a target ci: before a package manager, and a target test behind it", async () => {
+    const npm = "npm install --no-audit --no-fund";
+    expect(await commandsFor({ "package.json": "{}", Makefile: "ci:" })).toEqual(["make ci"]);
+    expect(await commandsFor({ "package.json": "{}", Makefile: "test:" })).toEqual([npm]);
+    expect(await commandsFor({ "go.mod": "", Makefile: "test:" })).toEqual(["make test"]);
+  });
+
+  test("a justfile or a Taskfile with such a target, where its program is installed", async () => {
+    const justfile = "set shell := ['sh']\nci := 'x'\n\n@test arg='1': build\n  echo\n";
+    expect(await commandsFor({ justfile })).toEqual(["just test"]);
+    const taskfile = "version: '3'\ntasks:\n  ci:\n    cmds: [true]\n";
+    expect(await commandsFor({ "Taskfile.yml": taskfile })).toEqual(["task ci"]);
+    expect(await commandsFor({ justfile, "go.mod": "" }, nothingInstalled)).toEqual([
+      "go build ./...",
+      "go test ./...",
+    ]);
+    await expect(planFor({ "Taskfile.yml": "tasks: [" })).rejects.toThrow("found none of");
+  });
+
+  test("a bun lock: frozen installation, then the scripts", async () => {
+    const files = { "bun.lock": "", "package.json": manifest({ scripts: { test: "bun test" } }) };
+    expect(await commandsFor(files)).toEqual(["bun install --frozen-lockfile", "bun run test"]);
+    expect(await commandsFor(files, nothingInstalled)).toEqual([
+      "npx -y bun@1 install --frozen-lockfile",
+      "npx -y bun@1 run test",
+    ]);
+  });
+
+  test("uv, poetry and tox, where the project uses one and it is installed", async () => {
+    const files = { "pyproject.toml": "", "tests/test_x.py": "" };
+    const lock = '[[package]]\nname = "pytest"\n';
+    expect(await commandsFor({ ...files, "uv.lock": lock })).toEqual([
+      "uv sync --locked",
+      "uv run pytest",
+    ]);
+    expect(await commandsFor({ ...files, "poetry.lock": "" })).toEqual([
+      "poetry install --no-interaction",
+      "poetry run python -m unittest discover -s tests",
+    ]);
+    expect(await commandsFor({ ...files, "tox.ini": "" })).toEqual(["tox"]);
+    expect(
+      await commandsFor({ ...files, "uv.lock": lock, "tox.ini": "" }, nothingInstalled),
+    ).toEqual(["python3 -m unittest discover -s tests"]);
+  });
+
+  test("Gradle and Maven: the project's wrapper, else the installed one", async () => {
+    expect(await commandsFor({ gradlew: "#!/bin/sh\n", "pom.xml": "" })).toEqual([
+      "./gradlew build",
+    ]);
+    expect(await commandsFor({ gradlew: "x" })).toEqual(["sh gradlew build"]);
+    expect(await commandsFor({ "build.gradle.kts": "" })).toEqual(["gradle build"]);
+    expect(await commandsFor({ mvnw: "#!/bin/sh\n", "pom.xml": "" })).toEqual(["./mvnw -B verify"]);
+    expect(await commandsFor({ "pom.xml": "" })).toEqual(["mvn -B verify"]);
+  });
+
+  test("Mix, Rebar, CMake and a Dockerfile", async () => {
+    expect(await commandsFor({ "mix.exs": "" })).toEqual([
+      "mix deps.get",
+      "mix compile",
+      "mix test",
+    ]);
+    expect(await commandsFor({ "rebar.config": "" })).toEqual(["rebar3 compile", "rebar3 eunit"]);
+    expect(await commandsFor({ "CMakeLists.txt": "", Dockerfile: "" })).toEqual([
+      "cmake -S . -B _autobuild",
+      "cmake --build _autobuild --parallel",
+      "ctest --test-dir _autobuild --output-on-failure",
+    ]);
+    expect(await commandsFor({ Dockerfile: "", Makefile: "" })).toEqual([
+      "docker build --file Dockerfile .",
+    ]);
+  });
+
+  test("a link out of the checkout is no file of it", async () => {
+    const folder = temporaryFolder();
+    writeFiles(folder, { "outside/ci.sh": "secret", "inside/go.mod": "" });
+    symlinkSync("../outside/ci.sh", path.join(folder, "inside/ci.sh"));
+    symlinkSync("/dev/zero", path.join(folder, "inside/.autobuild.yml"));
+    const plan = await findPlan(path.join(folder, "inside"), allInstalled);
+    expect(plan.reason).toMatch(/^found go\.mod/);
+  });
+
   test("nothing: the error names the files looked for and shows one that would do", async () => {
     await expect(planFor({ "README.md": "hello" })).rejects.toMatchObject({
       code: "AUTOBUILD_NOTHING_TO_BUILD",
       message: expect.stringMatching(
-        /none of: \.autobuild\.yml, .*\.autobuild\.json, .*pnpm-lock\.yaml, .*Makefile, Cargo\.toml, go\.mod, .*steps:\n  - name: test\n    run: \.\/test\.sh$/s,
+        /none of: \.autobuild\.yml, .*\.autobuild\.json, .*ci\.sh, .*Makefile, .*pnpm-lock\.yaml, .*Cargo\.toml, go\.mod, .*Dockerfile.*steps:\n  - name: test\n    run: \.\/test\.sh$/s,
       ),
     });
   });

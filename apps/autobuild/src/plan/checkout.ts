@@ -1,4 +1,4 @@
-import { readdir, readFile, stat } from "node:fs/promises";
+import { access, constants, readdir, readFile, realpath, stat } from "node:fs/promises";
 import path from "node:path";
 
 const maxFileBytes = 1024 * 1024;
@@ -14,8 +14,17 @@ export class Checkout {
   }
 
   async hasFile(name: string): Promise<boolean> {
-    const found = await stat(path.join(this.folder, name)).catch(() => undefined);
-    return found?.isFile() ?? false;
+    return (await this.#find(name)) !== undefined;
+  }
+
+  /** Whether a file can be run as it is. */
+  async isExecutable(name: string): Promise<boolean> {
+    const found = await this.#find(name);
+    if (found === undefined) return false;
+    return access(found.file, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
   }
 
   /** The first of these names that is a file. */
@@ -26,10 +35,9 @@ export class Checkout {
 
   /** A file's text; undefined when it is not there, no regular file, or larger than 1 MiB. */
   async read(name: string): Promise<string | undefined> {
-    const file = path.join(this.folder, name);
-    const found = await stat(file).catch(() => undefined);
-    if (!found?.isFile() || found.size > maxFileBytes) return undefined;
-    return readFile(file, "utf8");
+    const found = await this.#find(name);
+    if (found === undefined || found.size > maxFileBytes) return undefined;
+    return readFile(found.file, "utf8");
   }
 
   /** Files to a depth of three folders, as relative paths, the first 5,000 of them. */
@@ -49,5 +57,18 @@ export class Checkout {
     };
     await walk("", 0);
     return files;
+  }
+
+  /** A regular file of the checkout. A link out of it is none: what lies there would show up in a log. */
+  async #find(name: string): Promise<{ file: string; size: number } | undefined> {
+    try {
+      const folder = await realpath(this.folder);
+      const file = await realpath(path.join(folder, name));
+      const found = await stat(file);
+      const isInside = file.startsWith(folder + path.sep);
+      return isInside && found.isFile() ? { file, size: found.size } : undefined;
+    } catch {
+      return undefined;
+    }
   }
 }

@@ -1,18 +1,36 @@
 import { AutobuildError } from "../errors.ts";
-import { cargo } from "./cargo.ts";
 import { Checkout } from "./checkout.ts";
 import { configFiles, readConfig } from "./config.ts";
-import type { Detector } from "./detector.ts";
-import { go } from "./go.ts";
-import { makeDefault, makeTarget } from "./make.ts";
-import { node } from "./node.ts";
+import { beam } from "./detect/beam.ts";
+import { cargo } from "./detect/cargo.ts";
+import { cmake } from "./detect/cmake.ts";
+import type { Detector } from "./detect/detector.ts";
+import { docker } from "./detect/docker.ts";
+import { go } from "./detect/go.ts";
+import { jvm } from "./detect/jvm.ts";
+import { ciTask, makeDefault, testTask } from "./detect/make.ts";
+import { node } from "./detect/node.ts";
+import { python } from "./detect/python.ts";
+import { script } from "./detect/script.ts";
 import type { Plan } from "./plan.ts";
-import { python } from "./python.ts";
 import { systemTools, type Tools } from "./tools.ts";
 import type { BuildContext } from "./when.ts";
 
-/** In order of preference. A Makefile with no `ci` or `test` may only wrap something else, so it comes last. */
-const detectors: readonly Detector[] = [node, makeTarget, cargo, go, python, makeDefault];
+/** In order of preference: what is there for a build server, then what is there for people. */
+const detectors: readonly Detector[] = [
+  script,
+  ciTask,
+  node,
+  testTask,
+  cargo,
+  go,
+  python,
+  jvm,
+  beam,
+  cmake,
+  docker,
+  makeDefault,
+];
 
 /**
  * Finds out how to build what lies in a folder: by its configuration, else by what it looks like.

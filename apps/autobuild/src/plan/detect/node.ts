@@ -1,21 +1,21 @@
-import type { Checkout } from "./checkout.ts";
+import type { Checkout } from "../checkout.ts";
+import { inSequence, step, type PlannedStep } from "../plan.ts";
+import type { Tools } from "../tools.ts";
 import type { Detector } from "./detector.ts";
-import { inSequence, step, type PlannedStep } from "./plan.ts";
-import type { Tools } from "./tools.ts";
 
 const packageFile = "package.json";
 const npmLocks = ["package-lock.json", "npm-shrinkwrap.json"] as const;
-const scriptNames = ["build", "test"];
+const scriptNames = ["build", "lint", "test"];
 
 /** The versions that are fetched when a project does not say which, and the program is not installed. */
-const fallbackVersions = { pnpm: "12", yarnClassic: "1.22.22", yarn: "4" } as const;
+const fallbackVersions = { pnpm: "12", yarnClassic: "1.22.22", yarn: "4", bun: "1" } as const;
 
 /** What `npm init` writes; it only fails. */
 const placeholderTest = /no test specified/;
 
-/** JavaScript projects: install what is locked, then the scripts `build` and `test` where they exist. */
+/** JavaScript projects: install what is locked, then the scripts `build`, `lint` and `test` where they exist. */
 export const node = {
-  files: ["pnpm-lock.yaml", "yarn.lock", "package-lock.json", packageFile],
+  files: ["pnpm-lock.yaml", "yarn.lock", "bun.lock", "package-lock.json", packageFile],
   async detect(checkout, tools) {
     const text = await checkout.read(packageFile);
     if (text === undefined) return undefined;
@@ -30,8 +30,8 @@ export const node = {
     for (const name of scripts) steps.push(step(name, ...manager.command, "run", name));
     const then =
       scripts.length === 0
-        ? "which has no script build or test"
-        : `then its ${scripts.length === 1 ? "script" : "scripts"} ${scripts.join(" and ")}`;
+        ? "which has no script build, lint or test"
+        : `then its ${scripts.length === 1 ? "script" : "scripts"} ${scripts.join(", ").replace(/, ([^,]+)$/, " and $1")}`;
     return inSequence(`found ${manager.evidence}: install with ${manager.name}, ${then}`, steps);
   },
 } satisfies Detector;
@@ -50,7 +50,7 @@ async function chooseManager(
   packageManager: string,
 ): Promise<Manager> {
   const [, named = "", version] =
-    /^(pnpm|yarn|npm)@(\d+(?:\.\d+){0,2}(?:-[\w.]+)?)/.exec(packageManager) ?? [];
+    /^(pnpm|yarn|bun|npm)@(\d+(?:\.\d+){0,2}(?:-[\w.]+)?)/.exec(packageManager) ?? [];
   const inManifest = `packageManager ${named} in ${packageFile}`;
 
   const hasPnpmLock = await checkout.hasFile("pnpm-lock.yaml");
@@ -78,6 +78,18 @@ async function chooseManager(
       evidence: hasYarnLock ? "yarn.lock" : inManifest,
       command: (await tools.hasProgram("yarn")) ? ["yarn"] : ["npx", "-y", fetched],
       install: hasYarnLock ? ["install", frozen] : ["install"],
+    };
+  }
+
+  const bunLock = await checkout.firstFile("bun.lock", "bun.lockb");
+  if (named === "bun" || (named === "" && bunLock !== undefined)) {
+    return {
+      name: "bun",
+      evidence: bunLock ?? inManifest,
+      command: (await tools.hasProgram("bun"))
+        ? ["bun"]
+        : ["npx", "-y", `bun@${version ?? fallbackVersions.bun}`],
+      install: bunLock === undefined ? ["install"] : ["install", "--frozen-lockfile"],
     };
   }
 

@@ -1,5 +1,5 @@
+import { inSequence, step } from "../plan.ts";
 import type { Detector } from "./detector.ts";
-import { inSequence, step } from "./plan.ts";
 
 /** Rust projects: build, then test, with the locked versions where there is a lock. */
 export const cargo = {

@@ -1,6 +1,6 @@
-import type { Checkout } from "./checkout.ts";
-import type { Plan } from "./plan.ts";
-import type { Tools } from "./tools.ts";
+import type { Checkout } from "../checkout.ts";
+import type { Plan } from "../plan.ts";
+import type { Tools } from "../tools.ts";
 
 /** One way of recognising how a checkout is built. */
 export interface Detector {

@@ -1,5 +1,5 @@
+import { inSequence, step } from "../plan.ts";
 import type { Detector } from "./detector.ts";
-import { inSequence, step } from "./plan.ts";
 
 /** Go modules: build, then test, all packages. */
 export const go = {
