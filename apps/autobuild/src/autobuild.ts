@@ -1,5 +1,7 @@
 import path from "node:path";
 import type { DatabaseSync } from "node:sqlite";
+import { Auth } from "./auth/auth.ts";
+import { MasterKey } from "./auth/master-key.ts";
 import { BranchTracker } from "./build/branch-tracker.ts";
 import type { AutobuildEvents, Builds } from "./build/builds.ts";
 import { OverviewReader } from "./build/overview-reader.ts";
@@ -18,6 +20,7 @@ import { LogFolder } from "./log/log-folder.ts";
 import { systemTools, type Tools } from "./plan/tools.ts";
 import { ProcessRunner } from "./run/process-runner.ts";
 import type { Runner } from "./run/runner.ts";
+import { AccountStore } from "./store/account-store.ts";
 import { DataLock } from "./store/data-lock.ts";
 import { openDatabase } from "./store/database.ts";
 import { OverviewStore } from "./store/overview-store.ts";
@@ -46,6 +49,8 @@ export interface Autobuild extends EventSource<AutobuildEvents> {
   /** How each branch stands, and what waits. */
   readonly overview: Pick<OverviewReader, "overview" | "row" | "queue">;
   readonly console: Console;
+  /** Who may do what. */
+  readonly auth: Auth;
   /** Settles what an earlier AutoBuild left, then watches and builds. Call it once. */
   start(): Promise<void>;
   /**
@@ -75,13 +80,16 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
 
   const lock = new DataLock(dataDir);
   let database: DatabaseSync;
+  let key: MasterKey;
   try {
+    key = MasterKey.load(dataDir);
     database = openDatabase(dataDir);
   } catch (error) {
     lock.release();
     throw error;
   }
   const store = new Store(database);
+  const auth = new Auth({ accounts: new AccountStore(database), key, clock });
   const events = new Emitter<AutobuildEvents>((error) => {
     process.emitWarning(`A listener of AutoBuild threw: ${messageOf(error)}`);
   });
@@ -155,6 +163,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
     },
     overview,
     console: buildConsole,
+    auth,
     on: (name, listener) => events.on(name, listener),
     async start() {
       await scheduler.recover();

@@ -11,7 +11,12 @@ export type AutobuildErrorCode =
   | "AUTOBUILD_NO_SUCH_BUILD"
   | "AUTOBUILD_BUILD_ENDED"
   | "AUTOBUILD_QUEUE_FULL"
-  | "AUTOBUILD_STOPPED";
+  | "AUTOBUILD_STOPPED"
+  | "AUTOBUILD_NO_ACCOUNTS"
+  | "AUTOBUILD_FORBIDDEN"
+  | "AUTOBUILD_BUSY"
+  | "AUTOBUILD_BAD_KEY"
+  | "AUTOBUILD_NO_SECRET";
 
 /** Every error that AutoBuild throws on purpose. */
 export class AutobuildError extends Error {

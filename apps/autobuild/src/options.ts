@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
+import { parsePublicUrl } from "./auth/policy.ts";
 import { AutobuildError, messageOf, show } from "./errors.ts";
 import { git } from "./git/git.ts";
 import { parseSource } from "./git/source.ts";
@@ -14,6 +15,10 @@ export type CommandLine =
       readonly repositories: readonly string[];
       readonly host: string;
       readonly port: number;
+      /** The origin by which people reach it through a proxy. */
+      readonly publicUrl: string | undefined;
+      /** What somebody may do who has not logged in, where it is said. */
+      readonly anonymous: string | undefined;
       readonly dataDir: string;
       readonly passEnv: readonly string[];
     };
@@ -27,6 +32,9 @@ A repository is a path or a URL; without one it is the repository you are in.
   --host <address>   AUTOBUILD_HOST      address to listen on (127.0.0.1)
   --data-dir <path>  AUTOBUILD_DATA_DIR  where logs, copies and workspaces are kept
                                          (~/.local/share/autobuild/<repository>)
+  --public-url <url> AUTOBUILD_PUBLIC_URL  its address behind a proxy: https://ci.example.org
+  --anonymous <role> AUTOBUILD_ANONYMOUS   what people may do without a login: none, viewer
+                                         or builder (see autobuild user --help)
   --pass-env <name>                      a variable that builds inherit; may be repeated
   --help
 
@@ -54,6 +62,7 @@ export async function readCommandLine(
   const given = positionals.length > 0 ? positionals : [await repositoryAround(cwd)];
   const sources = given.map((text) => parseSource(text, cwd));
   const dataDir = values["data-dir"] ?? environment["AUTOBUILD_DATA_DIR"];
+  const publicUrl = values["public-url"] ?? environment["AUTOBUILD_PUBLIC_URL"];
   return {
     type: "run",
     // A path is made absolute here; a URL stays as it was given.
@@ -68,6 +77,8 @@ export async function readCommandLine(
             environment,
           )
         : path.resolve(cwd, dataDir),
+    publicUrl: publicUrl === undefined || publicUrl === "" ? undefined : parsePublicUrl(publicUrl),
+    anonymous: values.anonymous ?? environment["AUTOBUILD_ANONYMOUS"],
     passEnv: values["pass-env"] ?? [],
   };
 }
@@ -83,6 +94,8 @@ function parse(argv: readonly string[]) {
         port: { type: "string" },
         host: { type: "string" },
         "data-dir": { type: "string" },
+        "public-url": { type: "string" },
+        anonymous: { type: "string" },
         "pass-env": { type: "string", multiple: true },
         help: { type: "boolean", short: "h" },
       },

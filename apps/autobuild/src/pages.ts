@@ -4,11 +4,21 @@ import { etag } from "hono/etag";
 import { secureHeaders } from "hono/secure-headers";
 import { readPage } from "./assets.ts";
 import type { Autobuild } from "./autobuild.ts";
+import { guard, type DoorEnv } from "./http/guard.ts";
+import { login } from "./http/login.ts";
 import { LogBody } from "./log/log-body.ts";
 
+export interface PagesOptions {
+  /** The origin by which people reach it through a proxy. */
+  readonly publicUrl?: string | undefined;
+}
+
 /** The page, its parts, and what can be had without a WebSocket: raw logs and the list of builds. */
-export async function pages(autobuild: Autobuild): Promise<Hono> {
-  const app = new Hono();
+export async function pages(
+  autobuild: Autobuild,
+  { publicUrl }: PagesOptions = {},
+): Promise<Hono<DoorEnv>> {
+  const app = new Hono<DoorEnv>();
   app.use(
     secureHeaders({
       // What a build prints must never run: not as a script, a style or a picture from elsewhere.
@@ -19,12 +29,17 @@ export async function pages(autobuild: Autobuild): Promise<Hono> {
         imgSrc: ["'self'", "data:"],
         connectSrc: ["'self'"],
         baseUri: ["'none'"],
-        formAction: ["'none'"],
+        formAction: ["'self'"],
         frameAncestors: ["'none'"],
       },
+      // Other sites learn nothing; our own forms say where they come from.
+      referrerPolicy: "same-origin",
       strictTransportSecurity: false,
     }),
   );
+  const { auth } = autobuild;
+  app.use(guard({ auth, publicOrigin: publicUrl }));
+  app.route("/", login(auth));
   const page = await readPage();
   for (const [url, { type, body, gzip }] of page.files) {
     app.get(url, (context) => {

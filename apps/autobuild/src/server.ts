@@ -1,15 +1,23 @@
 import { fileURLToPath } from "node:url";
 import { getRequestListener } from "@hono/node-server";
 import { createServer, type Server } from "windsock";
+import type { Access } from "./auth/access.ts";
+import type { Auth } from "./auth/auth.ts";
+import { parsePublicUrl, type Reach } from "./auth/policy.ts";
 import type { Autobuild } from "./autobuild.ts";
 import { pages } from "./pages.ts";
 import { setRunning } from "./running.ts";
 
-export interface StartServerOptions {
-  readonly host: string;
+export interface StartServerOptions extends Reach {
   /** 0: any free one. */
   readonly port: number;
 }
+
+/** Of the codes that are an app's own: 4000 and what HTTP calls it. */
+const accessEnded = 4401;
+
+/** How long somebody goes on reading at most after their access was taken back. What they ask for is checked at once. */
+const accessCheckMs = 10_000;
 
 const services = fileURLToPath(new URL("./websocket", import.meta.url));
 
@@ -20,14 +28,43 @@ const services = fileURLToPath(new URL("./websocket", import.meta.url));
  */
 export async function startServer(
   autobuild: Autobuild,
-  { host, port }: StartServerOptions,
+  { port, ...reach }: StartServerOptions,
 ): Promise<Server> {
+  const { host } = reach;
+  const publicUrl = reach.publicUrl === undefined ? undefined : parsePublicUrl(reach.publicUrl);
+  autobuild.auth.open({ ...reach, publicUrl });
   setRunning(autobuild);
-  const listener = getRequestListener((await pages(autobuild)).fetch);
-  return createServer({
+  const { fetch } = await pages(autobuild, { publicUrl });
+  const listener = getRequestListener(fetch);
+  const server = await createServer({
     host,
     port,
     services,
+    ...(publicUrl === undefined
+      ? {}
+      : { origins: [publicUrl], allowedHosts: [new URL(publicUrl).hostname] }),
     request: (request, response) => void listener(request, response),
+  });
+  return endWithAccess(server, autobuild.auth);
+}
+
+/** Closes clients whose access was taken back; they may come again with another. */
+function endWithAccess(server: Server, auth: Auth): Server {
+  const timer = setInterval(() => {
+    for (const { address } of server.services()) {
+      for (const client of server.clients(address)) {
+        const access = client.user as Access | undefined;
+        if (access !== undefined && auth.renew(access).role === "none")
+          client.close(accessEnded, "your access has ended: log in again");
+      }
+    }
+  }, accessCheckMs);
+  timer.unref();
+  const stop = server.stop.bind(server);
+  return Object.assign(server, {
+    stop() {
+      clearInterval(timer);
+      return stop();
+    },
   });
 }

@@ -1,7 +1,9 @@
 import type { DatabaseSync } from "node:sqlite";
 import { AutobuildError } from "../errors.ts";
+import { accountTables } from "./account-store.ts";
 import { overviewTables } from "./overview-tables.ts";
 import { resultTables } from "./result-store.ts";
+import { secretTables } from "./secret-store.ts";
 
 /** Each entry takes the database from its index to the next `user_version`. Released entries never change. */
 const migrations: readonly string[] = [
@@ -59,6 +61,8 @@ const migrations: readonly string[] = [
   `,
   resultTables,
   overviewTables,
+  accountTables,
+  secretTables,
 ];
 
 /** Brings a database up to this version of AutoBuild, each migration in a transaction of its own. */

@@ -1,5 +1,7 @@
 import { defineService, reply, type } from "windsock";
 import { z } from "zod";
+import { requireRole, type Access } from "../auth/access.ts";
+import { admit, currentAccess } from "../auth/admit.ts";
 import type { Build } from "../build/build.ts";
 import type { BranchRow, Overview, Queue } from "../build/overview.ts";
 import type { Repository } from "../build/repository.ts";
@@ -48,6 +50,7 @@ export default defineService({
     z.object({ type: z.literal("ping") }),
   ]),
   outgoing: type<BuildsEvent>(),
+  authorize: (request) => admit(request, "viewer"),
   calls: {
     rebuild: { request: byId, response: type<Answer>() },
     cancel: { request: byId, response: type<Answer>() },
@@ -77,42 +80,50 @@ export default defineService({
   },
   snapshot: everything,
   handleIncoming(client, message) {
-    const { builds } = currentAutobuild();
-    const refuse = (error: unknown): void =>
-      client.send({ type: "refused", message: messageOf(error) });
     switch (message.type) {
       case "ping":
         client.send({ type: "pong" });
         return;
       case "rebuild":
-        try {
-          builds.rebuild(message.id);
-        } catch (error) {
-          refuse(error);
-        }
-        return;
-      case "cancel":
-        // Takes as long as its processes need to end; nobody else waits for it.
-        builds.cancel(message.id, "somebody on the page").catch(refuse);
+      case "cancel": {
+        const answer = answerOf(() => does[message.type](client, message.id));
+        if (answer.type === "refused") client.send(answer);
+      }
     }
   },
   handleCall: {
-    rebuild: (_client, { id }) => reply(answerOf(() => currentAutobuild().builds.rebuild(id))),
-    cancel: (client, { id }) =>
-      reply(
-        answerOf(() => {
-          const { builds } = currentAutobuild();
-          // It ends when no process of it is left, and everybody is told then.
-          builds
-            .cancel(id, "somebody on the page")
-            .catch((error: unknown) =>
-              client?.send({ type: "refused", message: messageOf(error) }),
-            );
-          return builds.get(id);
-        }),
-      ),
+    rebuild: (client, { id }) => reply(answerOf(() => does.rebuild(client, id))),
+    cancel: (client, { id }) => reply(answerOf(() => does.cancel(client, id))),
   },
 });
+
+interface Asker {
+  readonly user: Access;
+  send(event: BuildsEvent): void;
+}
+
+/** What clients can have done, each for whoever may build by now. Without a client it is the server's own code that asks. */
+const does = {
+  rebuild(client: Asker | undefined, id: number): Build {
+    nameOfBuilder(client);
+    return currentAutobuild().builds.rebuild(id);
+  },
+  cancel(client: Asker | undefined, id: number): Build | undefined {
+    const name = nameOfBuilder(client);
+    const { builds } = currentAutobuild();
+    // It ends when no process of it is left, and everybody is told then.
+    builds
+      .cancel(id, name)
+      .catch((error: unknown) => client?.send({ type: "refused", message: messageOf(error) }));
+    return builds.get(id);
+  },
+};
+
+function nameOfBuilder(client: Asker | undefined): string {
+  const access = client === undefined ? undefined : currentAccess(client.user);
+  if (access !== undefined) requireRole(access, "builder");
+  return access?.name ?? "somebody on the page";
+}
 
 function everything(): BuildsEvent {
   const { builds, overview } = currentAutobuild();

@@ -1,4 +1,5 @@
 import { defineService } from "windsock";
+import { admit } from "../auth/admit.ts";
 import { chunkOf, whenever } from "../log/log-chunk.ts";
 import { currentAutobuild } from "../running.ts";
 
@@ -11,6 +12,7 @@ const topic = "console";
  * while none runs), and then whatever follows. Any WebSocket client can watch.
  */
 export default defineService({
+  authorize: (request) => admit(request, "viewer"),
   init(service) {
     const { console, on } = currentAutobuild();
     service.log(topic, {

@@ -28,7 +28,7 @@ describe("over HTTP", () => {
         ),
         expect.objectContaining({
           "x-content-type-options": "nosniff",
-          "referrer-policy": "no-referrer",
+          "referrer-policy": "same-origin",
           "cross-origin-resource-policy": "same-origin",
         }),
       ]);

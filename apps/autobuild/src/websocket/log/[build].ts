@@ -1,4 +1,5 @@
 import { defineService } from "windsock";
+import { admit } from "../../auth/admit.ts";
 import { chunkOf, whenever } from "../../log/log-chunk.ts";
 import { currentAutobuild } from "../../running.ts";
 
@@ -10,14 +11,16 @@ const topic = "log";
  */
 export default defineService({
   params: ["build"],
-  authorize({ url }) {
-    const id = url.pathname.split("/").at(-1) ?? "";
+  authorize(request) {
+    const access = admit(request, "viewer");
+    if (access instanceof Response) return access;
+    const id = request.url.pathname.split("/").at(-1) ?? "";
     // One name for each build: `0x1` and `01` would be further actors for the same log.
     if (!/^[1-9]\d{0,14}$/.test(id) || currentAutobuild().builds.get(Number(id)) === undefined)
       return new Response("Expected the number of a build, got one that there is not.\n", {
         status: 404,
       });
-    return undefined;
+    return access;
   },
   init(service) {
     const id = Number(service.params.build);
