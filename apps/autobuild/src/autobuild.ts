@@ -17,6 +17,8 @@ import { parseSource, type RepositorySource } from "./git/source.ts";
 import { Workspaces } from "./git/workspaces.ts";
 import { logDefaults, type LogOptions } from "./log/build-log.ts";
 import { LogFolder } from "./log/log-folder.ts";
+import { Notifier } from "./notify/notifier.ts";
+import { notifyFile, readNotifyConfig } from "./notify/targets.ts";
 import { systemTools, type Tools } from "./plan/tools.ts";
 import { ProcessRunner } from "./run/process-runner.ts";
 import type { Runner } from "./run/runner.ts";
@@ -24,6 +26,7 @@ import { AccountStore } from "./store/account-store.ts";
 import { DataLock } from "./store/data-lock.ts";
 import { openDatabase } from "./store/database.ts";
 import { OverviewStore } from "./store/overview-store.ts";
+import { NoticeStore } from "./store/notice-store.ts";
 import { Store } from "./store/store.ts";
 
 /** What an AutoBuild is made with. Read once; nothing may change while it runs. */
@@ -77,6 +80,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
   const sources = withoutRepeats(options.repositories.map((text) => parseSource(text)));
   const dataDir = path.resolve(options.dataDir);
   const clock = options.clock ?? systemClock;
+  const notifyConfig = readNotifyConfig(path.join(dataDir, notifyFile));
 
   const lock = new DataLock(dataDir);
   let database: DatabaseSync;
@@ -110,6 +114,11 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
       logs: new LogFolder(path.join(dataDir, "logs"), settings),
     },
     settings,
+  );
+
+  const notifier = new Notifier(
+    { store: new NoticeStore(database), events, clock, build: (id) => store.build(id) },
+    notifyConfig,
   );
 
   const repositories = new Map<number, Repository>();
@@ -167,6 +176,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
     on: (name, listener) => events.on(name, listener),
     async start() {
       await scheduler.recover();
+      notifier.start();
       scheduler.start();
       for (const watcher of watchers) watcher.start();
     },
@@ -174,6 +184,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
       stopped ??= (async () => {
         await Promise.all(watchers.map((watcher) => watcher.stop()));
         await scheduler.stop();
+        await notifier.stop();
         database.close();
         lock.release();
       })();

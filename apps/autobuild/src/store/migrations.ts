@@ -2,6 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { AutobuildError } from "../errors.ts";
 import { accountTables } from "./account-store.ts";
 import { overviewTables } from "./overview-tables.ts";
+import { noticeTables } from "./notice-store.ts";
 import { resultTables } from "./result-store.ts";
 import { secretTables } from "./secret-store.ts";
 
@@ -63,6 +64,7 @@ const migrations: readonly string[] = [
   overviewTables,
   accountTables,
   secretTables,
+  noticeTables,
 ];
 
 /** Brings a database up to this version of AutoBuild, each migration in a transaction of its own. */
