@@ -25,8 +25,8 @@ import type { Runner } from "./run/runner.ts";
 import { AccountStore } from "./store/account-store.ts";
 import { DataLock } from "./store/data-lock.ts";
 import { openDatabase } from "./store/database.ts";
-import { OverviewStore } from "./store/overview-store.ts";
 import { NoticeStore } from "./store/notice-store.ts";
+import { OverviewStore } from "./store/overview-store.ts";
 import { Store } from "./store/store.ts";
 
 /** What an AutoBuild is made with. Read once; nothing may change while it runs. */

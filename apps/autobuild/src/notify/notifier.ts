@@ -1,10 +1,10 @@
-import path from "node:path";
 import type { Build } from "../build/build.ts";
 import { hasEnded } from "../build/build.ts";
 import type { AutobuildEvents } from "../build/builds.ts";
 import type { Clock } from "../clock.ts";
 import { messageOf } from "../errors.ts";
 import type { Emitter } from "../events.ts";
+import { matchesGlobs } from "../plan/glob.ts";
 import type { NoticeStore, WaitingNotice } from "../store/notice-store.ts";
 import { DeliveryError } from "./post.ts";
 import { send } from "./send.ts";
@@ -186,7 +186,7 @@ export class Notifier {
 function isTold(target: Target, build: Build, verdict: Verdict): boolean {
   if (!isOf(target, build)) return false;
   if ("project" in target) return true;
-  if (!matches(build.branch, target.branches)) return false;
+  if (!matchesGlobs(target.branches, build.branch)) return false;
   switch (target.on) {
     case "change":
       return verdict === "broke" || verdict === "mended";
@@ -198,9 +198,5 @@ function isTold(target: Target, build: Build, verdict: Verdict): boolean {
 }
 
 function isOf(target: Target, build: Build): boolean {
-  return matches(build.repository, target.repositories);
-}
-
-function matches(name: string, globs: readonly string[]): boolean {
-  return globs.some((glob) => glob === name || path.matchesGlob(name, glob));
+  return matchesGlobs(target.repositories, build.repository);
 }

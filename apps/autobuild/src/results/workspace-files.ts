@@ -1,6 +1,7 @@
 import type { Dirent } from "node:fs";
 import { readdir } from "node:fs/promises";
 import path from "node:path";
+import { matchesGlob } from "../plan/glob.ts";
 
 /** A file that a build left in its workspace. */
 export interface WorkspaceFile {
@@ -60,5 +61,5 @@ async function entriesOf(folder: string): Promise<Dirent[]> {
 
 // A glob that names a folder means all that is in it.
 function matches(name: string, glob: string): boolean {
-  return path.matchesGlob(name, glob) || path.matchesGlob(name, `${glob}/**`);
+  return matchesGlob(glob, name) || matchesGlob(`${glob}/**`, name);
 }

@@ -1,8 +1,8 @@
 import type { DatabaseSync } from "node:sqlite";
 import { AutobuildError } from "../errors.ts";
 import { accountTables } from "./account-store.ts";
-import { overviewTables } from "./overview-tables.ts";
 import { noticeTables } from "./notice-store.ts";
+import { overviewTables } from "./overview-tables.ts";
 import { resultTables } from "./result-store.ts";
 import { secretTables } from "./secret-store.ts";
 
