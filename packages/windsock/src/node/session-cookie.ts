@@ -1,7 +1,8 @@
-import { createSecretKey, randomFillSync, type KeyObject } from "node:crypto";
+import { createSecretKey, type KeyObject } from "node:crypto";
 import { parseCookie, stringifySetCookie } from "cookie";
 import { sign, unsign } from "cookie-signature";
 import { OptionError } from "../errors.ts";
+import { newSecret } from "../service/secret.ts";
 
 export const sessionCookieName = "windsock_session";
 
@@ -15,23 +16,8 @@ const maxValueLength = 128;
 /** Cookies of our name in one header that are looked at: each costs a signature per secret. */
 const maxCandidates = 8;
 
-/** Asked for by itself, each id's randomness costs 1.5 us; from a pool 0.1. What was used is wiped. */
-const randomPool = Buffer.alloc(4096);
-const idBytes = 16;
-let poolUsed = randomPool.length;
-
-/** A session that no one can guess: 128 random bits. */
-export function newSessionId(): string {
-  if (poolUsed === randomPool.length) {
-    randomFillSync(randomPool);
-    poolUsed = 0;
-  }
-  const start = poolUsed;
-  poolUsed += idBytes;
-  const id = randomPool.toString("base64url", start, poolUsed);
-  randomPool.fill(0, start, poolUsed);
-  return id;
-}
+/** A session that no one can guess. */
+export const newSessionId: () => string = newSecret;
 
 /** Writes and reads the cookie by which a browser's session is known. */
 export class SessionCookies {

@@ -1,6 +1,7 @@
-import { hash, randomBytes, timingSafeEqual } from "node:crypto";
+import { hash, timingSafeEqual } from "node:crypto";
 import type { Private } from "../protocol/port.ts";
 import { messageOverheadBytes, type PrivateBudget } from "./private-budget.ts";
+import { newSecret } from "./secret.ts";
 
 export interface DeliveryLimits {
   readonly maxPrivateBytes: number;
@@ -95,12 +96,9 @@ export class Delivery {
   ack(count: number): void {
     if (count <= this.acked || count > this.count) return;
     this.acked = count;
-    let drop = 0;
-    for (const one of this.#kept) {
-      if (one.count > count) break;
-      drop += 1;
-    }
-    if (drop === 0) return;
+    // What is kept are the newest, without a gap.
+    const drop = this.#kept.length - (this.count - count);
+    if (drop <= 0) return;
     this.#drop(drop);
     this.#budget.moved(this, this.#kept.length > 0);
   }
@@ -115,8 +113,9 @@ export class Delivery {
       this.#lostThrough = oldest.count;
       bytes -= costOf(oldest);
     }
+    if (this.#kept.length === 1) this.#budget.moved(this, true);
     // Counted before it goes: what is too large by itself is kept for nobody.
-    this.#budget.add(this, kept.message);
+    this.#budget.add(kept.message);
     if (drop > 0) this.#drop(drop);
     if (this.#kept.length === 0) this.#budget.moved(this, false);
   }
@@ -174,7 +173,7 @@ export class Delivery {
    * shown: answers may be lost one after the other, so it is all that the member surely has.
    */
   rotate(shown?: string): string {
-    const secret = randomBytes(16).toString("base64url");
+    const secret = newSecret();
     this.#previousHash = shown === undefined ? undefined : hashOf(shown);
     this.#tokenHash = hashOf(secret);
     return secret;

@@ -24,11 +24,11 @@ export class PrivateBudget {
     return this.#bytes;
   }
 
-  add(delivery: Delivery, message: KeptMessage): void {
+  /** It is kept for one more, who waits already. */
+  add(message: KeptMessage): void {
     this.#bytes += messageOverheadBytes;
     if (message.keepers === 0) this.#bytes += message.bytes;
     message.keepers += 1;
-    this.#waiting.add(delivery);
     while (this.#bytes > this.#maxBytes) {
       const [longest] = this.#waiting;
       if (longest === undefined) return;
@@ -42,7 +42,7 @@ export class PrivateBudget {
     if (message.keepers === 0) this.#bytes -= message.bytes;
   }
 
-  /** It has acknowledged something, or nothing is kept for it any more. */
+  /** Something is kept for it now, or it has acknowledged some of it, or nothing is kept for it any more. */
   moved(delivery: Delivery, isWaiting: boolean): void {
     this.#waiting.delete(delivery);
     if (isWaiting) this.#waiting.add(delivery);
