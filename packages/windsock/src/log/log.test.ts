@@ -23,6 +23,61 @@ function texts(log: Log, topics: readonly string[] = [""], from = 1, now = 0): s
     );
 }
 
+/** The memory that the entries of a log keep alive. */
+function pinnedBy(log: Log): number {
+  const { entries } = log.read([""], 1, log.seq + 1, Infinity, 0);
+  const buffers = new Set(
+    entries.flatMap((entry) => (entry.type === "message" ? [entry.payload.bytes.buffer] : [])),
+  );
+  return [...buffers].reduce((sum, { byteLength }) => sum + byteLength, 0);
+}
+
+/** As in a server: between two messages of a log much else is allocated, and soon gone. */
+function amongOthers(text: string) {
+  const payload = payloadOf(text);
+  for (let index = 0; index < 50; index++) Buffer.allocUnsafe(1000);
+  return payload;
+}
+
+// Small buffers are cut from slabs of 64 KiB that the whole process shares: an entry of
+// 100 bytes kept one of them, and a log of 8 KiB messages was two to five times as large.
+describe("memory", () => {
+  test.each([100, 1000, 8192, 40_000])(
+    "of entries of %i bytes is hardly more than they take",
+    (size) => {
+      const log = new Log("epoch", { ...roomy, messages: 1e6 });
+      const count = Math.ceil(1_000_000 / size);
+      for (let index = 0; index < count; index++)
+        log.append("", amongOthers(`${index}`.padEnd(size, ".")), 0);
+      expect(texts(log).map((text) => Number.parseInt(text, 10))).toEqual(
+        Array.from({ length: count }, (_, index) => index),
+      );
+      expect(pinnedBy(log)).toBeLessThan(count * size * 1.3);
+    },
+  );
+
+  test("of a log with one small entry is small, also once it had many", () => {
+    const log = new Log("epoch", { ...roomy, messages: 1000 });
+    log.append("", amongOthers("only one"), 0);
+    expect(pinnedBy(log)).toBeLessThanOrEqual(512);
+    for (let index = 0; index < 1000; index++) log.append("", amongOthers("x".repeat(1000)), 0);
+    log.expire(700_000);
+    log.append("", amongOthers("one again"), 700_000);
+    expect(texts(log, [""], 1, 700_000)).toEqual(["one again"]);
+    expect(pinnedBy(log)).toBeLessThanOrEqual(512);
+  });
+
+  test("of the newest entries of their keys, which stay alone, is what they take", () => {
+    const log = new Log("epoch", { ...roomy, messages: 10 });
+    for (let key = 0; key < 50; key++) {
+      log.append("", amongOthers("v".repeat(100)), 0, `${key}`);
+      for (let other = 0; other < 100; other++)
+        log.append("", amongOthers("x".repeat(500)), 0, "x");
+    }
+    expect(pinnedBy(log)).toBeLessThan(50 * 100 + 10 * 500 + 3 * 512);
+  });
+});
+
 describe("bounds", () => {
   test("keeps as many messages as it may, and drops the oldest for one more", () => {
     const log = logOf(["a", "b", "c"], { messages: 3 });
@@ -91,7 +146,7 @@ describe("reading", () => {
   test("a restart takes a number and is not a message", () => {
     const log = logOf(["a"]);
     log.appendRestarted(0);
-    expect(log.append("", payloadOf("b"), 0)).toBe(3);
+    expect(log.append("", payloadOf("b"), 0).seq).toBe(3);
     expect(texts(log)).toEqual(["a", "b"]);
   });
 });
@@ -130,7 +185,7 @@ describe("what is gone", () => {
           let now = 0;
           for (const { topic, age } of appends) {
             now += age;
-            all.push({ seq: log.append(topic, payloadOf("x"), now), topic });
+            all.push({ seq: log.append(topic, payloadOf("x"), now).seq, topic });
           }
           const range = log.read(topics, from, log.seq + 1, Infinity, now);
           const got = range.entries.map(({ seq }) => seq);

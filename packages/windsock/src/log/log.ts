@@ -1,5 +1,6 @@
 import type { HistoryLimits } from "../protocol/limits.ts";
 import type { Payload } from "../protocol/port.ts";
+import { ownCopyOf, Slabs } from "./slabs.ts";
 
 export type LogEntry =
   | {
@@ -37,7 +38,7 @@ export interface LogRange {
   readonly gone: boolean;
 }
 
-type KeyedEntry = Extract<LogEntry, { type: "message" }>;
+export type MessageEntry = Extract<LogEntry, { type: "message" }>;
 
 /** Keys of which the newest entry is kept. Beyond, that of the key that was not written for longest goes. */
 export const maxLatestKeys = 1000;
@@ -56,6 +57,7 @@ export class Log {
   /** Random, new only when a log is created anew: positions of another epoch mean nothing here. */
   readonly epoch: string;
   readonly #limits: HistoryLimits;
+  readonly #slabs = new Slabs();
   #entries: LogEntry[] = [];
   #start = 0;
   #bytes = 0;
@@ -64,9 +66,9 @@ export class Log {
   #usedAt = 0;
   readonly #evicted = new Map<string, number>();
   /** The newest entry of each key, in the order in which they were written. */
-  readonly #latest = new Map<string, KeyedEntry>();
+  readonly #latest = new Map<string, MessageEntry>();
   /** Those of them that the bounds would have taken, oldest first. */
-  readonly #outlived = new Map<string, KeyedEntry>();
+  readonly #outlived = new Map<string, MessageEntry>();
   #evictedOther = 0;
 
   /** Set once, before the first entry. */
@@ -113,13 +115,25 @@ export class Log {
     return this.#usedAt;
   }
 
-  /** `key`: it replaces the entry before with the same one, for readers that have not had that yet. */
-  append(topic: string, payload: Payload, now: number, key?: string): number {
+  /**
+   * `key`: it replaces the entry before with the same one, for readers that have not had that yet.
+   * Gives the entry with the log's own copy of the payload: whoever holds that holds no more memory than it takes.
+   */
+  append(topic: string, payload: Payload, now: number, key?: string): MessageEntry {
     this.#seq += 1;
-    const entry: KeyedEntry = { type: "message", seq: this.#seq, topic, payload, at: now, key };
+    const bytes = this.#slabs.keep(payload.bytes, this.#bytes);
+    const kept = bytes === payload.bytes ? payload : { kind: payload.kind, bytes };
+    const entry: MessageEntry = {
+      type: "message",
+      seq: this.#seq,
+      topic,
+      payload: kept,
+      at: now,
+      key,
+    };
     if (key !== undefined) this.#replace(key, entry);
     this.#push(entry, now);
-    return this.#seq;
+    return entry;
   }
 
   appendRestarted(now: number): number {
@@ -211,19 +225,27 @@ export class Log {
     this.observer?.evicted(entry);
     // What was replaced is no gap; what is the newest of its key stays.
     if (entry.type === "message" && entry.key !== undefined) {
-      if (this.#isLatest(entry)) this.#outlived.set(entry.key, entry);
+      if (this.#isLatest(entry)) this.#outlive(entry.key, entry);
     } else this.#remember(topicOf(entry), entry.seq);
     if (this.#start > 256 && this.#start * 2 > this.#entries.length) {
       this.#entries = this.#entries.slice(this.#start);
       this.#start = 0;
     }
+    if (this.size === 0) this.#slabs.clear();
   }
 
-  #isLatest(entry: KeyedEntry): boolean {
+  /** It stays beyond its neighbours, and must not keep their memory. */
+  #outlive(key: string, { payload, ...entry }: MessageEntry): void {
+    const own = { ...entry, payload: { kind: payload.kind, bytes: ownCopyOf(payload.bytes) } };
+    this.#latest.set(key, own);
+    this.#outlived.set(key, own);
+  }
+
+  #isLatest(entry: MessageEntry): boolean {
     return entry.key === undefined || this.#latest.get(entry.key) === entry;
   }
 
-  #replace(key: string, entry: KeyedEntry): void {
+  #replace(key: string, entry: MessageEntry): void {
     this.#outlived.delete(key);
     this.#latest.delete(key);
     this.#latest.set(key, entry);

@@ -56,14 +56,12 @@ export class Committer {
     for (const effect of effects) {
       if (effect.type !== "send") lastSend = undefined;
       switch (effect.type) {
-        case "publish":
-          out.push({
-            type: "publish",
-            seq: log.append(effect.topic, effect.payload, (now ??= clock.now()), effect.key),
-            topic: effect.topic,
-            payload: effect.payload,
-          });
+        case "publish": {
+          const { topic, key } = effect;
+          const { seq, payload } = log.append(topic, effect.payload, (now ??= clock.now()), key);
+          out.push({ type: "publish", seq, topic, payload });
           break;
+        }
         case "send": {
           if (lastSend === undefined || lastSend.payload !== effect.payload) {
             lastSend = { type: "send", mids: [], payload: effect.payload };

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import type { ClientError } from "../../src/client/index.ts";
 import { defineService, reply, type, type Service } from "../../src/index.ts";
-import { Log } from "../../src/log/log.ts";
+import { Log, type MessageEntry } from "../../src/log/log.ts";
 import { settle } from "../../src/testing/index.ts";
 import { MemoryWorld, type WorldClient } from "./memory-world.ts";
 import { SeededRandom } from "./random.ts";
@@ -79,11 +79,11 @@ export function listen(): () => void {
   const logs = Log.prototype;
   // oxlint-disable-next-line typescript/unbound-method -- called with the log that it is called on
   const { append, appendRestarted } = logs;
-  logs.append = function (this: Log, ...entry): number {
-    const seq = append.apply(this, entry);
-    const [topic, { bytes }] = entry;
-    truth.push({ seq, topic, text: labelOf(Buffer.from(bytes).toString()) });
-    return seq;
+  logs.append = function (this: Log, ...given): MessageEntry {
+    const entry = append.apply(this, given);
+    const { seq, topic, payload } = entry;
+    truth.push({ seq, topic, text: labelOf(Buffer.from(payload.bytes).toString()) });
+    return entry;
   };
   logs.appendRestarted = function (this: Log, now): number {
     const seq = appendRestarted.call(this, now);
