@@ -26,6 +26,9 @@ export class Commits {
   /** Where a returning client stands in topics of their own, until its join is answered. */
   readonly #tails = new WeakMap<Member, Readonly<Record<string, number>>>();
 
+  #rounds = 0;
+  #isRoundOpen = false;
+
   constructor(options: CommitsOptions) {
     this.#options = options;
   }
@@ -201,11 +204,22 @@ export class Commits {
     feed.window.append(seq, topic, payload);
     if (feed.window.isOverfull) {
       // Those who can still take it get it before it leaves the window.
-      for (const member of feed.members) member.pump(true);
+      const round = this.#round();
+      for (const member of feed.members) member.press(round);
       feed.window.trim();
     }
     feed.news();
     this.#options.flush.add(feed);
+  }
+
+  /** A number for the present round of the event loop, never 0. */
+  #round(): number {
+    if (!this.#isRoundOpen) {
+      this.#isRoundOpen = true;
+      this.#rounds += 1;
+      setImmediate(() => (this.#isRoundOpen = false));
+    }
+    return this.#rounds;
   }
 
   #enqueue(mid: string, item: OutboxItem): void {
@@ -227,7 +241,7 @@ export class Commits {
       .toSorted((a, b) => b.queuedBytes - a.queuedBytes);
     for (const member of waiting) {
       if (queued.bytes <= enough) return;
-      member.pump(false);
+      member.pump();
     }
     if (queued.bytes <= max) return;
     for (const member of waiting) {

@@ -61,7 +61,7 @@ export class Feed {
         this.#lastBuffer = undefined;
         return done;
       }
-      member.pump(false);
+      member.pump();
       if (this.#pass !== undefined && !member.isCaughtUp) this.#isCaughtUp = false;
     }
     return pumps;
@@ -80,6 +80,7 @@ export class Feed {
       this.#pass = undefined;
       // Everybody has read everything.
       if (this.#isCaughtUp && !this.#hasNews) this.window.clear();
+      else this.window.rest();
     }
     const member = this.#dirty[this.#dirtyHead];
     if (member === undefined) {

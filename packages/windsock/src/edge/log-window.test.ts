@@ -50,6 +50,18 @@ test("a lone frame is not copied, and one beyond the size of a slice still goes,
   expect(slice.next).toBe(2);
 });
 
+test("at rest it keeps no frames: they are built again, the same, for who comes late", () => {
+  const window = windowOf([10, 20]);
+  const before = window.slice(all, 1, 2).buffer!;
+  const lone = window.slice(all, 2, 2).buffer!;
+  window.rest();
+  const after = window.slice(all, 1, 2).buffer!;
+  expect(after).toEqual(before);
+  expect(after.buffer === before.buffer && after.byteOffset === before.byteOffset).toBe(false);
+  window.rest();
+  expect(window.slice(all, 2, 2).buffer).toEqual(lone);
+});
+
 test("members at different places get views of one buffer", () => {
   const window = windowOf([10, 20, 30]);
   const whole = window.slice(all, 1, 3).buffer!;

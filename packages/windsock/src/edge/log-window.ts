@@ -75,6 +75,15 @@ export class LogWindow {
     this.#forgetRuns();
   }
 
+  /**
+   * All who keep up have had this. Frames are short-lived memory, and what stays of it here would keep
+   * what it was allocated among: they are built again for those who come for them later.
+   */
+  rest(): void {
+    for (const { frames } of this.#entries) if (frames.size > 0) frames.clear();
+    this.#forgetRuns();
+  }
+
   /** Drops the oldest entries, to half the bounds. */
   trim(): void {
     let drop = 0;

@@ -39,8 +39,10 @@ export interface MemberChannel {
   forget(): void;
 }
 
-/** While entries are about to leave the window, or a queue is full, a socket may hold this much instead of what `isWritable` allows. */
-const maxBufferedUnderPressure = 1024 * 1024;
+/** While entries are about to leave the window, or a queue is full, a socket may hold this much instead of what `isWritable` allows: a service may say much at once. */
+const maxBufferedAtOnce: number = 1024 * 1024;
+/** One that did not take what came before: the rest it gets from the log, and holds nothing meanwhile. */
+const maxBufferedBehind: number = 128 * 1024;
 
 /**
  * A membership at the edge: a cursor in the actor's log, and what is meant for this
@@ -78,6 +80,8 @@ export class Member implements TransportEvents, InflowOwner<Payload>, TapOwner {
   #done = 0;
   #credit = 0;
   readonly #channel: MemberChannel | undefined;
+  /** The round of the event loop in which it last kept up when entries were about to leave the window. */
+  #pressed = 0;
   /** It stands in the feed's list of those that have something of their own. */
   isDirty = false;
 
@@ -111,7 +115,7 @@ export class Member implements TransportEvents, InflowOwner<Payload>, TapOwner {
     this.#state = "open";
     this.#transport = transport;
     this.#heartbeat?.alive(this.#host.coarseNow);
-    this.pump(false);
+    this.pump();
   }
 
   // ---------- from the actor ----------
@@ -156,7 +160,7 @@ export class Member implements TransportEvents, InflowOwner<Payload>, TapOwner {
     this.#outbox.push(item);
     const { maxSendQueueBytes } = this.#host.limits;
     if (this.#outbox.bytes <= maxSendQueueBytes) return;
-    this.pump(true);
+    this.pump(maxBufferedAtOnce);
     if (this.#outbox !== undefined && this.#outbox.bytes > maxSendQueueBytes)
       this.#tooSlow("its send queue is full");
   }
@@ -201,13 +205,13 @@ export class Member implements TransportEvents, InflowOwner<Payload>, TapOwner {
       backlog.begun = true;
       backlog.from = next;
     }
-    this.pump(false);
+    this.pump();
   }
 
   tapped(buffer: Buffer | undefined): void {
     if (this.#state !== "open") return;
     if (buffer !== undefined) this.#transport?.write(buffer);
-    this.pump(false);
+    this.pump();
   }
 
   tapDue(): void {
@@ -220,8 +224,14 @@ export class Member implements TransportEvents, InflowOwner<Payload>, TapOwner {
 
   // ---------- out ----------
 
-  /** Writes what is due, as far as the socket takes it. `pressure`: a little further. */
-  pump(pressure: boolean): void {
+  /** Entries are about to leave the window, in this round of the event loop: while it keeps up, it gets them before. */
+  press(round: number): void {
+    if (this.#transport?.isWritable === true) this.#pressed = round;
+    this.pump(this.#pressed === round ? maxBufferedAtOnce : maxBufferedBehind);
+  }
+
+  /** Writes what is due, as far as the socket takes it, or until it holds `maxBuffered`. */
+  pump(maxBuffered = 0): void {
     const transport = this.#transport;
     if (transport === undefined || this.#state !== "open") return;
     if (this.#position === 0) {
@@ -232,7 +242,7 @@ export class Member implements TransportEvents, InflowOwner<Payload>, TapOwner {
     const isMixed =
       this.#position <= this.feed.window.head && (this.#outbox !== undefined || this.#done > 0);
     if (isMixed) transport.cork();
-    this.#pumpInOrder(transport, pressure);
+    this.#pumpInOrder(transport, maxBuffered);
     if (this.#done > 0 || this.#credit > 0) this.#pumpReceipts(transport);
     if (isMixed) transport.uncork();
     if (this.#outbox?.isEmpty === true) this.#outbox = undefined;
@@ -260,12 +270,12 @@ export class Member implements TransportEvents, InflowOwner<Payload>, TapOwner {
     if (item?.type === "close") this.shut(item.code, item.reason, item.comeBack);
   }
 
-  #pumpInOrder(transport: Transport, pressure: boolean): void {
+  #pumpInOrder(transport: Transport, maxBuffered: number): void {
     const { window } = this.feed;
     while (
       !this.#isPulling &&
       this.#state === "open" &&
-      (transport.isWritable || (pressure && transport.bufferedBytes < maxBufferedUnderPressure))
+      (transport.isWritable || transport.bufferedBytes < maxBuffered)
     ) {
       const item = this.#outbox?.first;
       const limit = item === undefined ? window.head : item.after;
@@ -399,7 +409,7 @@ export class Member implements TransportEvents, InflowOwner<Payload>, TapOwner {
   // ---------- life ----------
 
   writable(): void {
-    this.pump(false);
+    this.pump();
   }
 
   closed(code: number | undefined, reason: string): void {

@@ -66,6 +66,22 @@ test("a client that lags behind a log that still has it catches up without a gap
   expect(transport.closed).toBeUndefined();
 });
 
+// Each time the window overflowed, it was given more, up to a MiB: 20 such clients held as
+// much again as the log.
+test("a socket that takes nothing is not filled further: the log has what its client lacks", async () => {
+  const { service } = serviceOf({ messages: 1000, bytes: 10_000_000 });
+  const rig = startRig(service);
+  const { transport } = await rig.open();
+  await rig.idle();
+  transport.isReading = false;
+  for (let index = 0; index < 200; index++) {
+    rig.host.broadcast("status", [textOf(20_000, index)]);
+    await rig.idle();
+  }
+  expect(transport.bufferedBytes).toBeLessThanOrEqual((128 + 256) * 1024);
+  expect(transport.closed).toBeUndefined();
+});
+
 test("what waits for one client alone may fill its bound to the byte, and not one message more", async () => {
   const length = 1000;
   const frame = length + 4 + itemOverheadBytes;
