@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import path from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { Auth } from "./auth/auth.ts";
@@ -26,6 +27,7 @@ import { AccountStore } from "./store/account-store.ts";
 import { DataLock } from "./store/data-lock.ts";
 import { openDatabase } from "./store/database.ts";
 import { NoticeStore } from "./store/notice-store.ts";
+import { OriginStore } from "./store/origin-store.ts";
 import { OverviewStore } from "./store/overview-store.ts";
 import { Store } from "./store/store.ts";
 
@@ -93,6 +95,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
     throw error;
   }
   const store = new Store(database);
+  const origins = new OriginStore(database);
   const auth = new Auth({ accounts: new AccountStore(database), key, clock });
   const events = new Emitter<AutobuildEvents>((error) => {
     process.emitWarning(`A listener of AutoBuild threw: ${messageOf(error)}`);
@@ -103,6 +106,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
   const scheduler = new Scheduler(
     {
       store,
+      origins,
       console: buildConsole,
       events,
       clock,
@@ -126,7 +130,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
     store,
     rows: new OverviewStore(database),
     queued: () => scheduler.queued(),
-    reasonToWait: (_build, position) => scheduler.reasonToWait(position),
+    reasonToWait: ({ reason }) => reason ?? "",
     headBranchOf(repositoryId) {
       const state = repositories.get(repositoryId)?.state;
       return state?.type === "reachable" ? state.headBranch : null;
@@ -138,9 +142,11 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
     repositories.set(id, { id, name, label, state: { type: "waiting" } });
     const tracker = new BranchTracker({
       store,
+      origins,
       clock,
       repositoryId: id,
-      queue: (build) => scheduler.queue(build),
+      hasWorkTree: source.type === "path" && existsSync(path.join(source.location, ".git")),
+      queue: (build, origin) => scheduler.queue(build, origin),
       handleState(state) {
         const before = repositories.get(id);
         const repository: Repository = { id, name, label, state };

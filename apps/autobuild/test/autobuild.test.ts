@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from "node:f
 import path from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { createAutobuild } from "../src/autobuild.ts";
+import { Gate } from "./support/gate.ts";
 import { ManualClock } from "./support/manual-clock.ts";
 import { steps, TestRepository, writeFiles } from "./support/repository.ts";
 import { TestServer } from "./support/server.ts";
@@ -371,6 +372,7 @@ describe("the queue", () => {
     const server = await TestServer.start({
       repositories: [repository.folder],
       maxQueuedBuilds: 1,
+      concurrency: 1,
     });
     const { builds } = server.autobuild;
     await server.printed(1, "started");
@@ -388,6 +390,60 @@ describe("the queue", () => {
     expect(await server.ended(3)).toMatchObject({ state: "passed", branch: "two" });
   });
 
+  test("gives a branch up for its newer commit, whether it waits or runs, and builds it should the branch come back", async () => {
+    const gate = new Gate();
+    const repository = new TestRepository(steps("true"));
+    const server = await TestServer.start({ repositories: [repository.folder], concurrency: 1 });
+    const { builds } = server.autobuild;
+    await server.ended(1);
+    repository.git("checkout", "--quiet", "-b", "topic");
+    const second = repository.commitSteps("second", "echo started", gate.wait);
+    await server.printed(2, "started");
+    repository.commitSteps("third", "true");
+    expect(await server.ended(2)).toMatchObject({
+      state: "cancelled",
+      reason: "superseded by build 3, a newer commit of its branch",
+    });
+    expect(await server.ended(3)).toMatchObject({ state: "passed", subject: "third" });
+    repository.git("reset", "--quiet", "--hard", second);
+    gate.open();
+    expect(await server.ended(4)).toMatchObject({ state: "passed", sha: second });
+    expect(builds.list()).toHaveLength(4);
+  });
+
+  test("lets each commit of the default branch be built, one after another, and says so", async () => {
+    const gate = new Gate();
+    const repository = new TestRepository(steps("echo started", gate.wait));
+    const server = await TestServer.start({ repositories: [repository.folder], concurrency: 2 });
+    const { builds } = server.autobuild;
+    await server.printed(1, "started");
+    repository.commitSteps("second", "true");
+    await server.until("the second waits", () => builds.get(2));
+    repository.commitSteps("third", "true");
+    await server.until("the third waits", () => builds.get(3));
+    expect(builds.queued().map(({ id, reason }) => [id, reason])).toEqual([
+      [2, "waiting for build 1 of the same branch"],
+      [3, "waiting for build 1 of the same branch"],
+    ]);
+    gate.open();
+    for (const id of [1, 2, 3]) expect(await server.ended(id)).toMatchObject({ state: "passed" });
+  });
+
+  test("runs builds of two repositories side by side", async () => {
+    const gate = new Gate();
+    const repositories = [1, 2].map(() => new TestRepository(steps("echo started", gate.wait)));
+    const server = await TestServer.start({
+      repositories: repositories.map(({ folder }) => folder),
+      concurrency: 2,
+    });
+    await server.printed(1, "started");
+    await server.printed(2, "started");
+    expect(server.autobuild.builds.running()).toHaveLength(2);
+    gate.open();
+    await server.ended(1);
+    await server.ended(2);
+  });
+
   test("runs as many at a time as it may, and the console still shows one after the other", async () => {
     const repository = new TestRepository(
       steps("echo started; while [ ! -e ../go-$AUTOBUILD_BUILD ]; do sleep 0.01; done; echo going"),
@@ -399,7 +455,7 @@ describe("the queue", () => {
       dataDir,
     });
     await server.printed(1, "started");
-    server.autobuild.builds.rebuild(1);
+    repository.git("branch", "topic");
     await server.printed(2, "started");
     expect(server.autobuild.console.startOf(2)).toBeUndefined();
     writeFiles(dataDir, { "workspaces/go-2": "" });

@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
+import os from "node:os";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
+import { maxOvertakes } from "../src/build/queue.ts";
 import { schedulerDefaults } from "../src/build/scheduler.ts";
 import { logDefaults } from "../src/log/build-log.ts";
 import { help } from "../src/options.ts";
@@ -37,13 +39,14 @@ describe("the README", () => {
 
   test("has the bounds that hold", () => {
     expect(schedulerDefaults).toMatchObject({
-      concurrency: 1,
+      concurrency: Math.min(4, os.availableParallelism()),
       maxQueuedBuilds: 200,
       keptWorkspaces: 3,
     });
     expect(logDefaults).toMatchObject({ maxLineBytes: 16 * 1024, maxLogBytes: 64 * 1024 * 1024 });
     for (const row of [
-      "builds at the same time | 1 |",
+      "builds at the same time | as many as there are cores, at most 4; of each branch one |",
+      `builds that go before one that came earlier | ${maxOvertakes} |`,
       "builds in the queue | 200 |",
       "one line | 16 KiB |",
       "one log | 64 MiB |",

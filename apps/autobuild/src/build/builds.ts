@@ -12,7 +12,7 @@ export interface Builds {
   /** Newest first; 50 unless the query says otherwise. */
   list(query?: BuildQuery): readonly Build[];
   get(id: number): Build | undefined;
-  /** In the order in which they will start. */
+  /** In the order in which they will start, each with the reason why it waits. */
   queued(): readonly Build[];
   /** In the order in which they started. */
   running(): readonly Build[];

@@ -1,10 +1,12 @@
 import { randomBytes } from "node:crypto";
+import os from "node:os";
 import type { BuildConsole } from "../console/console.ts";
 import { AutobuildError, messageOf, systemCodeOf } from "../errors.ts";
 import type { Emitter } from "../events.ts";
 import type { BuildLog } from "../log/build-log.ts";
 import type { LogFolder } from "../log/log-folder.ts";
 import type { LogReader } from "../log/log-reader.ts";
+import type { OriginStore } from "../store/origin-store.ts";
 import type { BuildQuery, Store } from "../store/store.ts";
 import { ActiveBuild } from "./active-build.ts";
 import {
@@ -16,11 +18,17 @@ import {
 } from "./build-execution.ts";
 import { hasEnded, repeatOf, type Build, type NewBuild } from "./build.ts";
 import type { AutobuildEvents } from "./builds.ts";
+import type { BuildOrigin } from "./origin.ts";
+import { supersededBy, turnsOf, type QueueEntry, type Turn } from "./queue.ts";
 import { recoverBuilds } from "./recovery.ts";
 
 /** Bounds of the scheduler. */
 export interface SchedulerOptions {
-  /** Builds at the same time. The console shows them one after the other all the same. @default 1 */
+  /**
+   * Builds at the same time, of which each branch has one. The console shows them one after the other all the same.
+   *
+   * @default as many as there are cores, at most 4
+   */
   readonly concurrency: number;
   /** A commit that comes when so many wait takes the place of an older one of its branch, or waits outside. @default 200 */
   readonly maxQueuedBuilds: number;
@@ -31,7 +39,7 @@ export interface SchedulerOptions {
 }
 
 export const schedulerDefaults: SchedulerOptions = {
-  concurrency: 1,
+  concurrency: Math.min(4, os.availableParallelism()),
   maxQueuedBuilds: 200,
   keptWorkspaces: 3,
   requeueLost: true,
@@ -40,6 +48,7 @@ export const schedulerDefaults: SchedulerOptions = {
 /** What the scheduler works with. */
 export interface SchedulerParts extends ExecutionTools {
   readonly store: Store;
+  readonly origins: OriginStore;
   readonly console: BuildConsole;
   readonly events: Emitter<AutobuildEvents>;
   readonly logs: LogFolder;
@@ -105,18 +114,12 @@ export class Scheduler {
     return this.#parts.store.build(id);
   }
 
+  /** In the order in which they will start, each with the reason why it waits. */
   queued(): Build[] {
-    return this.#parts.store.buildsIn("queued");
-  }
-
-  /** Why the build at that place of the queue does not run yet. */
-  reasonToWait(position: number): string {
-    const { concurrency } = this.#options;
-    if (position > 0) return `after ${position} other ${position === 1 ? "build" : "builds"}`;
-    if (this.#active.size < concurrency) return "starts as soon as it can";
-    return concurrency === 1
-      ? "until the build that runs has ended"
-      : `until one of the ${concurrency} builds that run has ended`;
+    return this.#turns().map(({ build, reason }) => ({
+      ...build,
+      reason: reason ?? "starts as soon as it can",
+    }));
   }
 
   running(): Build[] {
@@ -164,20 +167,36 @@ export class Scheduler {
   }
 
   /**
-   * Puts a build into the queue. Undefined when it is full and holds nothing that a newer commit has overtaken.
+   * Puts a build into the queue, and cancels what it makes pointless. Undefined when the queue is full and
+   * holds nothing that a newer commit has overtaken.
    */
-  queue(newBuild: NewBuild): Build | undefined {
-    const { store, events } = this.#parts;
-    const overtaken =
-      store.countQueued() < this.#options.maxQueuedBuilds
-        ? undefined
-        : findOvertaken([...this.queued(), newBuild]);
-    if (overtaken === undefined && store.countQueued() >= this.#options.maxQueuedBuilds)
-      return undefined;
+  queue(newBuild: NewBuild, origin?: BuildOrigin): Build | undefined {
+    const { store, origins, events } = this.#parts;
+    const waiting = store.buildsIn("queued");
+    const isFull = waiting.length >= this.#options.maxQueuedBuilds;
+    const overtaken = isFull ? findOvertaken([...waiting, newBuild]) : undefined;
+    if (isFull && overtaken === undefined) return undefined;
+    const build = store.transaction(() => {
+      const inserted = store.insertBuild(newBuild);
+      if (origin !== undefined) origins.save(inserted.id, origin);
+      return inserted;
+    });
     if (overtaken !== undefined)
-      this.#cancelQueued(overtaken, "the queue was full, and a newer commit of its branch waits");
-    const build = store.insertBuild(newBuild);
+      this.#supersede(
+        overtaken,
+        build,
+        "the queue was full, and a newer commit of its branch waits",
+      );
     events.emit("buildChanged", build);
+    const others = [...store.buildsIn("queued"), ...this.running()].map((other) =>
+      this.#entry(other),
+    );
+    for (const older of supersededBy(this.#entry(build), others))
+      this.#supersede(
+        older,
+        build,
+        `superseded by build ${build.id}, a newer commit of its branch`,
+      );
     this.#assign();
     return build;
   }
@@ -185,10 +204,25 @@ export class Scheduler {
   /** Starts queued builds while there is room for them. */
   #assign(): void {
     if (this.#phase !== "running") return;
-    for (const build of this.queued()) {
-      if (this.#active.size >= this.#options.concurrency) return;
-      this.#start(build);
-    }
+    for (const { build, reason } of this.#turns()) if (reason === null) this.#start(build);
+  }
+
+  #turns(): Turn[] {
+    const waiting = this.#parts.store.buildsIn("queued").map((build) => this.#entry(build));
+    return turnsOf(waiting, this.running(), this.#options.concurrency);
+  }
+
+  #entry(build: Build): QueueEntry {
+    const { origins } = this.#parts;
+    return { build, origin: origins.of(build.id), overtakes: origins.overtakes(build.id) };
+  }
+
+  /** Cancels an older build for a newer one of its branch, whether it waits or runs. */
+  #supersede(older: Build, newer: Build, reason: string): void {
+    this.#parts.origins.supersede(older.id, newer.id);
+    const active = this.#active.get(older.id);
+    if (active === undefined) this.#cancelQueued(older, reason);
+    else active.abort.abort({ state: "cancelled", reason } satisfies BuildOutcome);
   }
 
   #start(queued: Build): void {

@@ -2,6 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { AutobuildError } from "../errors.ts";
 import { accountTables } from "./account-store.ts";
 import { noticeTables } from "./notice-store.ts";
+import { originTables } from "./origin-store.ts";
 import { overviewTables } from "./overview-tables.ts";
 import { resultTables } from "./result-store.ts";
 import { secretTables } from "./secret-store.ts";
@@ -65,6 +66,7 @@ const migrations: readonly string[] = [
   accountTables,
   secretTables,
   noticeTables,
+  originTables,
 ];
 
 /** Brings a database up to this version of AutoBuild, each migration in a transaction of its own. */

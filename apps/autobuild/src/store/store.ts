@@ -82,7 +82,7 @@ export class Store {
     this.#statements.forgetHead.run(repositoryId, branch);
   }
 
-  /** Whether a build of that commit of that branch exists, in whatever state. */
+  /** Whether a build of that commit of that branch exists, in whatever state but cancelled for a newer one. */
   hasBuilt(repositoryId: number, branch: string, sha: string): boolean {
     return this.#statements.hasBuilt.get(repositoryId, branch, sha) !== undefined;
   }
@@ -250,7 +250,8 @@ function prepareStatements(database: DatabaseSync): Record<StatementName, Statem
     ),
     forgetHead: database.prepare("DELETE FROM head WHERE repository_id = ? AND branch = ?"),
     hasBuilt: database.prepare(
-      "SELECT 1 FROM build WHERE repository_id = ? AND branch = ? AND sha = ? LIMIT 1",
+      `SELECT 1 FROM build WHERE repository_id = ? AND branch = ? AND sha = ? AND NOT EXISTS
+         (SELECT 1 FROM build_origin WHERE build_id = build.id AND superseded_by IS NOT NULL) LIMIT 1`,
     ),
     insertBuild: database.prepare(
       `INSERT INTO build (repository_id, branch, sha, author, subject, committed_ms, cause, cause_build_id, queued_ms, state)
