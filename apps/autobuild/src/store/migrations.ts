@@ -1,3 +1,5 @@
+import { readdirSync, rmSync } from "node:fs";
+import path from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { AutobuildError } from "../errors.ts";
 import { accountTables } from "./account-store.ts";
@@ -69,6 +71,8 @@ const migrations: readonly string[] = [
   originTables,
 ];
 
+const keptCopies = 2;
+
 /** Brings a database up to this version of AutoBuild, each migration in a transaction of its own. */
 export function migrate(database: DatabaseSync): void {
   const version = Number(database.prepare("PRAGMA user_version").get()?.["user_version"]);
@@ -79,8 +83,29 @@ export function migrate(database: DatabaseSync): void {
         "A newer AutoBuild wrote it: start that one, or give another --data-dir.",
     );
   }
+  if (version > 0 && version < migrations.length) keepCopy(database, version);
   for (const [index, migration] of migrations.entries()) {
     if (index < version) continue;
     database.exec(`BEGIN IMMEDIATE; ${migration} PRAGMA user_version = ${index + 1}; COMMIT;`);
   }
+}
+
+/**
+ * Copies the database beside itself before it is changed, as `autobuild.sqlite.before-v3`: the way back to the
+ * AutoBuild that wrote it. The copy of the version before is kept too, older ones are removed.
+ */
+function keepCopy(database: DatabaseSync, version: number): void {
+  const file = database.location();
+  if (file === null) return;
+  const copy = `${file}.before-v${version}`;
+  rmSync(copy, { force: true });
+  database.prepare("VACUUM INTO ?").run(copy);
+  const copies = readdirSync(path.dirname(file))
+    .filter((name) => /^.+\.before-v\d+$/.test(name) && name.startsWith(path.basename(file)))
+    .toSorted((left, right) => versionIn(right) - versionIn(left));
+  for (const name of copies.slice(keptCopies)) rmSync(path.join(path.dirname(file), name));
+}
+
+function versionIn(name: string): number {
+  return Number(/\d+$/.exec(name)?.[0]);
 }
