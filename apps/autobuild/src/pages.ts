@@ -4,6 +4,7 @@ import { etag } from "hono/etag";
 import { secureHeaders } from "hono/secure-headers";
 import { readPage } from "./assets.ts";
 import type { Autobuild } from "./autobuild.ts";
+import { badges } from "./http/badges.ts";
 import { guard, type DoorEnv } from "./http/guard.ts";
 import { login } from "./http/login.ts";
 import { LogBody } from "./log/log-body.ts";
@@ -19,6 +20,11 @@ export async function pages(
   { publicUrl }: PagesOptions = {},
 ): Promise<Hono<DoorEnv>> {
   const app = new Hono<DoorEnv>();
+  // Outermost, so that it has the last word: a README of another site shows a badge.
+  app.use("/badges/*", async (context, next) => {
+    await next();
+    context.header("Cross-Origin-Resource-Policy", "cross-origin");
+  });
   app.use(
     secureHeaders({
       // What a build prints must never run: not as a script, a style or a picture from elsewhere.
@@ -40,6 +46,7 @@ export async function pages(
   const { auth } = autobuild;
   app.use(guard({ auth, publicOrigin: publicUrl }));
   app.route("/", login(auth));
+  app.route("/", badges(autobuild));
   const page = await readPage();
   for (const [url, { type, body, gzip }] of page.files) {
     app.get(url, (context) => {

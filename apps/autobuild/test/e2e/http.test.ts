@@ -85,6 +85,24 @@ describe("over HTTP", () => {
       expect([path, await upgradeStatus(url)]).toEqual([path, 101]);
     }
   });
+
+  test("a badge and cc.xml say how a branch stands", async () => {
+    const repository = new TestRepository(steps("true"));
+    const program = await Program.start([repository.folder]);
+    await program.buildEnded(1);
+    const badge = await fetch(`${program.url}/badges/project.svg?branch=main&label=tests`);
+    expect(badge.headers.get("content-type")).toBe("image/svg+xml; charset=utf-8");
+    expect(badge.headers.get("cross-origin-resource-policy")).toBe("cross-origin");
+    expect(await badge.text()).toMatch(/<title>tests: passed \d/);
+    const none = await fetch(`${program.url}/badges/project.svg?branch=none`);
+    expect(await none.text()).toContain("<title>build: no builds</title>");
+    expect((await fetch(`${program.url}/badges/other.svg`)).status).toBe(404);
+    const monitor = await (await fetch(`${program.url}/cc.xml`)).text();
+    expect(monitor).toContain(
+      'name="project/main" activity="Sleeping" lastBuildStatus="Success" lastBuildLabel="1"',
+    );
+    expect(monitor).toContain(`webUrl="${program.url}/builds/1"`);
+  });
 });
 
 function rawGet(
