@@ -109,6 +109,93 @@ test("a join that throws closes that client alone, with 1011", async () => {
 
 // `terminate` still counted it as a client, so what it sent to all stood ahead of the close
 // in the queue of a client that had never joined, and nothing ever left that queue.
+/** Refuses to take who comes with `?bad`, in the middle of its work. */
+function picky(open: Promise<void> = Promise.resolve()) {
+  const seen: string[] = [];
+  const probe = defineService({
+    init: () => void seen.push("init"),
+    async handleJoin(client) {
+      seen.push(`join ${client.joinReason}`);
+      await open;
+      if (client.request.url.search === "?bad") throw new Error("cannot take it");
+      client.send("hello");
+    },
+    handleIncoming: (client, message) => client.send(`got ${String(message)}`),
+    handleBroadcast() {
+      throw new Error("boom");
+    },
+  });
+  return { probe, seen };
+}
+
+// Each join that threw spent a restart of the service: eleven bad connections took it
+// down for everybody.
+test("joins that throw close the door, not the service: its members stay, and hear nothing of a 1011", async () => {
+  const { probe, seen } = picky();
+  const { server, open, clock, reports } = await serve({ probe });
+  const member = await open("probe");
+  expect(await member.next()).toBe("hello");
+  const knock = async (): Promise<unknown> => {
+    const client = await open("probe?bad").catch((error: unknown) => error);
+    return client instanceof Error ? client : (client as PlainClient).closed;
+  };
+  for (let n = 0; n < 11; n++) {
+    expect(await knock()).toEqual({ code: 1011, reason: "joining failed" });
+    expect(await member.next()).toBe("hello");
+  }
+  const refused = await knock();
+  expect(refused).toBeInstanceOf(RefusedError);
+  expect(refused).toMatchObject({ status: 503 });
+  expect(server.services()[0]).toMatchObject({ state: "running", clients: 1 });
+  expect(reports.at(-1)).toMatchObject({ type: "failure", where: "joining probe" });
+  member.send("and on");
+  expect(await member.next()).toBe("got and on");
+  // The good ones wait with the bad, for a second.
+  await expect(open("probe")).rejects.toMatchObject({ status: 503 });
+  await clock.advance(1000);
+  const late = await open("probe");
+  expect(await late.next()).toBe("hello");
+  // As long as the bad ones come, it waits longer each time.
+  await clock.advance(9000);
+  for (let n = 0; n < 11; n++) {
+    await knock();
+    await member.next();
+    await late.next();
+  }
+  await clock.advance(1000);
+  await expect(open("probe")).rejects.toMatchObject({ status: 503 });
+  await clock.advance(1000);
+  const later = await open("probe");
+  expect(await later.next()).toBe("hello");
+  expect(seen.filter((one) => one === "init")).toHaveLength(23);
+});
+
+test("who stood in the mailbox when the door closed is told to come back later", async () => {
+  const gate = Promise.withResolvers<void>();
+  const { probe } = picky(gate.promise);
+  const { open, reports } = await serve({ probe });
+  const opened = await Promise.all(Array.from({ length: 20 }, () => open("probe?bad")));
+  gate.resolve();
+  const codes = await Promise.all(opened.map(async ({ closed }) => (await closed).code));
+  expect(codes.filter((code) => code === 1011)).toHaveLength(11);
+  expect(codes.filter((code) => code === 1013)).toHaveLength(9);
+  expect(reports.filter(({ type }) => type === "failure")).toHaveLength(1);
+});
+
+test("joins that throw take nothing from the budget of the service, nor it from theirs", async () => {
+  const { probe } = picky();
+  const { server, open, clock } = await serve({ probe });
+  for (let n = 0; n < 10; n++) {
+    await (
+      await open("probe?bad")
+    ).closed;
+    server.broadcast("probe", "crash");
+    await until(clock, () => server.services()[0]?.state === "running");
+  }
+  expect(await (await open("probe")).next()).toBe("hello");
+  expect(server.services()[0]?.state).toBe("running");
+});
+
 test("a client whose join failed is closed even if terminate sends to every client", async () => {
   const counts: number[] = [];
   const probe = defineService({

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Clock, Timer } from "./clock.ts";
 import { Mailbox, type MailboxLimits, type MailItem } from "./mailbox.ts";
-import { RestartBudget, type RestartLimits } from "./restart-budget.ts";
+import { RestartBudget, type RestartDecision, type RestartLimits } from "./restart-budget.ts";
 
 /**
  * What an actor does. The actor calls one of these at a time and awaits what it returns.
@@ -14,6 +14,8 @@ export interface Behaviour<Item> {
   handle(item: Item): void | Promise<void>;
   /** A crash ended the incarnation: report it and clean up. `start` or `down` follows. */
   crashed(error: unknown, item: Item | undefined): void | Promise<void>;
+  /** Whether a crash is of nobody's budget: something else bounds how often such items come. Absent: none is. */
+  isForgiven?(error: unknown, item: Item | undefined): boolean;
   /** The restart budget is spent: refuse what comes, for `retryAfterMs`. `items` is what the mailbox held. */
   down(retryAfterMs: number, items: readonly Item[]): void;
   /** The mailbox is empty and no turn runs. */
@@ -283,18 +285,21 @@ export class Actor<Item extends MailItem> {
       this.#budget.recovered();
     this.#state = "restarting";
     this.#busy = true;
+    const isForgiven = this.#behaviour.isForgiven?.(error, item) === true;
     const cleaned = this.#behaviour.crashed(error, item);
-    if (cleaned === undefined) this.#afterCrash();
-    else void cleaned.then(() => this.#afterCrash());
+    if (cleaned === undefined) this.#afterCrash(isForgiven);
+    else void cleaned.then(() => this.#afterCrash(isForgiven));
   }
 
-  #afterCrash(): void {
+  #afterCrash(isForgiven: boolean): void {
     this.#busy = false;
     if (this.#stopAsked) {
       this.#finish();
       return;
     }
-    const decision = this.#budget.spend(this.#clock.now());
+    const decision: RestartDecision = isForgiven
+      ? { type: "restart" }
+      : this.#budget.spend(this.#clock.now());
     if (decision.type === "restart") {
       // Not from within the crash: a start that fails at once must not deepen the stack.
       queueMicrotask(() => {

@@ -12,7 +12,7 @@ import type { Mail } from "./mail.ts";
 import type { PrivateBudget } from "./private-budget.ts";
 import type { PublishedKeys } from "./published.ts";
 import type { Report } from "./report.ts";
-import type { ServiceActor } from "./service-actor.ts";
+import { joinsFail, type ServiceActor } from "./service-actor.ts";
 import { ServiceClient } from "./service-client.ts";
 
 export interface EdgeMessagesOptions {
@@ -145,6 +145,9 @@ export class EdgeMessages implements Outlet<EdgeToActor> {
       params: found.params,
     };
     const client = new ServiceClient(actor, data, delivery);
+    const { retryAfterMs } = actor.door;
+    if (retryAfterMs > 0)
+      return this.#refuse(mid, "overloaded", `${address}: ${joinsFail}`, retryAfterMs);
     if (resume !== undefined) client.joinReason = "rejoin";
     if (!actor.intake.join(client))
       return this.#refuse(mid, "overloaded", `the mailbox of ${address} is full`, defaultRetryMs);

@@ -1,3 +1,4 @@
+import { WindsockError } from "../errors.ts";
 import { clientOf, countUnanswered, viewOfMail, type Mail } from "./mail.ts";
 import type { Report } from "./report.ts";
 import type { ServiceClient } from "./service-client.ts";
@@ -23,6 +24,15 @@ export class Reporter {
   /** A callback failed that no item led to, and nothing restarts for it. */
   failure(error: unknown, callback: string, client?: ServiceClient): void {
     this.#crash(error, callback, client, undefined, false);
+  }
+
+  /** Joins fail so often that nobody new is let in for a while. */
+  doorClosed(failed: number, waitMs: number): void {
+    const seconds = Math.round(waitMs / 1000);
+    const error = new WindsockError(
+      `Expected \`handleJoin\` of ${this.#address} to take its clients, got ${failed} joins that failed one soon after the other. Nobody new is let in for ${seconds} s; its members stay. Refuse in \`authorize\` what a join cannot take.`,
+    );
+    this.#report({ type: "failure", where: `joining ${this.#address}`, error });
   }
 
   down(retryAfterMs: number): void {

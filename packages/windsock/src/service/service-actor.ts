@@ -8,6 +8,7 @@ import type { ActorToEdge, Outlet } from "../protocol/port.ts";
 import { ActorParts } from "./actor-parts.ts";
 import type { Channels } from "./channels.ts";
 import { latestKeyOf, type ErasedDefinition } from "./define-service.ts";
+import { Door } from "./door.ts";
 import { Encoder } from "./encode.ts";
 import type { Intake } from "./intake.ts";
 import type { LogSources } from "./log-sources.ts";
@@ -47,6 +48,9 @@ export interface RestoredActor {
   readonly members: readonly RestoredMember[];
 }
 
+/** Told to who comes while the door is closed. */
+export const joinsFail = "joining failed too often";
+
 /** The actor of one service or key: what enters its mailbox, and how it begins, crashes and ends. */
 export class ServiceActor implements Behaviour<Mail> {
   readonly name: string;
@@ -61,6 +65,7 @@ export class ServiceActor implements Behaviour<Mail> {
   readonly presence: Presence | undefined;
   readonly actor: Actor<Mail>;
   readonly intake: Intake;
+  readonly door: Door;
   readonly #definition: ErasedDefinition;
   readonly #options: ServiceActorOptions;
   readonly #parts: ActorParts;
@@ -78,6 +83,7 @@ export class ServiceActor implements Behaviour<Mail> {
     this.#definition = definition;
     this.#options = options;
     this.actor = new Actor<Mail>(this, { ...this.limits, clock });
+    this.door = new Door(this.limits, clock);
 
     const parts = new ActorParts(this, options);
     this.#parts = parts;
@@ -177,13 +183,26 @@ export class ServiceActor implements Behaviour<Mail> {
     }
   }
 
+  /** A join that throws is that client's: the door bounds how many there are. */
+  isForgiven(error: unknown, mail: Mail | undefined): boolean {
+    return mail?.type === "join" && error !== this.#stopError;
+  }
+
   async crashed(error: unknown, mail: Mail | undefined): Promise<void> {
     this.#parts.reporter.crash(error, this.#parts.turns.callback, mail, true);
     // First: to `terminate`, a client whose join failed is none.
-    if (error !== this.#stopError && mail !== undefined) this.#parts.aftermath.follow(mail);
+    if (error !== this.#stopError && mail !== undefined) {
+      this.#parts.aftermath.follow(mail);
+      if (mail.type === "join") this.#joinFailed();
+    }
     this.#stopError = undefined;
     await this.#parts.incarnation.end({ type: "error", error });
     this.#parts.timeout.set(undefined);
+  }
+
+  #joinFailed(): void {
+    const waitMs = this.door.failed();
+    if (waitMs !== undefined) this.#parts.reporter.doorClosed(this.limits.maxRestarts + 1, waitMs);
   }
 
   /** `onCrash: "keep"`: the turn is dropped, the state before it stays. */
@@ -236,7 +255,9 @@ export class ServiceActor implements Behaviour<Mail> {
     const callbacks = this.#parts.callbacks;
     switch (mail.type) {
       case "join":
-        return callbacks.join(mail.client);
+        if (this.door.retryAfterMs === 0) return callbacks.join(mail.client);
+        this.#parts.closings.close([mail.client], closeCode.tryAgainLater, joinsFail);
+        return undefined;
       case "leave":
         this.channels.forget(mail.client);
         return callbacks.leave(mail.client, mail.reason);
