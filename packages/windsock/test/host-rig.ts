@@ -42,7 +42,7 @@ export class HostRig {
   constructor(
     services: Readonly<Record<string, Service>>,
     history: BrittleHistory = new BrittleHistory(),
-    options: Pick<ServiceHostOptions, "maxTotalPrivateBytes"> = {},
+    options: Partial<Pick<ServiceHostOptions, "maxTotalPrivateBytes" | "history">> = {},
   ) {
     this.history = history;
     this.host = new ServiceHost({

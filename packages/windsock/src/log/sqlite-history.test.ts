@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -103,4 +103,71 @@ test("what was acknowledged is there after each of ten kill -9", async () => {
     expect(database.prepare("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" });
     database.close();
   }
+});
+
+/** The file as it is on the disk while `store` still uses it: what is there after a `kill -9` or a power failure. */
+function copyInUse(): string {
+  const copy = join(folder, `copy-${files++}.sqlite`);
+  for (const end of ["", "-wal"]) copyFileSync(`${file}${end}`, `${copy}${end}`);
+  return copy;
+}
+
+const commit = { address: "a", epoch: "first", seq: 1 };
+
+// The last commits may be lost with the power, and their numbers are given again: who had
+// them would take new entries for old ones.
+test("after a power failure every log has a new name, and goes on under it", () => {
+  const store = new SqliteHistory(newFile(), { bootId: "monday" });
+  store.write([commit, { ...commit, address: "b" }]);
+  const copy = copyInUse();
+  const after = new SqliteHistory(copy, { bootId: "tuesday" });
+  const epochs = ["a", "b"].map((address) => after.load(address)?.epoch ?? "");
+  for (const epoch of epochs) expect(epoch).toMatch(/^[0-9a-f]{16}$/);
+  expect(epochs[0]).not.toBe(epochs[1]);
+  expect(after.load("a")?.seq).toBe(1);
+  after.write([{ address: "a", epoch: epochs[0]!, seq: 2 }]);
+  expect(after.load("a")).toMatchObject({ epoch: epochs[0], seq: 2 });
+  after.close();
+  // It was closed since: the next boot changes nothing.
+  const later = new SqliteHistory(copy, { bootId: "wednesday" });
+  expect(later.load("a")?.epoch).toBe(epochs[0]);
+  later.close();
+  store.close();
+});
+
+test.each([
+  ["the process alone died", { bootId: "monday" }, { bootId: "monday" }],
+  [
+    "every commit was flushed",
+    { bootId: "monday", sync: "full" },
+    { bootId: "tuesday", sync: "full" },
+  ],
+] as const)("logs keep their names when %s", (_what, before, then) => {
+  const store = new SqliteHistory(newFile(), before);
+  store.write([commit]);
+  const after = new SqliteHistory(copyInUse(), then);
+  expect(after.load("a")?.epoch).toBe("first");
+  after.close();
+  store.close();
+});
+
+test("logs keep their names when the file was closed in order", () => {
+  const store = new SqliteHistory(newFile(), { bootId: "monday" });
+  store.write([commit]);
+  store.close();
+  const after = new SqliteHistory(file, { bootId: "tuesday" });
+  expect(after.load("a")?.epoch).toBe("first");
+  after.close();
+});
+
+test("a file from before this was known is brought up to date, its logs as they are", () => {
+  const store = new SqliteHistory(newFile());
+  store.write([commit]);
+  store.close();
+  const database = new DatabaseSync(file);
+  database.exec("DROP TABLE run; PRAGMA user_version = 1;");
+  database.close();
+  const after = new SqliteHistory(file, { bootId: "tuesday" });
+  expect(after.load("a")?.epoch).toBe("first");
+  after.close();
 });

@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { HistoryError } from "../errors.ts";
+import { bootId } from "./boot-id.ts";
 import type {
   HistoryStore,
   StoredActor,
@@ -17,6 +18,8 @@ export interface SqliteHistoryOptions {
    * @default "normal"
    */
   readonly sync?: "normal" | "full";
+  /** Names this start of the machine. @default what the system says; on Linux */
+  readonly bootId?: string | undefined;
 }
 
 /** Its structure. A file of a newer one is refused, an older one is brought up to it. */
@@ -57,6 +60,13 @@ const migrations: readonly string[] = [
      data BLOB NOT NULL,
      PRIMARY KEY (address, member, count)
    ) STRICT, WITHOUT ROWID;`,
+  // The server that uses it, or used it last.
+  `CREATE TABLE run (
+     id INTEGER PRIMARY KEY CHECK (id = 1),
+     boot TEXT NOT NULL,
+     sync TEXT NOT NULL,
+     is_closed INTEGER NOT NULL
+   ) STRICT;`,
 ];
 
 const tables = ["actor", "entry", "evicted", "member", "private"] as const;
@@ -72,11 +82,12 @@ export class SqliteHistory implements HistoryStore {
       mkdirSync(dirname(file), { recursive: true });
       this.#database = new DatabaseSync(file, { timeout: 1000 });
       this.#database.exec(
-        `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${options.sync === "full" ? "FULL" : "NORMAL"}; PRAGMA locking_mode = EXCLUSIVE;`,
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA locking_mode = EXCLUSIVE;",
       );
       // Takes the lock now, not at the first write.
       this.#database.exec("BEGIN IMMEDIATE; COMMIT;");
       this.#migrate(file);
+      this.#begin(options);
     } catch (error) {
       if (error instanceof HistoryError) throw error;
       throw new HistoryError(
@@ -120,7 +131,30 @@ export class SqliteHistory implements HistoryStore {
   }
 
   close(): void {
-    this.#database.close();
+    try {
+      // Flushed: with it all that was committed before is on the disk.
+      this.#database.exec("PRAGMA synchronous = FULL; UPDATE run SET is_closed = 1;");
+    } finally {
+      this.#database.close();
+    }
+  }
+
+  /**
+   * Says in the file that it is in use. If the machine went down while it was, under
+   * `"normal"`, the last commits may be gone: their numbers would be given again, and a
+   * client that had them would take new entries for old ones. So every log gets a new name.
+   */
+  #begin({ sync = "normal", bootId: boot = bootId() ?? "" }: SqliteHistoryOptions): void {
+    const database = this.#database;
+    const last = database.prepare("SELECT boot, sync, is_closed FROM run").get();
+    const mayLack = last?.["is_closed"] === 0 && last["sync"] === "normal" && last["boot"] !== boot;
+    database.exec("BEGIN IMMEDIATE");
+    if (mayLack) database.exec("UPDATE actor SET epoch = lower(hex(randomblob(8)))");
+    database
+      .prepare("INSERT OR REPLACE INTO run (id, boot, sync, is_closed) VALUES (1, ?, ?, 0)")
+      .run(boot, sync);
+    database.exec("COMMIT");
+    if (sync === "normal") database.exec("PRAGMA synchronous = NORMAL");
   }
 
   #apply(commit: StoredCommit): void {

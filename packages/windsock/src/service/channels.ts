@@ -108,8 +108,12 @@ export class Channels {
     const delivery = client?.delivery;
     if (client === undefined || delivery === undefined) return false;
     if (client.membership !== "joined" || client.isEnding) return false;
-    if (!delivery.owns(secret) || !isSameUser(client.user, user) || data.epoch !== log.epoch)
+    if (!delivery.owns(secret) || !isSameUser(client.user, user)) return false;
+    if (data.epoch !== log.epoch) {
+      // Its log has another name now: what it has and what comes are not one order.
+      this.#end(client);
       return false;
+    }
     const privates = delivery.since(data.count);
     const isWhole = privates !== undefined && this.#hasLog(client, data);
     if (!isWhole && (privates === undefined || !this.#options.hasSnapshot)) {
