@@ -21,6 +21,8 @@ import { LogFolder } from "./log/log-folder.ts";
 import { Notifier } from "./notify/notifier.ts";
 import { notifyFile, readNotifyConfig } from "./notify/targets.ts";
 import { systemTools, type Tools } from "./plan/tools.ts";
+import { ArtifactFolder } from "./results/artifacts.ts";
+import { Results } from "./results/results.ts";
 import { ProcessRunner } from "./run/process-runner.ts";
 import type { Runner } from "./run/runner.ts";
 import { AccountStore } from "./store/account-store.ts";
@@ -29,6 +31,7 @@ import { openDatabase } from "./store/database.ts";
 import { NoticeStore } from "./store/notice-store.ts";
 import { OriginStore } from "./store/origin-store.ts";
 import { OverviewStore } from "./store/overview-store.ts";
+import { ResultStore } from "./store/result-store.ts";
 import { Store } from "./store/store.ts";
 
 /** What an AutoBuild is made with. Read once; nothing may change while it runs. */
@@ -52,6 +55,8 @@ export interface AutobuildOptions
 export interface Autobuild extends EventSource<AutobuildEvents> {
   readonly builds: Builds;
   /** How each branch stands, and what waits. */
+  /** What builds reported and kept. */
+  readonly results: Results;
   readonly overview: Pick<OverviewReader, "overview" | "row" | "queue">;
   readonly console: Console;
   /** Who may do what. */
@@ -120,6 +125,10 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
     settings,
   );
 
+  const results = new Results(
+    new ResultStore(database),
+    new ArtifactFolder(path.join(dataDir, "artifacts")),
+  );
   const notifier = new Notifier(
     { store: new NoticeStore(database), events, clock, build: (id) => store.build(id) },
     notifyConfig,
@@ -177,6 +186,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
       cancel: (id, by) => scheduler.cancel(id, by),
     },
     overview,
+    results,
     console: buildConsole,
     auth,
     on: (name, listener) => events.on(name, listener),

@@ -7,6 +7,7 @@ import type { Autobuild } from "./autobuild.ts";
 import { badges } from "./http/badges.ts";
 import { guard, type DoorEnv } from "./http/guard.ts";
 import { login } from "./http/login.ts";
+import { results } from "./http/results.ts";
 import { LogBody } from "./log/log-body.ts";
 
 export interface PagesOptions {
@@ -47,6 +48,7 @@ export async function pages(
   app.use(guard({ auth, publicOrigin: publicUrl }));
   app.route("/", login(auth));
   app.route("/", badges(autobuild));
+  app.route("/", results(autobuild));
   const page = await readPage();
   for (const [url, { type, body, gzip }] of page.files) {
     app.get(url, (context) => {
