@@ -11,13 +11,14 @@ import type {
   RequestData,
   ResumeData,
 } from "../protocol/port.ts";
-import { AppLog, type AppLogAnswer, type ReadAppLog } from "./app-log.ts";
+import { AppLog, type ReadAppLog } from "./app-log.ts";
 import { Commits } from "./commits.ts";
 import { Feed } from "./feed.ts";
 import { Flush } from "./flush.ts";
 import type { Holding } from "./inflow.ts";
 import { Member, type MemberHost } from "./member.ts";
 import { QueuedBytes } from "./outbox.ts";
+import { Questions, type JoinAnswer, type PublishAnswer } from "./questions.ts";
 import {
   Session,
   type Channel,
@@ -52,20 +53,7 @@ export interface JoinRequest {
   readonly user: unknown;
 }
 
-export type JoinAnswer =
-  | { readonly type: "admitted" }
-  | {
-      readonly type: "refused";
-      readonly status: number;
-      readonly code: string;
-      readonly reason: string;
-      readonly retryAfterMs: number;
-    };
-
-export type PublishAnswer =
-  | { readonly type: "published"; readonly seq: number; readonly delivered: boolean }
-  | { readonly type: "busy"; readonly retryAfterMs: number }
-  | { readonly type: "unavailable"; readonly reason: string; readonly retryAfterMs: number };
+export type { JoinAnswer, PublishAnswer } from "./questions.ts";
 
 export interface EdgeCounts {
   readonly members: number;
@@ -75,7 +63,6 @@ export interface EdgeCounts {
   readonly questions: number;
 }
 
-const pullBytes = 64 * 1024;
 /** Messages that one client hands on before the next one may, when a mailbox has room again. */
 const releasedPerTurn = 16;
 
@@ -90,24 +77,18 @@ export class Edge implements MemberHost, SessionHost {
   readonly #numbers = new LogNumbers();
   readonly #admitChannel: EdgeOptions["admitChannel"];
   readonly #feeds = new Map<string, Feed>();
-  /** Questions on their way. Each is answered once: at most one of a kind for each upgrade, request, member or log. */
-  readonly #joins = new Map<string, (answer: JoinAnswer) => void>();
-  /** The join that is being posted now, and its answer if that comes at once. */
-  #asked: { readonly mid: string; answer: JoinAnswer | undefined } | undefined;
-  readonly #publishes = new Map<number, (answer: PublishAnswer) => void>();
-  readonly #pulls = new Map<number, Member>();
-  readonly #reads = new Map<number, AppLogAnswer>();
+  readonly #questions: Questions;
   readonly #flush = new Flush();
   readonly #throttle: Throttle;
   readonly #sweep: Sweep;
   readonly #commits: Commits;
-  #nextId = 1;
   #onEmpty: (() => void) | undefined;
 
   constructor(options: EdgeOptions) {
     this.#clock = options.clock;
     this.limits = options.limits;
     this.#outlet = options.outlet;
+    this.#questions = new Questions(options.outlet);
     this.#admitChannel = options.admitChannel;
     this.#commits = new Commits({
       limits: options.limits,
@@ -132,7 +113,7 @@ export class Edge implements MemberHost, SessionHost {
       members: this.#members.size,
       feeds: this.#feeds.size,
       appLogs,
-      questions: this.#joins.size + this.#publishes.size + this.#pulls.size + this.#reads.size,
+      questions: this.#questions.size,
     };
   }
 
@@ -148,9 +129,7 @@ export class Edge implements MemberHost, SessionHost {
     const member = new Member(mid, feed, this, plainSpeech);
     this.#members.set(mid, member);
     feed.members.add(member);
-    const asked: { mid: string; answer: JoinAnswer | undefined } = { mid, answer: undefined };
-    this.#asked = asked;
-    this.#outlet.post({
+    return this.#questions.join({
       type: "join",
       address,
       mid,
@@ -160,8 +139,6 @@ export class Edge implements MemberHost, SessionHost {
       user,
       dialect: "plain",
     });
-    this.#asked = undefined;
-    return asked.answer ?? new Promise((resolve) => this.#joins.set(mid, resolve));
   }
 
   /** A socket of `windsock.v1`: its events go to what is returned. */
@@ -193,17 +170,7 @@ export class Edge implements MemberHost, SessionHost {
     value: PublishedValue,
     idempotencyKey: string | undefined,
   ): Promise<PublishAnswer> {
-    const { promise, resolve } = Promise.withResolvers<PublishAnswer>();
-    const id = this.#nextId++;
-    this.#publishes.set(id, resolve);
-    this.#outlet.post({
-      type: "publish",
-      address,
-      id,
-      value,
-      ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
-    });
-    return promise;
+    return this.#questions.publish(address, value, idempotencyKey);
   }
 
   /** Closes every client, behind what is due to it. Resolves when all are gone: each has `closeTimeoutMs` to take it and answer. */
@@ -232,15 +199,10 @@ export class Edge implements MemberHost, SessionHost {
 
   receive(message: ActorToEdge): void {
     switch (message.type) {
-      case "admitted":
-        this.#answerJoin(message.mid, { type: "admitted" });
-        return;
-      case "refused": {
-        const { status, code, reason, retryAfterMs } = message;
+      case "refused":
         this.#drop(message.mid);
-        this.#answerJoin(message.mid, { type: "refused", status, code, reason, retryAfterMs });
+        this.#questions.answered(message);
         return;
-      }
       case "commit": {
         const feed = this.#feeds.get(message.address);
         if (feed !== undefined) this.#commits.apply(feed, message.epoch, message.out);
@@ -254,35 +216,14 @@ export class Edge implements MemberHost, SessionHost {
       case "ready":
         this.#ready(message.address);
         return;
+      case "admitted":
       case "published":
-        this.#answerPublish(message.id, {
-          type: "published",
-          seq: message.seq,
-          delivered: message.delivered,
-        });
-        return;
       case "busy":
-        this.#answerPublish(message.id, { type: "busy", retryAfterMs: message.retryAfterMs });
-        return;
       case "unavailable":
-        this.#answerPublish(message.id, {
-          type: "unavailable",
-          reason: message.reason,
-          retryAfterMs: message.retryAfterMs,
-        });
+      case "pulled":
+      case "read":
+        this.#questions.answered(message);
         return;
-      case "pulled": {
-        const member = this.#pulls.get(message.id);
-        this.#pulls.delete(message.id);
-        member?.pulled(message.entries, message.next, message.gone);
-        return;
-      }
-      case "read": {
-        const answer = this.#reads.get(message.id);
-        this.#reads.delete(message.id);
-        answer?.(message);
-        return;
-      }
     }
   }
 
@@ -372,12 +313,8 @@ export class Edge implements MemberHost, SessionHost {
     this.#members.set(mid, member);
     feed.members.add(member);
     if (resume !== undefined) this.#commits.returns(member, resume.tails);
-    this.#joins.set(mid, (answer) => {
-      if (answer.type === "refused")
-        session.refused(number, answer.code, answer.reason, answer.retryAfterMs);
-    });
     member.attach(transport);
-    this.#outlet.post({
+    const answer = this.#questions.join({
       type: "join",
       address,
       mid,
@@ -388,6 +325,11 @@ export class Edge implements MemberHost, SessionHost {
       dialect: "v1",
       ...(resume === undefined ? {} : { resume }),
     });
+    const answered = (one: JoinAnswer): void => {
+      if (one.type === "refused") session.refused(number, one.code, one.reason, one.retryAfterMs);
+    };
+    if (answer instanceof Promise) void answer.then(answered);
+    else answered(answer);
     return member;
   }
 
@@ -432,37 +374,15 @@ export class Edge implements MemberHost, SessionHost {
   }
 
   pull(member: Member, topics: readonly string[], from: number, until: number): void {
-    const id = this.#nextId++;
-    this.#pulls.set(id, member);
-    // The answer may come at once: not from within the member's own pump.
-    queueMicrotask(() =>
-      this.#outlet.post({
-        type: "pull",
-        address: member.feed.address,
-        id,
-        topics,
-        from,
-        until,
-        maxBytes: pullBytes,
-      }),
-    );
+    this.#questions.pull(member, { address: member.feed.address, topics, from, until });
   }
 
   appLog(feed: Feed, topic: string): AppLog {
     const known = feed.appLog(topic);
     if (known !== undefined) return known;
-    const read: ReadAppLog = (from, answer) => {
-      const id = this.#nextId++;
-      this.#reads.set(id, answer);
-      this.#outlet.post({
-        type: "read",
-        address: feed.address,
-        id,
-        topic,
-        maxBytes: pullBytes,
-        ...(from === undefined ? {} : { from }),
-      });
-    };
+    const { address } = feed;
+    const read: ReadAppLog = (from, answer) =>
+      this.#questions.read({ address, topic, ...(from === undefined ? {} : { from }) }, answer);
     const log = new AppLog(topic, read, () => feed.dropAppLog(topic));
     feed.addAppLog(topic, log);
     return log;
@@ -496,21 +416,5 @@ export class Edge implements MemberHost, SessionHost {
     const { feed } = member;
     feed.members.delete(member);
     if (feed.members.size === 0) this.#feeds.delete(feed.address);
-  }
-
-  #answerJoin(mid: string, answer: JoinAnswer): void {
-    if (this.#asked?.mid === mid) {
-      this.#asked.answer = answer;
-      return;
-    }
-    const resolve = this.#joins.get(mid);
-    this.#joins.delete(mid);
-    resolve?.(answer);
-  }
-
-  #answerPublish(id: number, answer: PublishAnswer): void {
-    const resolve = this.#publishes.get(id);
-    this.#publishes.delete(id);
-    resolve?.(answer);
   }
 }
