@@ -12,6 +12,7 @@ import type {
   ResumeData,
 } from "../protocol/port.ts";
 import { AppLog, type ReadAppLog } from "./app-log.ts";
+import type { Channel } from "./channel.ts";
 import { Commits } from "./commits.ts";
 import { Feed } from "./feed.ts";
 import { Flush } from "./flush.ts";
@@ -21,7 +22,7 @@ import { QueuedBytes } from "./outbox.ts";
 import { Questions, type JoinAnswer, type PublishAnswer } from "./questions.ts";
 import {
   Session,
-  type Channel,
+  type Admitted,
   type ChannelAdmission,
   type ChannelCall,
   type SessionHost,
@@ -30,7 +31,7 @@ import { plainSpeech } from "./speech.ts";
 import { Sweep } from "./sweep.ts";
 import { Throttle } from "./throttle.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
-import { EnvelopeVoice, LogNumbers } from "./voice.ts";
+import { LogNumbers, type EnvelopeVoice } from "./voice.ts";
 
 export interface EdgeOptions {
   readonly clock: Clock;
@@ -41,7 +42,7 @@ export interface EdgeOptions {
     request: RequestData,
     path: string,
     auth: unknown,
-  ) => Promise<ChannelAdmission>;
+  ) => ChannelAdmission | Promise<ChannelAdmission>;
 }
 
 export interface JoinRequest {
@@ -62,6 +63,13 @@ export interface EdgeCounts {
   /** To actors, not answered yet. */
   readonly questions: number;
 }
+
+const nobodyMayJoin: ChannelAdmission = Object.freeze({
+  type: "refuse",
+  code: "not_found",
+  message: "no service can be joined here",
+  status: 404,
+});
 
 /** Messages that one client hands on before the next one may, when a mailbox has room again. */
 const releasedPerTurn = 16;
@@ -286,34 +294,28 @@ export class Edge implements MemberHost, SessionHost {
 
   // ---------- for sessions ----------
 
-  admitChannel(request: RequestData, path: string, auth: unknown): Promise<ChannelAdmission> {
-    return (
-      this.#admitChannel?.(request, path, auth) ??
-      Promise.resolve({
-        type: "refuse",
-        code: "not_found",
-        message: "no service can be joined here",
-        status: 404,
-      })
-    );
+  admitChannel(
+    request: RequestData,
+    path: string,
+    auth: unknown,
+  ): ChannelAdmission | Promise<ChannelAdmission> {
+    return this.#admitChannel?.(request, path, auth) ?? nobodyMayJoin;
   }
 
-  openChannel(session: Session, channel: Channel, resume: ResumeData | undefined): Member {
-    const { number, admission } = channel;
-    const { address, request, user } = admission;
+  openChannel(
+    session: Session,
+    channel: Channel,
+    { address, request, user }: Admitted,
+    resume: ResumeData | undefined,
+  ): Member {
     const feed = this.#feed(address);
-    const inUse = session.voicesInUse(address);
-    const create = (): EnvelopeVoice => new EnvelopeVoice(this.#numbers);
-    let others = 0;
-    while (inUse.has(feed.envelopeVoice(others, create))) others += 1;
-    const speech = feed.envelopeSpeech(number, feed.envelopeVoice(others, create));
+    const speech = feed.envelopeSpeech(channel.number, this.#voice(session, feed));
     const mid = randomUUID();
-    const transport = session.channelTransport(number);
-    const member = new Member(mid, feed, this, speech, transport);
+    const member = new Member(mid, feed, this, speech, channel);
     this.#members.set(mid, member);
     feed.members.add(member);
     if (resume !== undefined) this.#commits.returns(member, resume.tails);
-    member.attach(transport);
+    member.attach(channel);
     const answer = this.#questions.join({
       type: "join",
       address,
@@ -325,12 +327,18 @@ export class Edge implements MemberHost, SessionHost {
       dialect: "v1",
       ...(resume === undefined ? {} : { resume }),
     });
-    const answered = (one: JoinAnswer): void => {
-      if (one.type === "refused") session.refused(number, one.code, one.reason, one.retryAfterMs);
-    };
-    if (answer instanceof Promise) void answer.then(answered);
-    else answered(answer);
+    if (answer instanceof Promise) void answer.then((one) => session.answered(channel, one));
+    else session.answered(channel, answer);
     return member;
+  }
+
+  /** One that no other channel of this session has: its client could not tell their entries apart. */
+  #voice(session: Session, feed: Feed): EnvelopeVoice {
+    const inUse = session.voicesInUse(feed.address);
+    for (let others = 0; ; others++) {
+      const voice = feed.envelopeVoice(others, this.#numbers);
+      if (inUse?.has(voice) !== true) return voice;
+    }
   }
 
   send(

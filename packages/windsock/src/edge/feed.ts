@@ -5,7 +5,7 @@ import { LogWindow } from "./log-window.ts";
 import type { Member } from "./member.ts";
 import type { FrameItem } from "./outbox.ts";
 import { EnvelopeSpeech, type Speech } from "./speech.ts";
-import { TopicSets, type EnvelopeVoice, type TopicSet, type Voice } from "./voice.ts";
+import { EnvelopeVoice, TopicSets, type LogNumbers, type TopicSet, type Voice } from "./voice.ts";
 
 /** Beyond, clients on channels of these numbers share less; nothing else changes. */
 const maxSpeeches = 64;
@@ -128,9 +128,9 @@ export class Feed {
   }
 
   /** The voice for the channels of sockets that have so many others of this service already. */
-  envelopeVoice(others: number, create: () => EnvelopeVoice): EnvelopeVoice {
+  envelopeVoice(others: number, numbers: LogNumbers): EnvelopeVoice {
     this.#voices ??= [];
-    return (this.#voices[others] ??= create());
+    return (this.#voices[others] ??= new EnvelopeVoice(numbers));
   }
 
   /** How clients are spoken to on a channel of this number, in this voice: the same for all of them. */

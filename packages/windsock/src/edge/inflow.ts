@@ -37,20 +37,21 @@ export interface InflowOwner<Message> {
 export class Inflow<Message> implements Holding {
   readonly #owner: InflowOwner<Message>;
   readonly #host: InflowHost;
-  #held: Message[] = [];
+  #held: Message[] | undefined;
   #head = 0;
   #tokens: number;
   #tokensAt: number;
 
-  constructor(owner: InflowOwner<Message>, host: InflowHost) {
+  /** `passed`: how many have gone on before there was one. */
+  constructor(owner: InflowOwner<Message>, host: InflowHost, passed: number = 0) {
     this.#owner = owner;
     this.#host = host;
-    this.#tokens = host.maxMessagesPerSecond;
+    this.#tokens = host.maxMessagesPerSecond - passed;
     this.#tokensAt = host.now();
   }
 
   get isHolding(): boolean {
-    return this.#head < this.#held.length;
+    return this.#held !== undefined && this.#head < this.#held.length;
   }
 
   /** Whether the next message may go on to the actor now. If not, it is to be held. */
@@ -61,6 +62,7 @@ export class Inflow<Message> implements Holding {
   /** Keeps a message that may not pass, behind those before it. */
   hold(message: Message): void {
     if (!this.isHolding) this.#owner.transport?.pause();
+    this.#held ??= [];
     this.#held.push(message);
   }
 
@@ -68,7 +70,7 @@ export class Inflow<Message> implements Holding {
   release(count: number): void {
     for (let passed = 0; passed < count && this.isHolding; passed++) {
       if (!this.#mayPass()) return;
-      const message = this.#held[this.#head];
+      const message = this.#held?.[this.#head];
       this.#head += 1;
       if (message !== undefined) this.#owner.incoming(message);
     }
@@ -76,14 +78,14 @@ export class Inflow<Message> implements Holding {
       this.#owner.feed?.held.add(this);
       return;
     }
-    this.#held = [];
+    this.#held = undefined;
     this.#head = 0;
     this.#owner.transport?.resume();
   }
 
   /** The connection is over. */
   clear(): void {
-    this.#held = [];
+    this.#held = undefined;
     this.#head = 0;
     this.#owner.feed?.held.delete(this);
   }

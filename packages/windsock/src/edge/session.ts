@@ -3,14 +3,26 @@ import type { Frame } from "../protocol/frame.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { ComeBack, Payload, RequestData, ResumeData } from "../protocol/port.ts";
 import { decodeClientEnvelope, EnvelopeError, type ClientEnvelope } from "../protocol/v1/index.ts";
-import { ChannelTransport } from "./channel-transport.ts";
+import {
+  addChannel,
+  allOf,
+  Channel,
+  channelAt,
+  countOf,
+  removeChannel,
+  type Channels,
+} from "./channel.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { Inflow, type InflowHost, type InflowOwner } from "./inflow.ts";
 import type { Member } from "./member.ts";
+import type { JoinAnswer } from "./questions.ts";
 import { EnvelopeSpeech } from "./speech.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
 import { readUsualSend } from "./usual-send.ts";
 import { envelopeOf } from "./voice.ts";
+
+/** A client may join what it named, as this user. */
+export type Admitted = Extract<ChannelAdmission, { type: "admit" }>;
 
 /** Whether a client may join what it named, and as whom. */
 export type ChannelAdmission =
@@ -31,9 +43,19 @@ export type ChannelAdmission =
 export interface SessionHost extends InflowHost {
   readonly limits: Limits;
   readonly coarseNow: number;
-  admitChannel(request: RequestData, path: string, auth: unknown): Promise<ChannelAdmission>;
+  /** Without a promise where nobody has to be asked. */
+  admitChannel(
+    request: RequestData,
+    path: string,
+    auth: unknown,
+  ): ChannelAdmission | Promise<ChannelAdmission>;
   /** Opens a membership for a channel: it is joined, or refused, later. */
-  openChannel(session: Session, channel: Channel, resume: ResumeData | undefined): Member;
+  openChannel(
+    session: Session,
+    channel: Channel,
+    admission: Admitted,
+    resume: ResumeData | undefined,
+  ): Member;
   send(
     member: Member,
     n: number,
@@ -56,24 +78,10 @@ export interface ChannelCall {
   readonly payload: Payload;
 }
 
-/** One join on one socket. */
-export interface Channel {
-  readonly number: number;
-  readonly admission: Extract<ChannelAdmission, { type: "admit" }>;
-}
-
 /** A message as it came. */
 interface Raw {
   readonly data: Buffer;
   readonly isBinary: boolean;
-}
-
-interface Open {
-  readonly path: string;
-  /** Undefined until it was admitted. */
-  member: Member | undefined;
-  atSeq: number;
-  atCount: number;
 }
 
 const idlePositionMs = 30_000;
@@ -92,9 +100,13 @@ export class Session implements TransportEvents, InflowOwner<Raw> {
   readonly #request: RequestData;
   readonly transport: Transport;
   /** Credit bounds what waits for a service. */
-  readonly feed: undefined = undefined;
-  readonly #inflow: Inflow<Raw>;
-  readonly #channels = new Map<number, Open>();
+  get feed(): undefined {
+    return undefined;
+  }
+  /** Most clients join and then listen: their first message needs none. */
+  #inflow: Inflow<Raw> | undefined;
+  #hasSpoken = false;
+  #channels: Channels;
   readonly #heartbeat: Heartbeat;
   #lastChannel = 0;
   #closingAt = -1;
@@ -106,27 +118,29 @@ export class Session implements TransportEvents, InflowOwner<Raw> {
     this.transport = transport;
     this.#request = request;
     this.sessionId = sessionId;
-    this.#inflow = new Inflow(this, host);
     this.#heartbeat = new Heartbeat(host.coarseNow);
     this.#toldAt = host.coarseNow;
   }
 
-  /** How many of its channels are of this service or key. */
-  voicesInUse(address: string): ReadonlySet<unknown> {
+  /** The voices of its other channels with this service or key. */
+  voicesInUse(address: string): ReadonlySet<unknown> | undefined {
+    if (!(this.#channels instanceof Map)) return undefined;
     const voices = new Set<unknown>();
     for (const { member } of this.#channels.values())
       if (member?.feed.address === address) voices.add(member.speech.voice);
     return voices;
   }
 
-  channelTransport(number: number): ChannelTransport {
-    return new ChannelTransport(this, number);
-  }
-
   // ---------- in ----------
 
   message(data: Buffer, isBinary: boolean): void {
     if (this.#closingAt >= 0) return;
+    if (!this.#hasSpoken) {
+      this.#hasSpoken = true;
+      this.#take(data, isBinary);
+      return;
+    }
+    this.#inflow ??= new Inflow(this, this.#host, 1);
     if (this.#inflow.passes()) this.#take(data, isBinary);
     else this.#inflow.hold({ data, isBinary });
   }
@@ -210,47 +224,58 @@ export class Session implements TransportEvents, InflowOwner<Raw> {
 
   /** A channel that is not there has ended: what was on its way for it is late, and means nothing. */
   #joined(number: number): Member | undefined {
-    const open = this.#channels.get(number);
-    if (open === undefined && number > this.#lastChannel)
+    const channel = channelAt(this.#channels, number);
+    if (channel === undefined && number > this.#lastChannel)
       throw new EnvelopeError(`Expected a channel that was joined, got ${number}.`);
-    return open?.member;
+    return channel?.member;
   }
 
   // ---------- channels ----------
 
-  #join({ channel, path, options }: Extract<ClientEnvelope, { type: "join" }>): void {
-    if (channel <= this.#lastChannel)
+  #join({ channel: number, path, options }: Extract<ClientEnvelope, { type: "join" }>): void {
+    if (number <= this.#lastChannel)
       throw new EnvelopeError(
-        `Expected a channel above ${this.#lastChannel}: each join takes a higher one, got ${channel}.`,
+        `Expected a channel above ${this.#lastChannel}: each join takes a higher one, got ${number}.`,
       );
-    this.#lastChannel = channel;
+    this.#lastChannel = number;
     const { maxChannels } = this.#host.limits;
-    if (this.#channels.size >= maxChannels) {
+    if (countOf(this.#channels) >= maxChannels) {
       const message = `Expected at most ${maxChannels} channels on a socket (\`maxChannels\`), got one more. Leave one first.`;
-      this.#refuse(channel, "overloaded", message, { retryAfterMs: 0 });
+      this.#refuse(number, "overloaded", message, { retryAfterMs: 0 });
       return;
     }
-    const open: Open = { path, member: undefined, atSeq: 0, atCount: 0 };
-    this.#channels.set(channel, open);
-    const resume =
-      options.resume === undefined
-        ? undefined
-        : { ...options.resume, tails: options.resume.tails ?? {} };
-    void this.#host.admitChannel(this.#request, path, options.auth).then((admission) => {
-      if (this.#isOver || this.#channels.get(channel) !== open) return;
-      if (admission.type === "refuse") {
-        this.#channels.delete(channel);
-        this.#refuse(channel, admission.code, admission.message, { status: admission.status });
-        return;
-      }
-      open.member = this.#host.openChannel(this, { number: channel, admission }, resume);
-    });
+    const channel = new Channel(this, number, path);
+    this.#channels = addChannel(this.#channels, channel);
+    const { resume, auth } = options;
+    const data = resume === undefined ? undefined : { ...resume, tails: resume.tails ?? {} };
+    const admission = this.#host.admitChannel(this.#request, path, auth);
+    if (admission instanceof Promise)
+      void admission.then((decided) => this.#admitted(channel, decided, data));
+    else this.#admitted(channel, admission, data);
   }
 
-  /** The actor's side does not take it. */
-  refused(channel: number, code: string, message: string, retryAfterMs: number): void {
-    this.#channels.delete(channel);
-    this.#refuse(channel, code, message, { retryAfterMs });
+  #admitted(channel: Channel, admission: ChannelAdmission, resume: ResumeData | undefined): void {
+    const { number } = channel;
+    if (!this.#has(channel)) return;
+    if (admission.type === "admit") {
+      channel.member = this.#host.openChannel(this, channel, admission, resume);
+      return;
+    }
+    this.forget(number);
+    this.#refuse(number, admission.code, admission.message, { status: admission.status });
+  }
+
+  /** It may have ended while its admission was decided. */
+  #has(channel: Channel): boolean {
+    return !this.#isOver && channelAt(this.#channels, channel.number) === channel;
+  }
+
+  /** Whether the actor's side takes it. */
+  answered({ number }: Channel, answer: JoinAnswer): void {
+    if (answer.type !== "refused") return;
+    const { code, reason, retryAfterMs } = answer;
+    this.forget(number);
+    this.#refuse(number, code, reason, { retryAfterMs });
   }
 
   #refuse(
@@ -263,40 +288,39 @@ export class Session implements TransportEvents, InflowOwner<Raw> {
   }
 
   #leave(channel: number): void {
-    const open = this.#channels.get(channel);
-    this.#channels.delete(channel);
-    open?.member?.cut({ type: "closed", code: closeCode.normal, reason: "left" });
+    const member = channelAt(this.#channels, channel)?.member;
+    this.forget(channel);
+    member?.cut({ type: "closed", code: closeCode.normal, reason: "left" });
   }
 
   /** A channel ends without a word. */
   forget(number: number): void {
-    this.#channels.delete(number);
+    this.#channels = removeChannel(this.#channels, number);
   }
 
   /** A channel ends, and the socket stays. */
   closeChannel(number: number, code: number, reason: string, comeBack: ComeBack | undefined): void {
-    const open = this.#channels.get(number);
-    if (open === undefined) return;
-    this.#channels.delete(number);
+    if (channelAt(this.#channels, number) === undefined) return;
+    this.forget(number);
     this.#write(
       envelopeOf(["closed", number, code, fitCloseReason(reason)], comeBack ?? comeBackOf(code)),
     );
   }
 
-  async #reauthorize(channel: number, auth: unknown): Promise<void> {
-    const member = this.#joined(channel);
-    const open = this.#channels.get(channel);
-    if (member === undefined || open === undefined) return;
-    const admission = await this.#host.admitChannel(this.#request, open.path, auth);
-    if (this.#isOver || this.#channels.get(channel) !== open) return;
+  async #reauthorize(number: number, auth: unknown): Promise<void> {
+    const member = this.#joined(number);
+    const channel = channelAt(this.#channels, number);
+    if (member === undefined || channel === undefined) return;
+    const admission = await this.#host.admitChannel(this.#request, channel.path, auth);
+    if (!this.#has(channel)) return;
     if (admission.type === "admit") this.#host.reauthorized(member, admission.user);
-    else this.#refuse(channel, admission.code, admission.message, { status: admission.status });
+    else this.#refuse(number, admission.code, admission.message, { status: admission.status });
   }
 
   // ---------- life ----------
 
   writable(): void {
-    for (const { member } of this.#channels.values()) member?.writable();
+    for (const { member } of allOf(this.#channels)) member?.writable();
   }
 
   closed(): void {
@@ -328,7 +352,7 @@ export class Session implements TransportEvents, InflowOwner<Raw> {
       return;
     }
     // It is not read: its silence says nothing.
-    if (this.#inflow.isHolding) this.#heartbeat.alive(now);
+    if (this.#inflow?.isHolding === true) this.#heartbeat.alive(now);
     switch (this.#heartbeat.beat(now, this.transport, limits)) {
       case "fine":
         break;
@@ -349,13 +373,13 @@ export class Session implements TransportEvents, InflowOwner<Raw> {
   /** So that a client which received nothing can still resume. */
   #tellPositions(): void {
     if (!this.transport.isWritable) return;
-    for (const open of this.#channels.values()) {
-      const place = open.member?.place;
-      if (place === undefined || (place.seq === open.atSeq && place.count === open.atCount))
+    for (const channel of allOf(this.#channels)) {
+      const place = channel.member?.place;
+      if (place === undefined || (place.seq === channel.atSeq && place.count === channel.atCount))
         continue;
-      open.atSeq = place.seq;
-      open.atCount = place.count;
-      const { speech } = open.member ?? {};
+      channel.atSeq = place.seq;
+      channel.atCount = place.count;
+      const { speech } = channel.member ?? {};
       if (speech instanceof EnvelopeSpeech) this.#write(speech.at(place.seq, place.count));
     }
   }
@@ -365,9 +389,9 @@ export class Session implements TransportEvents, InflowOwner<Raw> {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#closingAt = Math.max(0, this.#closingAt);
-    this.#inflow.clear();
-    for (const { member } of [...this.#channels.values()]) member?.dropped();
-    this.#channels.clear();
+    this.#inflow?.clear();
+    for (const { member } of allOf(this.#channels)) member?.dropped();
+    this.#channels = undefined;
     this.#host.sessionOver(this);
   }
 

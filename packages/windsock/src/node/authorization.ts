@@ -67,24 +67,26 @@ export class Authorization {
     for (const refuseOne of this.#waiting) refuseOne(refusal);
   }
 
-  /** The same for a join over a socket of `windsock.v1`: the upgrade's headers, and the path that it names. Never rejects. */
-  async admitChannel(upgrade: RequestData, path: string, auth: unknown): Promise<ChannelAdmission> {
-    const { routes, report } = this.#options;
-    const url = URL.parse(`${new URL(upgrade.url).origin}${routes.root}/${path}`);
-    // What the URL parser would resolve (`..`) or cut off (`#`) is no service's path.
-    if (
-      url === null ||
-      path.includes("#") ||
-      path.includes("\\") ||
-      !url.href.endsWith(`${routes.root}/${path}`)
-    ) {
+  /**
+   * The same for a join over a socket of `windsock.v1`: the upgrade's headers, and the path
+   * that it names. Never rejects.
+   */
+  admitChannel(
+    upgrade: RequestData,
+    path: string,
+    auth: unknown,
+  ): ChannelAdmission | Promise<ChannelAdmission> {
+    const { routes } = this.#options;
+    const address = `${routes.root}/${path}`;
+    const url = hrefOf(upgrade.url, address);
+    if (url === undefined)
       return refused(
         "bad_join",
         `Expected the path of a service below ${routes.root}/, percent-encoded, got ${JSON.stringify(path.slice(0, 100))}.`,
         400,
       );
-    }
-    const match = routes.match(url.pathname);
+    const [pathname = ""] = address.split("?", 1);
+    const match = routes.match(pathname);
     if (match.type === "bad") return refused("bad_join", match.reason, 400);
     if (match.type !== "service")
       return refused(
@@ -92,22 +94,22 @@ export class Authorization {
         `Expected the path of a service, got ${JSON.stringify(path.slice(0, 100))}.`,
         404,
       );
-    const request: RequestData = {
-      ...upgrade,
-      url: url.href,
-      ...(auth === undefined ? {} : { auth }),
-    };
+    const request: RequestData = { ...upgrade, url, ...(auth === undefined ? {} : { auth }) };
+    const answer = this.authorize(match, request);
+    return answer instanceof Promise
+      ? this.#admitLater(match, request, answer)
+      : admissionOf(match, request, answer);
+  }
+
+  async #admitLater(
+    match: ServiceMatch,
+    request: RequestData,
+    answer: Promise<Authorized>,
+  ): Promise<ChannelAdmission> {
     try {
-      const answer = await this.authorize(match, request);
-      if (answer.type === "user")
-        return { type: "admit", address: match.address, request, user: answer.user };
-      return refused(
-        answer.status === 404 ? "not_found" : "refused",
-        answer.body.trim(),
-        answer.status,
-      );
+      return admissionOf(match, request, await answer);
     } catch (error) {
-      report({ type: "failure", where: `authorize of ${match.route.name}`, error });
+      this.#options.report({ type: "failure", where: `authorize of ${match.route.name}`, error });
       return refused(
         "refused",
         "Expected to be let in or not, got an error that the server has reported.",
@@ -143,6 +145,32 @@ export class Authorization {
     }
     return { type: "user", user: structuredClone(user) };
   }
+}
+
+/** A path that the URL parser leaves as it is: most are. */
+const usualPath = /^[A-Za-z0-9_/-]+$/;
+
+/**
+ * The URL of an address on the host that the upgrade went to. Undefined: what the URL parser
+ * would resolve (`..`) or cut off (`#`) is no service's path.
+ */
+function hrefOf(upgradeUrl: string, address: string): string | undefined {
+  // As the URL parser gave it: the third slash ends its origin.
+  const origin = upgradeUrl.slice(0, upgradeUrl.indexOf("/", upgradeUrl.indexOf("//") + 2));
+  const href = origin + address;
+  if (usualPath.test(address)) return href;
+  if (address.includes("#") || address.includes("\\")) return undefined;
+  return URL.parse(href)?.href === href ? href : undefined;
+}
+
+function admissionOf(
+  { address }: ServiceMatch,
+  request: RequestData,
+  answer: Authorized,
+): ChannelAdmission {
+  if (answer.type === "user") return { type: "admit", address, request, user: answer.user };
+  const code = answer.status === 404 ? "not_found" : "refused";
+  return refused(code, answer.body.trim(), answer.status);
 }
 
 function refused(

@@ -31,6 +31,9 @@ export interface KeptPrivate {
   readonly message: KeptMessage;
 }
 
+/** Of all for whom nothing is kept: that is most, most of the time. */
+const none: KeptPrivate[] = [];
+
 /**
  * What a membership of `windsock.v1` needs beyond its socket: messages it has not
  * acknowledged, numbers that were disposed of, credit, and the token of the next resume.
@@ -45,7 +48,7 @@ export class Delivery {
   acked = 0;
   readonly #limits: DeliveryLimits;
   readonly #budget: PrivateBudget;
-  #kept: KeptPrivate[] = [];
+  #kept: KeptPrivate[] = none;
   #keptBytes = 0;
   /** Up to this count some went before they were acknowledged; 0 once that was asked. */
   #lostThrough = 0;
@@ -104,7 +107,8 @@ export class Delivery {
   }
 
   #add(kept: KeptPrivate): void {
-    this.#kept.push(kept);
+    if (this.#kept === none) this.#kept = [kept];
+    else this.#kept.push(kept);
     this.#keptBytes += costOf(kept);
     let drop = 0;
     for (let bytes = this.#keptBytes; bytes > this.#limits.maxPrivateBytes; drop++) {
@@ -125,6 +129,7 @@ export class Delivery {
       this.#keptBytes -= costOf(one);
       this.#budget.remove(one.message);
     }
+    if (this.#kept.length === 0) this.#kept = none;
   }
 
   /** What a member that has handled `count` still needs; undefined when some of it is gone, or `count` is impossible. */
