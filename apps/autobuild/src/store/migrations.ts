@@ -3,6 +3,7 @@ import path from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { AutobuildError } from "../errors.ts";
 import { accountTables } from "./account-store.ts";
+import { keptTables } from "./kept-store.ts";
 import { noticeTables } from "./notice-store.ts";
 import { originTables } from "./origin-store.ts";
 import { overviewTables } from "./overview-tables.ts";
@@ -68,6 +69,7 @@ const migrations: readonly string[] = [
   accountTables,
   secretTables,
   noticeTables,
+  keptTables,
   originTables,
 ];
 

@@ -1,0 +1,90 @@
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { integer } from "./row.ts";
+
+/** What of a build takes room on the disk. */
+export type KeptKind = "log" | "artifacts";
+
+/** The migration that makes its table. Never changes: what comes later is another migration. */
+export const keptTables = `
+  -- What the disk still holds of builds that ended.
+  CREATE TABLE kept (
+    kind TEXT NOT NULL CHECK (kind IN ('log', 'artifacts')),
+    build_id INTEGER NOT NULL REFERENCES build (id),
+    bytes INTEGER NOT NULL,
+    PRIMARY KEY (kind, build_id)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO kept SELECT 'log', id, log_bytes FROM build WHERE finished_ms IS NOT NULL AND start_number IS NOT NULL;
+`;
+
+/** How long things are kept. Whatever the bounds say, the newest build of a branch that passed, and that failed, keeps its own. */
+export interface KeepBounds {
+  /** Older ones go. */
+  readonly maxAgeMs: number;
+  /** Of each branch, older ones go. */
+  readonly maxPerBranch: number;
+  /** In all: the oldest go until the rest fits. */
+  readonly maxBytes: number;
+}
+
+/** Knows what the disk holds of each build, and what of it may go. */
+export class KeptStore {
+  readonly #statements: ReturnType<typeof prepareStatements>;
+
+  constructor(database: DatabaseSync) {
+    this.#statements = prepareStatements(database);
+  }
+
+  add(kind: KeptKind, buildId: number, bytes: number): void {
+    this.#statements.add.run(kind, buildId, bytes);
+  }
+
+  remove(kind: KeptKind, buildId: number): void {
+    this.#statements.remove.run(kind, buildId);
+  }
+
+  has(kind: KeptKind, buildId: number): boolean {
+    return this.#statements.has.get(kind, buildId) !== undefined;
+  }
+
+  bytes(kind: KeptKind): number {
+    return integer(this.#statements.bytes.get(kind) ?? {}, "bytes");
+  }
+
+  /** The builds whose things go, the oldest first. */
+  superfluous(
+    kind: KeptKind,
+    { maxAgeMs, maxPerBranch, maxBytes }: KeepBounds,
+    nowMs: number,
+  ): number[] {
+    return this.#statements.superfluous
+      .all({ kind, before: nowMs - maxAgeMs, maxPerBranch, maxBytes })
+      .map((row) => integer(row, "id"));
+  }
+}
+
+function prepareStatements(database: DatabaseSync) {
+  return {
+    add: database.prepare(
+      "INSERT INTO kept (kind, build_id, bytes) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET bytes = excluded.bytes",
+    ),
+    remove: database.prepare("DELETE FROM kept WHERE kind = ? AND build_id = ?"),
+    has: database.prepare("SELECT 1 FROM kept WHERE kind = ? AND build_id = ?"),
+    bytes: database.prepare("SELECT coalesce(sum(bytes), 0) AS bytes FROM kept WHERE kind = ?"),
+    superfluous: database.prepare(
+      `WITH ranked AS (
+         SELECT build.id, finished_ms, bytes, state,
+           row_number() OVER (PARTITION BY repository_id, branch ORDER BY build.id DESC) AS place,
+           row_number() OVER (PARTITION BY repository_id, branch, state ORDER BY build.id DESC) AS place_of_state
+         FROM kept JOIN build ON build.id = build_id WHERE kind = $kind
+       ), free AS (
+         SELECT *, place > $maxPerBranch OR finished_ms < $before AS is_due FROM ranked
+         WHERE NOT (state IN ('passed', 'failed') AND place_of_state = 1)
+       ), counted AS (
+         -- What stays in any case, and then from the newest down.
+         SELECT *, (SELECT coalesce(sum(bytes), 0) FROM ranked WHERE state IN ('passed', 'failed') AND place_of_state = 1)
+           + sum(iif(is_due, 0, bytes)) OVER (ORDER BY id DESC) AS bytes_to_here FROM free
+       )
+       SELECT id FROM counted WHERE is_due OR bytes_to_here > $maxBytes ORDER BY id`,
+    ),
+  } satisfies Record<string, StatementSync>;
+}
