@@ -16,6 +16,9 @@ interface Waiting {
   readonly fail: ((error: HistoryError) => void) | undefined;
 }
 
+/** After so many commits that failed, each by itself, and none that did not, the store is what fails. */
+const maxVainTries = 3;
+
 /**
  * Holds back frames, acknowledgements and answers until what they are about is stored.
  * All that durable actors commit in one round of the event loop is one transaction.
@@ -53,21 +56,20 @@ export class HistoryGate {
     const waiting = this.#waiting;
     this.#dirty.clear();
     this.#waiting = [];
-    try {
-      const commits = recordings.flatMap((recording) => recording.take() ?? []);
-      if (commits.length > 0) this.store.write(commits);
-    } catch (error) {
-      this.#fail(recordings, waiting, error);
-      return;
-    }
+    const failed = this.#store(recordings);
     const outer = this.#leaving;
     this.#leaving = waiting;
     try {
       // What these cause comes behind them: it grows meanwhile.
-      for (const { run } of waiting) run();
+      for (const { recording, run, fail } of waiting) {
+        const failure = failed.get(recording);
+        if (failure === undefined) run();
+        else fail?.(failure);
+      }
     } finally {
       this.#leaving = outer;
     }
+    for (const [recording, failure] of failed) recording.failed(failure);
   }
 
   /** An actor is given up: nothing of it leaves any more. */
@@ -76,16 +78,46 @@ export class HistoryGate {
     this.#waiting = this.#waiting.filter((one) => one.recording !== recording);
   }
 
-  #fail(recordings: readonly Recording[], waiting: readonly Waiting[], error: unknown): void {
-    const failure =
-      error instanceof HistoryError
-        ? error
-        : new HistoryError(`Expected to store what was committed, got: ${String(error)}.`, {
-            cause: error,
-          });
-    for (const { fail } of waiting) fail?.(failure);
-    for (const recording of new Set([...recordings, ...waiting.map((one) => one.recording)]))
-      recording.failed(failure);
+  /** All in one transaction; if that fails, each in one of its own, so that one which cannot be stored fails alone. Gives those that failed. */
+  #store(recordings: readonly Recording[]): Map<Recording, HistoryError> {
+    const failed = new Map<Recording, HistoryError>();
+    const batch: { readonly recording: Recording; readonly commit: StoredCommit }[] = [];
+    for (const recording of recordings) {
+      try {
+        const commit = recording.take();
+        if (commit !== undefined) batch.push({ recording, commit });
+      } catch (error) {
+        failed.set(recording, failureOf(error));
+      }
+    }
+    if (batch.length === 0) return failed;
+    try {
+      this.store.write(batch.map(({ commit }) => commit));
+      return failed;
+    } catch (error) {
+      const [only] = batch;
+      if (only !== undefined && batch.length === 1) {
+        failed.set(only.recording, failureOf(error));
+        return failed;
+      }
+    }
+    let isStoring = false;
+    let failure: HistoryError | undefined;
+    for (const [index, { recording, commit }] of batch.entries()) {
+      // It is the store, not what is in it: the others need not try.
+      if (failure !== undefined && !isStoring && index >= maxVainTries) {
+        failed.set(recording, failure);
+        continue;
+      }
+      try {
+        this.store.write([commit]);
+        isStoring = true;
+      } catch (error) {
+        failure = failureOf(error);
+        failed.set(recording, failure);
+      }
+    }
+    return failed;
   }
 
   #schedule(): void {
@@ -93,4 +125,11 @@ export class HistoryGate {
     this.#isScheduled = true;
     setImmediate(() => this.flush());
   }
+}
+
+function failureOf(error: unknown): HistoryError {
+  if (error instanceof HistoryError) return error;
+  return new HistoryError(`Expected to store what was committed, got: ${String(error)}.`, {
+    cause: error,
+  });
 }
