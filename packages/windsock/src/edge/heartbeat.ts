@@ -28,10 +28,15 @@ export class Heartbeat {
 
   /** `ping`: one is to be sent now. */
   beat(now: number, transport: Transport, limits: Limits): Pulse {
-    if (transport.bufferedBytes === 0 || transport.takenBytes !== this.#takenBytes) {
-      this.#takenBytes = transport.takenBytes;
-      this.#movedAt = now;
-    } else if (now - this.#movedAt >= limits.stalledTimeoutMs) return "stalled";
+    if (transport.bufferedBytes === 0) this.#movedAt = now;
+    else {
+      // Nearly all have nothing waiting, and what was taken is asked of the system.
+      const taken = transport.takenBytes;
+      if (taken !== this.#takenBytes) {
+        this.#takenBytes = taken;
+        this.#movedAt = now;
+      } else if (now - this.#movedAt >= limits.stalledTimeoutMs) return "stalled";
+    }
     if (transport.readBytes !== this.#readBytes) {
       this.#readBytes = transport.readBytes;
       this.alive(now);

@@ -6,7 +6,7 @@ import { checkOrigin, checkOrigins, type OriginOptions } from "./origin-rule.ts"
 import { headersSize, headerValues } from "./raw-headers.ts";
 import { quote, type Refusal, refuse } from "./refusal.ts";
 import type { RequestHead } from "./request-head.ts";
-import { requestUrl } from "./request-url.ts";
+import { requestUrl, type RequestUrl } from "./request-url.ts";
 import type { RouteTable, ServiceMatch } from "./route-table.ts";
 import type { Route } from "./routes.ts";
 import { negotiateProtocol, windsockProtocol } from "./sub-protocol.ts";
@@ -63,13 +63,13 @@ export type Admission =
       readonly type: "admit";
       readonly endpoint: "service";
       readonly match: ServiceMatch;
-      readonly url: URL;
+      readonly url: RequestUrl;
       readonly protocol: string | undefined;
     }
   | {
       readonly type: "admit";
       readonly endpoint: "multiplex";
-      readonly url: URL;
+      readonly url: RequestUrl;
       readonly protocol: typeof windsockProtocol;
     }
   | Refusal;

@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { headerValues, type RawHeaders } from "./raw-headers.ts";
+import { headerText, type RawHeaders } from "./raw-headers.ts";
 
 /** What every server appends to the client's key (RFC 6455, section 1.3). */
 const guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -14,7 +14,7 @@ export function handshakeAnswer(
   protocol: string | undefined,
   setCookie: string | undefined,
 ): string {
-  const [key = ""] = headerValues(rawHeaders, "sec-websocket-key");
+  const key = headerText(rawHeaders, "sec-websocket-key");
   const accept = hash("sha1", key + guid, "base64");
   let answer = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n`;
   if (protocol !== undefined) answer += `Sec-WebSocket-Protocol: ${protocol}\r\n`;

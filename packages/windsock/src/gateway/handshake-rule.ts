@@ -1,4 +1,4 @@
-import { headerValues } from "./raw-headers.ts";
+import { headerText, headerValues } from "./raw-headers.ts";
 import { quote, type Refusal, refuse } from "./refusal.ts";
 import type { RequestHead } from "./request-head.ts";
 
@@ -7,18 +7,18 @@ export function checkHandshake({ method, rawHeaders }: RequestHead): Refusal | u
   if (method !== "GET") {
     return refuse(405, `Expected GET for an upgrade, got ${method}.`, { Allow: "GET" });
   }
-  const upgrade = headerValues(rawHeaders, "upgrade").join(", ");
+  const upgrade = headerText(rawHeaders, "upgrade");
   if (upgrade.toLowerCase() !== "websocket") {
     return refuse(426, `Expected \`Upgrade: websocket\`, got ${quote(upgrade)}.`, {
       Upgrade: "websocket",
       Connection: "Upgrade, close",
     });
   }
-  const connection = headerValues(rawHeaders, "connection").join(",");
+  const connection = headerText(rawHeaders, "connection", ",");
   if (!connection.split(",").some((each) => each.trim().toLowerCase() === "upgrade")) {
     return refuse(400, `Expected \`Connection: Upgrade\`, got ${quote(connection)}.`);
   }
-  const version = headerValues(rawHeaders, "sec-websocket-version").join(", ");
+  const version = headerText(rawHeaders, "sec-websocket-version");
   if (version !== "13") {
     // RFC 6455, section 4.4: the answer names the versions that would do.
     const sentence = `Expected \`Sec-WebSocket-Version: 13\`, got ${quote(version)}.`;
@@ -28,12 +28,12 @@ export function checkHandshake({ method, rawHeaders }: RequestHead): Refusal | u
       Connection: "Upgrade, close",
     });
   }
-  const key = headerValues(rawHeaders, "sec-websocket-key").join(", ");
+  const key = headerText(rawHeaders, "sec-websocket-key");
   if (!/^[A-Za-z0-9+/]{22}==$/.test(key)) {
     return refuse(400, `Expected one Sec-WebSocket-Key of 16 bytes in Base64, got ${quote(key)}.`);
   }
   // What follows an upgrade's head is frames; a body would be read as such.
-  const length = headerValues(rawHeaders, "content-length").join(", ");
+  const length = headerText(rawHeaders, "content-length");
   if (headerValues(rawHeaders, "transfer-encoding").length > 0 || !/^(?:0?)$/.test(length)) {
     return refuse(
       400,

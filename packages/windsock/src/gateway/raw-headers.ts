@@ -16,6 +16,18 @@ export function headerValues(headers: RawHeaders, name: string): string[] {
   return values;
 }
 
+/** All values of a field as one text, as `headerValues` gives them: a list is not made for the one that there usually is. */
+export function headerText(headers: RawHeaders, name: string, separator: string = ", "): string {
+  let text: string | undefined;
+  for (let at = 0; at + 1 < headers.length; at += 2) {
+    const field = headers[at] ?? "";
+    if (field.length !== name.length || field.toLowerCase() !== name) continue;
+    const value = (headers[at + 1] ?? "").trim();
+    text = text === undefined ? value : `${text}${separator}${value}`;
+  }
+  return text ?? "";
+}
+
 /** How many fields there are, and the bytes they took on the wire. */
 export function headersSize(headers: RawHeaders): { fields: number; bytes: number } {
   let bytes = 0;

@@ -1,3 +1,9 @@
+/** What is asked of the URL of a request. */
+export interface RequestUrl {
+  readonly href: string;
+  readonly pathname: string;
+}
+
 /**
  * The URL of a request, from its target and the origin of its Host field.
  *
@@ -6,15 +12,27 @@
  *
  * @param target origin-form (`/a?b`), or absolute-form of the same origin (RFC 9112, section 3.2)
  */
-export function requestUrl(target: string, origin: string): URL | undefined {
+export function requestUrl(target: string, origin: string): RequestUrl | undefined {
   const path = target.startsWith("/") ? target : pathOfAbsolute(target, origin);
   const [written = ""] = path?.split(/[?#]/, 1) ?? [];
   if (path === undefined || /\\|(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)/i.test(written)) return undefined;
-  try {
-    return new URL(`${origin}${path}`);
-  } catch {
-    return undefined;
-  }
+  return parse(`${origin}${path}`);
+}
+
+/** Nearly all requests are for one of a few URLs. Beyond the bound the list begins anew. */
+const knownUrls = new Map<string, RequestUrl>();
+const maxKnownUrls = 100;
+const maxKnownUrlLength = 256;
+
+function parse(text: string): RequestUrl | undefined {
+  const known = knownUrls.get(text);
+  if (known !== undefined) return known;
+  const url = URL.parse(text);
+  if (url === null) return undefined;
+  const found = Object.freeze({ href: url.href, pathname: url.pathname });
+  if (knownUrls.size >= maxKnownUrls) knownUrls.clear();
+  if (text.length <= maxKnownUrlLength) knownUrls.set(text, found);
+  return found;
 }
 
 function pathOfAbsolute(target: string, origin: string): string | undefined {

@@ -1,16 +1,11 @@
-import {
-  createServer as createHttpServer,
-  type IncomingMessage,
-  type Server as HttpServer,
-  type ServerResponse,
-} from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, Server as HttpServer, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import { settleWithin, type Clock, type Timer } from "../actor/clock.ts";
+import { settleWithin } from "../actor/clock.ts";
 import { LocalLink } from "../cluster/local-link.ts";
 import { Edge } from "../edge/edge.ts";
-import { ListenError, WindsockError } from "../errors.ts";
+import { WindsockError } from "../errors.ts";
 import { refuse } from "../gateway/refusal.ts";
+import { requestHead } from "../gateway/request-head.ts";
 import { RouteTable } from "../gateway/route-table.ts";
 import { routeFromName, type Route } from "../gateway/routes.ts";
 import { SqliteHistory } from "../log/sqlite-history.ts";
@@ -30,6 +25,8 @@ import {
 } from "../service/service-host.ts";
 import type { Client } from "../service/types.ts";
 import { Authorization } from "./authorization.ts";
+import { FrontDoor } from "./front-door.ts";
+import { closeGently, createHttp, listen } from "./http-server.ts";
 import { resolveOptions, type ResolvedOptions, type ServerOptions } from "./options.ts";
 import { answerRequest, sendRefusal } from "./requests.ts";
 import { loadServices } from "./service-files.ts";
@@ -69,18 +66,7 @@ export interface Server {
  */
 export async function createServer(options: ServerOptions = {}): Promise<Server> {
   const resolved = resolveOptions(options);
-  const http = createHttpServer({
-    headersTimeout: resolved.limits.handshakeTimeoutMs,
-    requestTimeout: resolved.limits.handshakeTimeoutMs * 3,
-    connectionsCheckingInterval: 1000,
-    maxHeaderSize: 16 * 1024,
-    // Checked by admission, which also sees upgrades.
-    requireHostHeader: false,
-    // `Upgrade: h2c` and the like are requests as any other.
-    shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === "websocket",
-  });
-  // Beyond what is answered with 503: a bound for sockets that only ask for pages, or for nothing.
-  http.maxConnections = resolved.limits.maxConnections + resolved.limits.maxPendingUpgrades;
+  const http = createHttp(resolved.limits);
   const wired = await WiredServer.load(resolved, http, true);
   try {
     await listen(http, resolved);
@@ -103,9 +89,6 @@ export async function attach(http: HttpServer, options: ServerOptions = {}): Pro
   return wired;
 }
 
-/** Between two looks for HTTP connections that have become idle while a server stops. */
-const idleCheckMs = 50;
-
 class WiredServer implements Server, HttpTenant {
   readonly #options: ResolvedOptions;
   readonly #http: HttpServer;
@@ -115,6 +98,8 @@ class WiredServer implements Server, HttpTenant {
   readonly #edge: Edge;
   readonly #upgrades: Upgrades;
   readonly #leaveHttp: () => void;
+  /** Only where the HTTP server is ours: others may have listeners of their own for its connections. */
+  readonly #door: FrontDoor | undefined;
   #staticFiles: ReturnType<typeof staticFiles> | undefined;
   #stopping: Promise<{ timedOut: boolean }> | undefined;
 
@@ -186,6 +171,12 @@ class WiredServer implements Server, HttpTenant {
       report,
     });
     this.#leaveHttp = joinHttp(http, this);
+    if (!ownsHttp) return;
+    this.#door = new FrontDoor(http, {
+      clock,
+      timeoutMs: limits.handshakeTimeoutMs,
+      upgrade: (head, socket, rest) => this.#upgrades.handle(head, socket, rest),
+    });
   }
 
   /** Starts the services: not before the port is ours. */
@@ -253,6 +244,7 @@ class WiredServer implements Server, HttpTenant {
     runningHosts.delete(this.#host);
     if (this.#ownsHttp) {
       const closed = this.#closeHttp();
+      this.#door?.closeIdleConnections();
       this.#http.closeAllConnections();
       await closed;
     }
@@ -271,7 +263,7 @@ class WiredServer implements Server, HttpTenant {
 
   /** Resolves when every request has its answer. */
   #closeHttp(): Promise<void> {
-    this.#httpClosed ??= closeGently(this.#http, this.#options.clock);
+    this.#httpClosed ??= closeGently(this.#http, this.#door, this.#options.clock);
     return this.#httpClosed;
   }
   #httpClosed: Promise<void> | undefined;
@@ -299,7 +291,7 @@ class WiredServer implements Server, HttpTenant {
     const [pathname = "/"] = (request.url ?? "/").split(/[?#]/, 1);
     const { root } = this.#table;
     if (!this.#ownsHttp && pathname !== root && !pathname.startsWith(`${root}/`)) return false;
-    this.#upgrades.handle(request, socket, head);
+    this.#upgrades.handle(requestHead(request), socket, head);
     return true;
   }
 
@@ -362,40 +354,4 @@ function addressBook(table: RouteTable): AddressBook {
     },
     format: (name, params) => table.addressOf(name, params),
   };
-}
-
-function listen(http: HttpServer, { host, port }: ResolvedOptions): Promise<AddressInfo> {
-  return new Promise((resolve, reject) => {
-    const failed = (error: NodeJS.ErrnoException): void => {
-      const why =
-        error.code === "EADDRINUSE"
-          ? `Expected port ${port} of ${host} to be free, got it taken by another program. Stop that one, or choose another port (\`--port\`, the variable PORT).`
-          : error.code === "EACCES"
-            ? `Expected leave to listen on port ${port} of ${host}, got none. Choose a port of at least 1024.`
-            : `Expected to listen on port ${port} of ${host}, got ${error.message}.`;
-      reject(new ListenError(why, { cause: error }));
-    };
-    http.once("error", failed);
-    http.listen(port, host, () => {
-      http.off("error", failed);
-      resolve(http.address() as AddressInfo);
-    });
-  });
-}
-
-/** Takes no new connection, and resolves when those there are have ended: idle ones now, others with their answer. */
-function closeGently(http: HttpServer, clock: Clock): Promise<void> {
-  if (!http.listening) return Promise.resolve();
-  return new Promise((resolve) => {
-    let timer: Timer | undefined;
-    http.close(() => {
-      timer?.cancel();
-      resolve();
-    });
-    const look = (): void => {
-      http.closeIdleConnections();
-      timer = clock.setTimeout(look, idleCheckMs);
-    };
-    look();
-  });
 }

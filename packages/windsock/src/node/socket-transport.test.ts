@@ -3,9 +3,9 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { afterEach, describe, expect, test } from "vitest";
 import { clientFrame, RawSocket } from "../../test/raw-socket.ts";
 import { settle, VirtualClock } from "../testing/index.ts";
-import { CloseTimeouts } from "./close-timeouts.ts";
 import { Connections } from "./connections.ts";
 import { SocketTransport } from "./socket-transport.ts";
+import { TimeoutQueue } from "./timeout-queue.ts";
 
 const servers: Server[] = [];
 
@@ -20,7 +20,7 @@ async function listen() {
   const share = {
     limits: { maxPayloadBytes: 65_536, maxFragments: 1024 },
     connections,
-    closeTimeouts: new CloseTimeouts(clock, 5000),
+    closeTimeouts: new TimeoutQueue<SocketTransport>(clock, 5000, (late) => late.destroy()),
   };
   const told: string[] = [];
   const { promise: over, resolve } = Promise.withResolvers<void>();

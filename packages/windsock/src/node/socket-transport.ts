@@ -2,25 +2,20 @@ import type { Duplex } from "node:stream";
 import type { Transport, TransportEvents } from "../edge/transport.ts";
 import { closeCode } from "../protocol/close-code.ts";
 import { closeFrame, pingFrame, pongFrames } from "../protocol/control-frame.ts";
-import type { CloseTimeouts } from "./close-timeouts.ts";
 import type { AddressCount, Connections } from "./connections.ts";
 import { FrameDecoder, type DecoderLimits, type FrameHandler } from "./frame-decoder.ts";
+import { own, tellDrain, type SocketOwner } from "./socket-owner.ts";
+import type { TimeoutQueue } from "./timeout-queue.ts";
 
 /** What all connections of a kind have in common. */
 export interface TransportShare {
   readonly limits: DecoderLimits;
   readonly connections: Connections;
-  readonly closeTimeouts: CloseTimeouts;
+  readonly closeTimeouts: TimeoutQueue<SocketTransport>;
 }
 
-const transportOf: unique symbol = Symbol("transport");
-
-/** A socket knows its transport, so that all of them share their listeners. */
-type Wire = Duplex & {
-  [transportOf]?: SocketTransport;
-  readonly bytesRead?: number;
-  readonly bytesWritten?: number;
-};
+/** What a socket of `node:net` knows of itself. */
+type Wire = Duplex & { readonly bytesWritten?: number };
 
 /** Rounds of the event loop: one in which the actor may pause, one for the flush, and then the close frame. */
 const roundsBeforeClose = 3;
@@ -38,7 +33,7 @@ const roundsBeforeClose = 3;
  * While it is leaving, what the service says to the messages of the same read may still leave
  * (ADR 0017); once the close frame is said, nothing follows (RFC 6455, section 5.5.1).
  */
-export class SocketTransport implements Transport, FrameHandler {
+export class SocketTransport implements Transport, FrameHandler, SocketOwner {
   readonly #socket: Wire;
   readonly #share: TransportShare;
   #events: TransportEvents | undefined;
@@ -56,24 +51,24 @@ export class SocketTransport implements Transport, FrameHandler {
   /** Payloads of pings that were not answered yet: those of the read that goes on, or the last one while the socket is full. */
   #pings: Buffer[] | undefined;
   #hasDrainListener = false;
+  /** Some of what was written may still wait. A sweep over thousands of silent sockets then leaves them alone. */
+  #mayBuffer = false;
+  #readBytes = 0;
 
   constructor(socket: Duplex, share: TransportShare) {
     this.#socket = socket;
     this.#share = share;
   }
 
-  /** From here on the socket is read, and what happens goes to these handlers. `head`: what has been read of it already. */
-  bind(events: TransportEvents, of: AddressCount, head: Buffer): void {
+  /** From here on the socket is read, and what happens goes to these handlers. `rest`: what was read of it already. */
+  bind(events: TransportEvents, of: AddressCount, rest: Buffer): void {
     const socket = this.#socket;
     this.#events = events;
     this.#of = of;
-    socket[transportOf] = this;
-    socket.on("close", onClose);
-    socket.on("error", onError);
-    // Ahead of Node's own, which closes our side too where it may not stay open alone.
-    socket.prependListener("end", onEnd);
-    if (head.length > 0) socket.unshift(head);
-    socket.on("data", onData);
+    own(socket, this);
+    // Ahead of all that the socket has or gets.
+    if (rest.length > 0) process.nextTick(readRest, this, rest);
+    socket.resume();
   }
 
   // ---------- out ----------
@@ -83,23 +78,27 @@ export class SocketTransport implements Transport, FrameHandler {
   }
 
   get bufferedBytes(): number {
-    return this.#socket.writableLength;
+    if (!this.#mayBuffer) return 0;
+    const waiting = this.#socket.writableLength;
+    this.#mayBuffer = waiting > 0;
+    return waiting;
   }
 
   get takenBytes(): number {
-    return (this.#socket.bytesWritten ?? 0) - this.#socket.writableLength;
+    return (this.#socket.bytesWritten ?? 0) - this.bufferedBytes;
   }
 
   get readBytes(): number {
-    return this.#socket.bytesRead ?? 0;
+    return this.#readBytes;
   }
 
   write(frames: Buffer): void {
     const socket = this.#socket;
     if (this.#state === "said" || !socket.writable) return;
+    this.#mayBuffer = true;
     if (socket.write(frames) || this.#hasDrainListener) return;
     this.#hasDrainListener = true;
-    socket.on("drain", onDrain);
+    tellDrain(socket);
   }
 
   cork(): void {
@@ -132,8 +131,8 @@ export class SocketTransport implements Transport, FrameHandler {
 
   // ---------- in ----------
 
-  /** Told by the socket. */
   read(chunk: Buffer): void {
+    this.#readBytes += chunk.length;
     this.#decoder ??= new FrameDecoder(this, this.#share.limits);
     this.#decoder.push(chunk);
     if (this.#pings !== undefined) this.#pong();
@@ -233,21 +232,6 @@ function sayAfter(transport: SocketTransport, rounds: number): void {
   else setImmediate(sayAfter, transport, rounds - 1);
 }
 
-function onData(this: Wire, chunk: Buffer): void {
-  this[transportOf]?.read(chunk);
-}
-
-function onDrain(this: Wire): void {
-  this[transportOf]?.drained();
-}
-
-function onEnd(this: Wire): void {
-  this[transportOf]?.ended();
-}
-
-/** `close` follows, and tells. */
-function onError(this: Wire): void {}
-
-function onClose(this: Wire): void {
-  this[transportOf]?.closed();
+function readRest(transport: SocketTransport, rest: Buffer): void {
+  transport.read(rest);
 }

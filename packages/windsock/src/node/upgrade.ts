@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import type { IncomingMessage } from "node:http";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Clock } from "../actor/clock.ts";
@@ -8,8 +7,9 @@ import type { TransportEvents } from "../edge/transport.ts";
 import { addressBlock } from "../gateway/address-block.ts";
 import { admit, type Admission, type AdmissionOptions } from "../gateway/admission.ts";
 import { handshakeAnswer } from "../gateway/handshake-answer.ts";
+import { headerText } from "../gateway/raw-headers.ts";
 import { refusalBytes, refuse, type Refusal } from "../gateway/refusal.ts";
-import { requestHead } from "../gateway/request-head.ts";
+import type { RequestHead } from "../gateway/request-head.ts";
 import type { RouteTable } from "../gateway/route-table.ts";
 import { windsockProtocol } from "../gateway/sub-protocol.ts";
 import { fitCloseReason } from "../protocol/close-code.ts";
@@ -18,12 +18,13 @@ import type { RequestData } from "../protocol/port.ts";
 import type { ErasedDefinition } from "../service/define-service.ts";
 import type { Report } from "../service/report.ts";
 import type { Authorization, Authorized } from "./authorization.ts";
-import { CloseTimeouts } from "./close-timeouts.ts";
 import { Connections, type AddressCount } from "./connections.ts";
 import type { DecoderLimits } from "./frame-decoder.ts";
 import { HeaderPool } from "./header-pool.ts";
 import { newSessionId, SessionCookies } from "./session-cookie.ts";
+import { abandon } from "./socket-owner.ts";
 import { SocketTransport, type TransportShare } from "./socket-transport.ts";
+import { TimeoutQueue } from "./timeout-queue.ts";
 
 export interface UpgradeOptions {
   readonly routes: RouteTable;
@@ -44,11 +45,16 @@ const payloadSlack = 16;
 const minFragments = 1024;
 const bytesPerFragment = 64;
 
-/** A request that asks for a WebSocket. */
+/** A request that asks for a WebSocket, whoever has read it. */
+export interface UpgradeRequest extends RequestHead {
+  /** The header fields as they may be kept. Absent: they are to be made from all. */
+  readonly kept?: readonly string[];
+}
+
 interface Upgrade {
-  readonly request: IncomingMessage;
+  readonly request: UpgradeRequest;
   readonly socket: Duplex;
-  readonly head: Buffer;
+  readonly rest: Buffer;
   readonly data: RequestData;
   readonly of: AddressCount;
 }
@@ -90,7 +96,11 @@ export class Upgrades {
     this.#options = options;
     this.#cookies = new SessionCookies(options.sessionSecret, options.base);
     const { maxPayloadBytes, closeTimeoutMs } = options.limits;
-    const closeTimeouts = new CloseTimeouts(options.clock, closeTimeoutMs);
+    const closeTimeouts = new TimeoutQueue<SocketTransport>(
+      options.clock,
+      closeTimeoutMs,
+      (transport) => transport.destroy(),
+    );
     const share = { connections: this.#connections, closeTimeouts };
     this.#plain = { ...share, limits: decoderLimits(maxPayloadBytes) };
     // Beyond the limit of a message there is an answer in band; only what is far beyond ends the socket.
@@ -109,21 +119,22 @@ export class Upgrades {
     this.#options.authorization.refuseWaiting(refusal);
   }
 
-  /** Takes over the socket. Never throws. */
-  handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  /** Takes over the socket. `rest`: what was read of it behind the head. Never throws. */
+  handle(request: UpgradeRequest, socket: Duplex, rest: Buffer): void {
     let outcome: Outcome | Promise<Outcome>;
     try {
-      outcome = this.#admit(request, socket, head);
+      outcome = this.#admit(request, socket, rest);
     } catch (error) {
       outcome = this.#failed(error);
     }
     if (outcome === up) return;
-    // Without a listener, a reset from here on would end the process.
-    socket.on("error", ignore);
+    abandon(socket);
     if (!(outcome instanceof Promise)) {
       answer(socket, outcome);
       return;
     }
+    // What comes meanwhile waits in the socket.
+    socket.pause();
     void outcome
       .catch((error: unknown) => this.#failed(error))
       .then((settled) => answer(socket, settled));
@@ -137,11 +148,11 @@ export class Upgrades {
     );
   }
 
-  #admit(request: IncomingMessage, socket: Duplex, head: Buffer): Outcome | Promise<Outcome> {
+  #admit(request: UpgradeRequest, socket: Duplex, rest: Buffer): Outcome | Promise<Outcome> {
     const { routes, limits, admission, definitionOf } = this.#options;
-    const remoteAddress = request.socket.remoteAddress ?? "";
+    const remoteAddress = (socket instanceof Socket ? socket.remoteAddress : undefined) ?? "";
     const address = addressBlock(remoteAddress);
-    const decision = admit(requestHead(request), {
+    const decision = admit(request, {
       routes,
       load: {
         connections: this.#connections.count,
@@ -161,11 +172,11 @@ export class Upgrades {
     }
     const data: RequestData = {
       url: this.#headers.share(decision.url.href),
-      rawHeaders: this.#headers.headers(request.rawHeaders),
+      rawHeaders: request.kept ?? this.#headers.headers(request.rawHeaders),
       remoteAddress: this.#headers.share(remoteAddress),
     };
     const of = this.#connections.open(address);
-    const upgrade: Upgrade = { request, socket, head, data, of };
+    const upgrade: Upgrade = { request, socket, rest, data, of };
     let outcome: Outcome | Promise<Outcome>;
     try {
       // Each join of a session is authorized by itself.
@@ -261,7 +272,7 @@ export class Upgrades {
   /** `open` gives whom the events of the connection go to; undefined: there is nobody any more. */
   #handshake(
     share: TransportShare,
-    { request, socket, head, of }: Upgrade,
+    { request, socket, rest, of }: Upgrade,
     { protocol, setCookie }: Agreed,
     open: (transport: SocketTransport) => TransportEvents | undefined,
   ): Outcome {
@@ -281,16 +292,19 @@ export class Upgrades {
       transport.destroy();
       return gone;
     }
-    transport.bind(events, of, head);
+    transport.bind(events, of, rest);
     return up;
   }
 
   /** The browser's session, by its cookie, or a new one and the cookie for it. */
-  #session(request: IncomingMessage): { sessionId: string; setCookie: string | undefined } {
-    const known = this.#cookies.read(request.headers.cookie);
+  #session({ rawHeaders, secure }: UpgradeRequest): {
+    sessionId: string;
+    setCookie: string | undefined;
+  } {
+    const known = this.#cookies.read(headerText(rawHeaders, "cookie", "; "));
     if (known !== undefined) return { sessionId: known, setCookie: undefined };
     const sessionId = newSessionId();
-    return { sessionId, setCookie: this.#cookies.write(sessionId, isSecure(request)) };
+    return { sessionId, setCookie: this.#cookies.write(sessionId, secure) };
   }
 }
 
@@ -299,15 +313,8 @@ function decoderLimits(maxPayloadBytes: number): DecoderLimits {
   return Object.freeze({ maxPayloadBytes, maxFragments });
 }
 
-function ignore(): void {}
-
 /** Tells a socket what became of its upgrade. */
 function answer(socket: Duplex, outcome: Outcome): void {
-  if (outcome.type === "up") socket.off("error", ignore);
-  else if (outcome.type === "refuse" && !socket.destroyed)
+  if (outcome.type === "refuse" && !socket.destroyed)
     socket.end(refusalBytes(outcome), () => socket.destroy());
-}
-
-export function isSecure(request: IncomingMessage): boolean {
-  return "encrypted" in request.socket && request.socket.encrypted === true;
 }

@@ -1,0 +1,75 @@
+import type { Server as HttpServer } from "node:http";
+import type { Socket } from "node:net";
+import type { Clock } from "../actor/clock.ts";
+import { UpgradeReader, type ReadUpgrade } from "../gateway/upgrade-reader.ts";
+import { own, release, type SocketOwner } from "./socket-owner.ts";
+import { TimeoutQueue } from "./timeout-queue.ts";
+
+export interface FrontDoorOptions {
+  readonly clock: Clock;
+  /** How long a connection may send nothing. Then: 408. */
+  readonly timeoutMs: number;
+  /** Takes over the socket. `rest`: what came behind the head. */
+  readonly upgrade: (head: ReadUpgrade, socket: Socket, rest: Buffer) => void;
+}
+
+type Arrived = (this: HttpServer, socket: Socket) => void;
+
+const timedOut = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
+
+/**
+ * Stands before an HTTP server of our own: looks at the first bytes of each connection. A whole
+ * head of an upgrade is taken here; with all else, and with what has come of it, the
+ * connection goes to the HTTP server as if it had just arrived there.
+ */
+export class FrontDoor implements SocketOwner {
+  readonly #http: HttpServer;
+  readonly #options: FrontDoorOptions;
+  readonly #reader = new UpgradeReader();
+  /** Those that have sent nothing yet. */
+  readonly #waiting: TimeoutQueue<Socket>;
+  readonly #behind: readonly Arrived[];
+
+  constructor(http: HttpServer, options: FrontDoorOptions) {
+    this.#http = http;
+    this.#options = options;
+    this.#waiting = new TimeoutQueue(options.clock, options.timeoutMs, (socket) => {
+      socket.end(timedOut, () => socket.destroy());
+    });
+    this.#behind = http.listeners("connection") as Arrived[];
+    http.removeAllListeners("connection");
+    http.on("connection", (socket: Socket) => {
+      own(socket, this);
+      this.#waiting.add(socket);
+    });
+  }
+
+  /** Ends the connections that have sent nothing: as `closeIdleConnections` does with those behind. */
+  closeIdleConnections(): void {
+    for (const socket of this.#waiting.items) socket.destroy();
+  }
+
+  read(chunk: Buffer, socket: Socket): void {
+    this.#waiting.delete(socket);
+    const head = this.#reader.read(chunk);
+    if (head !== undefined) {
+      this.#options.upgrade(head, socket, chunk.subarray(head.byteLength));
+      return;
+    }
+    release(socket);
+    socket.pause();
+    socket.unshift(chunk);
+    for (const arrived of this.#behind) arrived.call(this.#http, socket);
+    socket.resume();
+  }
+
+  drained(): void {}
+
+  ended(socket: Socket): void {
+    socket.end();
+  }
+
+  closed(socket: Socket): void {
+    this.#waiting.delete(socket);
+  }
+}
