@@ -36,7 +36,7 @@ const isNodes = /^(?:content-length|transfer-encoding|expect|trailer|te)$/;
 
 /**
  * Reads the head of an upgrade that came in one read, and nothing else: an HTTP parser costs
- * a connection more than all else that it needs (ADR 0023).
+ * a connection more than all else that it needs (ADR 0027).
  *
  * What it takes, Node's parser takes in the same way. Whatever is unusual, longer, or no
  * upgrade is left to that one.
