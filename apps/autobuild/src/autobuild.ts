@@ -1,19 +1,15 @@
-import { existsSync } from "node:fs";
 import path from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { Auth } from "./auth/auth.ts";
 import { MasterKey } from "./auth/master-key.ts";
-import { BranchTracker } from "./build/branch-tracker.ts";
 import type { AutobuildEvents, Builds } from "./build/builds.ts";
 import { OverviewReader } from "./build/overview-reader.ts";
-import { RepositoryWatcher, watchDefaults, type WatchOptions } from "./build/repository-watcher.ts";
-import type { Repository, RepositoryState } from "./build/repository.ts";
+import { watchDefaults, type WatchOptions } from "./build/repository-watcher.ts";
 import { Scheduler, schedulerDefaults, type SchedulerOptions } from "./build/scheduler.ts";
 import { systemClock, type Clock } from "./clock.ts";
 import { BuildConsole, type Console } from "./console/console.ts";
 import { AutobuildError, messageOf, show } from "./errors.ts";
 import { Emitter, type EventSource } from "./events.ts";
-import { Mirror } from "./git/mirror.ts";
 import { parseSource, type RepositorySource } from "./git/source.ts";
 import { Workspaces } from "./git/workspaces.ts";
 import { logDefaults, type LogOptions } from "./log/build-log.ts";
@@ -33,6 +29,8 @@ import { OriginStore } from "./store/origin-store.ts";
 import { OverviewStore } from "./store/overview-store.ts";
 import { ResultStore } from "./store/result-store.ts";
 import { Store } from "./store/store.ts";
+import { Triggers } from "./triggers/triggers.ts";
+import type { Webhooks } from "./triggers/webhooks.ts";
 
 /** What an AutoBuild is made with. Read once; nothing may change while it runs. */
 export interface AutobuildOptions
@@ -43,6 +41,8 @@ export interface AutobuildOptions
   readonly repositories: readonly string[];
   /** Names of variables that builds inherit besides the usual ones. @default [] */
   readonly passEnv?: readonly string[];
+  /** Shared with the forges whose webhooks come to `/hooks/<forge>`. @default none: they are refused */
+  readonly hookSecret?: string | undefined;
   /** @default the machine's own time */
   readonly clock?: Clock;
   /** @default children of this process */
@@ -59,6 +59,8 @@ export interface Autobuild extends EventSource<AutobuildEvents> {
   readonly results: Results;
   readonly overview: Pick<OverviewReader, "overview" | "row" | "queue">;
   readonly console: Console;
+  /** What forges and hooks on this machine tell. */
+  readonly webhooks: Pick<Webhooks, "handle">;
   /** Who may do what. */
   readonly auth: Auth;
   /** Settles what an earlier AutoBuild left, then watches and builds. Call it once. */
@@ -134,45 +136,29 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
     notifyConfig,
   );
 
-  const repositories = new Map<number, Repository>();
+  const triggers = new Triggers({
+    store,
+    origins,
+    clock,
+    sources,
+    watch: settings,
+    hookSecret: options.hookSecret,
+    mirrorFolderOf,
+    queue: (build, origin) => scheduler.queue(build, origin),
+    handleRepository: (repository) => events.emit("repositoryChanged", repository),
+    handleProblem: (message, error) => events.emit("problem", { message, error }),
+  });
   const overview = new OverviewReader({
     store,
     rows: new OverviewStore(database),
     queued: () => scheduler.queued(),
     reasonToWait: ({ reason }) => reason ?? "",
     headBranchOf(repositoryId) {
-      const state = repositories.get(repositoryId)?.state;
+      const state = triggers.repository(repositoryId)?.state;
       return state?.type === "reachable" ? state.headBranch : null;
     },
-    isWatched: (repositoryId) => repositories.has(repositoryId),
+    isWatched: (repositoryId) => triggers.repository(repositoryId) !== undefined,
   });
-  const watchers = sources.map((source) => {
-    const { id, name, label } = store.repository(source.label, source.name);
-    repositories.set(id, { id, name, label, state: { type: "waiting" } });
-    const tracker = new BranchTracker({
-      store,
-      origins,
-      clock,
-      repositoryId: id,
-      hasWorkTree: source.type === "path" && existsSync(path.join(source.location, ".git")),
-      queue: (build, origin) => scheduler.queue(build, origin),
-      handleState(state) {
-        const before = repositories.get(id);
-        const repository: Repository = { id, name, label, state };
-        repositories.set(id, repository);
-        if (before === undefined || !saysTheSame(before.state, state))
-          events.emit("repositoryChanged", repository);
-      },
-    });
-    return new RepositoryWatcher(
-      source,
-      new Mirror(source, mirrorFolderOf(id)),
-      tracker,
-      settings,
-      clock,
-    );
-  });
-
   let stopped: Promise<void> | undefined;
   return {
     builds: {
@@ -180,25 +166,27 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
       get: (id) => scheduler.get(id),
       queued: () => scheduler.queued(),
       running: () => scheduler.running(),
-      repositories: () => [...repositories.values()],
+      repositories: () => triggers.repositories(),
       log: (id) => scheduler.log(id),
       rebuild: (id) => scheduler.rebuild(id),
+      build: (repositoryId, wanted = {}) => triggers.build(repositoryId, wanted),
       cancel: (id, by) => scheduler.cancel(id, by),
     },
     overview,
     results,
     console: buildConsole,
+    webhooks: triggers.webhooks,
     auth,
     on: (name, listener) => events.on(name, listener),
     async start() {
       await scheduler.recover();
       notifier.start();
       scheduler.start();
-      for (const watcher of watchers) watcher.start();
+      triggers.start();
     },
     stop() {
       stopped ??= (async () => {
-        await Promise.all(watchers.map((watcher) => watcher.stop()));
+        await triggers.stop();
         await scheduler.stop();
         await notifier.stop();
         database.close();
@@ -211,26 +199,6 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
 
 function withoutRepeats(sources: readonly RepositorySource[]): RepositorySource[] {
   return [...new Map(sources.map((source) => [source.label, source])).values()];
-}
-
-/** Whether two looks at a repository tell people the same, but for the time. */
-function saysTheSame(before: RepositoryState, after: RepositoryState): boolean {
-  switch (after.type) {
-    case "waiting":
-      return before.type === "waiting";
-    case "reachable":
-      return (
-        before.type === "reachable" &&
-        before.headBranch === after.headBranch &&
-        before.branchCount === after.branchCount
-      );
-    case "unreachable":
-      return (
-        before.type === "unreachable" &&
-        before.message === after.message &&
-        before.failures === after.failures
-      );
-  }
 }
 
 const leastValues = {

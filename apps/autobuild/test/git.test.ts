@@ -42,13 +42,46 @@ describe("a mirror", () => {
     expect(await mirror.remoteHeads()).toEqual({
       head: { branch: "main", sha: second },
       branches: expected,
+      tags: new Map(),
+      passedOver: 0,
     });
-    expect(await mirror.heads()).toEqual(expected);
+    expect(await mirror.heads()).toMatchObject({ branches: expected });
+  });
+
+  test("knows tags, an annotated one by its commit", async () => {
+    const repository = new TestRepository({ a: "1" });
+    const first = repository.git("rev-parse", "HEAD").trim();
+    repository.git("tag", "light");
+    repository.git("tag", "-a", "-m", "x", "v1.0");
+    const mirror = await fetched(repository);
+    const tags = new Map([
+      ["light", first],
+      ["v1.0", first],
+    ]);
+    expect(await mirror.remoteHeads()).toMatchObject({ tags });
+    expect(await mirror.heads()).toMatchObject({ tags });
+  });
+
+  test("passes over names that could steer a terminal or turn a line around, and counts them", async () => {
+    const repository = new TestRepository({ a: "1" });
+    repository.git("branch", "fine-ünï😀");
+    repository.git("branch", "evil-\u202egnp");
+    repository.git("tag", "evil-\u2066x");
+    repository.git("tag", "evil-\u0085x");
+    const mirror = await fetched(repository);
+    for (const heads of [await mirror.remoteHeads(), await mirror.heads()]) {
+      expect([...heads.branches.keys()].toSorted()).toEqual(["fine-ünï😀", "main"]);
+      expect(heads).toMatchObject({ tags: new Map(), passedOver: 3 });
+    }
   });
 
   test("of a repository without commits has no HEAD and no branches", async () => {
     const mirror = await mirrorOf(new TestRepository().folder);
-    expect(await mirror.remoteHeads()).toEqual({ branches: new Map() });
+    expect(await mirror.remoteHeads()).toEqual({
+      branches: new Map(),
+      tags: new Map(),
+      passedOver: 0,
+    });
   });
 
   test("follows forced and removed branches, and a branch that became a folder", async () => {
@@ -60,7 +93,7 @@ describe("a mirror", () => {
     repository.git("commit", "--amend", "-m", "other");
     const heads = await mirror.remoteHeads();
     await mirror.fetch(heads);
-    expect(await mirror.heads()).toEqual(heads.branches);
+    expect(await mirror.heads()).toMatchObject({ branches: heads.branches });
   });
 
   test("has a commit that only a detached HEAD points at", async () => {
@@ -103,7 +136,9 @@ describe("a mirror", () => {
     repository.commit("second", { a: "2" });
     await mirror.open();
     await mirror.fetch(await mirror.remoteHeads());
-    expect(await mirror.heads()).toEqual((await mirror.remoteHeads()).branches);
+    expect(await mirror.heads()).toMatchObject({
+      branches: (await mirror.remoteHeads()).branches,
+    });
   });
 
   test("runs no hook, and writes no password down", async () => {

@@ -55,7 +55,7 @@ describe("the order of the queue", () => {
       entry(2, "main", { isDefault: true }),
       entry(3, "b"),
       entry(4, "c", { cause: "rebuild" }),
-      entry(5, "d", { event: "watch" }),
+      entry(5, "d", { cause: "manual", event: "watch" }),
       entry(6, "master", { isDefault: true, repositoryId: 2 }),
     ];
     expect(said(waiting, [], 9).map(([id]) => id)).toEqual([4, 5, 2, 6, 1, 3]);
@@ -147,7 +147,7 @@ describe("a newer commit", () => {
         entry(1, "topic"),
         entry(2, "other"),
         entry(3, "topic", { repositoryId: 2 }),
-        entry(4, "topic", { cause: "rebuild" }),
+        entry(4, "topic", { cause: "rebuild", isSupersedable: false }),
         entry(5, "topic", { event: "cron", isSupersedable: false }),
         entry(6, "topic", { isSupersedable: false }),
         entry(10, "topic"),

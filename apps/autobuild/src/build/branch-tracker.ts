@@ -1,9 +1,11 @@
 import type { Clock } from "../clock.ts";
-import type { Commit, Heads } from "../git/mirror.ts";
+import { CommitFiles } from "../git/commit-files.ts";
+import type { Heads, Mirror } from "../git/mirror.ts";
 import type { OriginStore } from "../store/origin-store.ts";
 import type { Store } from "../store/store.ts";
-import type { Build, NewBuild } from "./build.ts";
-import type { BuildOrigin } from "./origin.ts";
+import { readRules, type TriggerRules } from "../triggers/rules.ts";
+import type { Build, BuildCause, NewBuild } from "./build.ts";
+import { branchOfTag, isBranch, tagOf, type BuildOrigin } from "./origin.ts";
 import type { HeadsListener, WantedBuild } from "./repository-watcher.ts";
 import type { RepositoryState } from "./repository.ts";
 
@@ -18,77 +20,140 @@ export interface TrackerParts {
   /** Undefined when the queue has no room. */
   queue(build: NewBuild, origin: BuildOrigin): Build | undefined;
   handleState(state: RepositoryState): void;
+  /** Called after a look at which the default branch was at another commit than before, with what that says. */
+  handleRules(rules: TriggerRules): void;
 }
 
+/** Written down beside the branches once tags have been looked at. No branch's name holds a space. */
+const tagsSeen = "tags were seen";
+
 /**
- * Decides which branches of a repository are built.
+ * Decides which branches and tags of a repository are built.
  *
- * At the first look: the branch that HEAD is on. Later: every branch that is new or has moved since, also
- * while AutoBuild was off. A commit of a branch is built once, however often the branch comes back to it.
+ * At the first look: the branch that HEAD is on. Later: every branch and tag that is new or has moved since, also
+ * while AutoBuild was off, if its configuration wants it. A commit of a branch is built once, however often
+ * it is announced and the branch comes back to it.
  */
 export class BranchTracker implements HeadsListener {
   readonly #parts: TrackerParts;
   #defaultBranch: string | undefined;
+  /** The commit whose rules were handed on last. */
+  #rulesSha: string | undefined;
 
   constructor(parts: TrackerParts) {
     this.#parts = parts;
   }
 
-  chooseBuilds({ head, branches }: Heads): WantedBuild[] {
-    const { store, repositoryId } = this.#parts;
-    const known = store.heads(repositoryId);
-    this.#defaultBranch = defaultBranchOf(head?.branch, branches, this.#parts.hasWorkTree);
-    if (known.size === 0) return this.#firstBuild(head, branches);
-
-    for (const branch of known.keys())
-      if (!branches.has(branch)) store.forgetHead(repositoryId, branch);
-    const wanted: WantedBuild[] = [];
-    for (const [branch, sha] of branches) {
-      if (known.get(branch) === sha) continue;
-      if (store.hasBuilt(repositoryId, branch, sha)) store.saveHead(repositoryId, branch, sha);
-      // What HEAD is on is what people look at: it goes first.
-      else if (branch === head?.branch) wanted.unshift({ branch, sha });
-      else wanted.push({ branch, sha });
-    }
-    return wanted;
+  /** Where HEAD is; in a work tree the branch that everybody builds on. Undefined before the first look. */
+  get defaultBranch(): string | undefined {
+    return this.#defaultBranch;
   }
 
-  queueCommit(branch: string, commit: Commit): boolean {
-    const { store, clock, repositoryId } = this.#parts;
-    const build = this.#parts.queue(
-      {
-        repositoryId,
-        branch,
-        ...commit,
-        cause: "commit",
-        causeBuildId: null,
-        queuedMs: clock.epochMs(),
-      },
-      {
-        event: "push",
-        baseSha: this.#parts.origins.lastBuilt(repositoryId, branch),
+  chooseBuilds(heads: Heads): WantedBuild[] {
+    const { store, repositoryId } = this.#parts;
+    const { head, branches, tags } = heads;
+    this.#defaultBranch = defaultBranchOf(head?.branch, branches, this.#parts.hasWorkTree);
+    const known = store.heads(repositoryId);
+    const isFirstLook = known.size === 0;
+    const now = new Map([
+      ...branches,
+      ...[...tags].map(([tag, sha]) => [branchOfTag(tag), sha] as const),
+    ]);
+
+    return store.transaction(() => {
+      const wanted: WantedBuild[] = [];
+      for (const branch of known.keys())
+        if (!now.has(branch) && branch !== tagsSeen) store.forgetHead(repositoryId, branch);
+      for (const [branch, sha] of now) {
+        if (known.get(branch) === sha) continue;
+        // Tags that are older than our first look at them are nobody's news.
+        const isOld = tagOf(branch) === undefined ? isFirstLook : !known.has(tagsSeen);
+        const isBuilt = store.hasBuilt(repositoryId, branch, sha);
+        if (isBuilt || (isOld && branch !== head?.branch))
+          store.saveHead(repositoryId, branch, sha);
+        // What HEAD is on is what people look at: it goes first.
+        else if (branch === head?.branch) wanted.unshift({ branch, sha });
+        else wanted.push({ branch, sha });
+      }
+      const isLoose = head !== undefined && !branches.has(head.branch);
+      if (isFirstLook && isLoose && !store.hasBuilt(repositoryId, head.branch, head.sha))
+        wanted.unshift(head);
+      if (head !== undefined) store.saveHead(repositoryId, tagsSeen, "");
+      return wanted;
+    });
+  }
+
+  async handleLook(heads: Heads, mirror: Mirror, signal: AbortSignal): Promise<void> {
+    const branch = this.#defaultBranch;
+    const sha = branch === undefined ? undefined : (heads.branches.get(branch) ?? heads.head?.sha);
+    if (branch === undefined || sha === undefined || sha === this.#rulesSha) return;
+    const rules = await readRules(new CommitFiles(mirror.folder, sha, signal));
+    this.#rulesSha = sha;
+    this.#parts.handleRules(rules);
+  }
+
+  async queueCommit(wanted: WantedBuild, mirror: Mirror, signal: AbortSignal): Promise<boolean> {
+    const { store, origins, repositoryId } = this.#parts;
+    const { branch, sha } = wanted;
+    const tag = tagOf(branch);
+    const event = tag === undefined ? "push" : "tag";
+    const files = new CommitFiles(mirror.folder, sha, signal);
+    const rules = await readRules(files);
+    const baseSha = origins.lastBuilt(repositoryId, branch);
+    const isWanted = await rules.wants(
+      { event, tag, branch: tag === undefined && isBranch(branch) ? branch : undefined },
+      async () => (baseSha === null ? undefined : files.changedSince(baseSha)),
+    );
+    if (isWanted) {
+      const build = await this.#queue(branch, sha, "commit", mirror, signal, {
+        event,
+        baseSha,
         isDefault: branch === this.#defaultBranch,
         isTrusted: true,
-        isSupersedable: true,
-      },
-    );
+        isSupersedable: tag === undefined && rules.cancelSuperseded,
+      });
+      if (build === undefined) return false;
+    }
     // A branch counts as seen once its build is in the queue, so that a full queue or a crash loses none.
-    if (build !== undefined) store.saveHead(repositoryId, branch, commit.sha);
-    return build !== undefined;
+    store.saveHead(repositoryId, branch, sha);
+    return true;
+  }
+
+  /** Queues a build that is no branch's news: of a pull request, by a time table, or because somebody asks. */
+  async queueOther(
+    branch: string,
+    sha: string,
+    cause: BuildCause,
+    origin: Pick<BuildOrigin, "event" | "isTrusted" | "isSupersedable">,
+    mirror: Mirror,
+    signal: AbortSignal,
+  ): Promise<Build | undefined> {
+    return this.#queue(branch, sha, cause, mirror, signal, {
+      ...origin,
+      baseSha: this.#parts.origins.lastBuilt(this.#parts.repositoryId, branch),
+      isDefault: branch === this.#defaultBranch,
+    });
   }
 
   handleState(state: RepositoryState): void {
     this.#parts.handleState(state);
   }
 
-  #firstBuild(head: Heads["head"], branches: ReadonlyMap<string, string>): WantedBuild[] {
-    const { store, repositoryId } = this.#parts;
-    if (head === undefined) return [];
-    store.transaction(() => {
-      for (const [branch, sha] of branches)
-        if (branch !== head.branch) store.saveHead(repositoryId, branch, sha);
-    });
-    return store.hasBuilt(repositoryId, head.branch, head.sha) ? [] : [head];
+  async #queue(
+    branch: string,
+    sha: string,
+    cause: BuildCause,
+    mirror: Mirror,
+    signal: AbortSignal,
+    origin: BuildOrigin,
+  ): Promise<Build | undefined> {
+    const { clock, repositoryId } = this.#parts;
+    const commit = await mirror.commit(sha, signal);
+    const queuedMs = clock.epochMs();
+    return this.#parts.queue(
+      { repositoryId, branch, ...commit, cause, causeBuildId: null, queuedMs },
+      origin,
+    );
   }
 }
 

@@ -2,11 +2,12 @@ import { formatDuration, type Clock } from "../clock.ts";
 import { AutobuildError, messageOf } from "../errors.ts";
 import type { Workspaces } from "../git/workspaces.ts";
 import type { BuildLog } from "../log/build-log.ts";
-import { findPlan } from "../plan/find-plan.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Tools } from "../plan/tools.ts";
 import { buildEnvironment } from "../run/environment.ts";
 import type { Runner, StepEnd } from "../run/runner.ts";
+import type { OriginStore } from "../store/origin-store.ts";
+import { planBuild } from "./build-plan.ts";
 import type { Build, EndState, StepState } from "./build.ts";
 
 /** How a build ended. Also the reason that its signal is aborted with. */
@@ -28,6 +29,7 @@ export interface StepListener {
 /** What an execution works with. */
 export interface ExecutionTools {
   readonly workspaces: Workspaces;
+  readonly origins: OriginStore;
   readonly runner: Runner;
   readonly tools: Tools;
   readonly clock: Clock;
@@ -60,7 +62,9 @@ export async function executeBuild(
       build.sha,
       signal,
     );
-    const plan = await findPlan(workspace, tools.tools);
+    const origin = tools.origins.of(build.id);
+    const mirrorFolder = tools.mirrorFolderOf(build.repositoryId);
+    const plan = await planBuild(build, origin, workspace, mirrorFolder, tools.tools, signal);
     log.line(`=== plan: ${plan.reason}`);
     listener.handlePlan(plan);
 
@@ -74,7 +78,8 @@ export async function executeBuild(
         branch,
         cookie,
         configured: plan.environment,
-        passEnv,
+        // What a person passes on may be a secret; a fork's code gets none.
+        passEnv: origin.isTrusted ? passEnv : [],
       }),
       steps: plan.steps,
       openOutput: () => log.stream(),

@@ -14,8 +14,11 @@ export type BuildState = "queued" | "running" | "passed" | "failed" | "cancelled
 /** How a build that has ended, ended. */
 export type EndState = Exclude<BuildState, "queued" | "running">;
 
-/** Why a build was queued: a commit came, somebody asked again, or AutoBuild stopped under the first try. */
-export type BuildCause = "commit" | "rebuild" | "requeue";
+/**
+ * Why a build was queued: a commit came, somebody asked for it or for it once more, its time had come, or
+ * AutoBuild stopped under the first try.
+ */
+export type BuildCause = "commit" | "manual" | "rebuild" | "cron" | "requeue";
 
 /** One build of one commit, as the store has it and pages show it. Plain JSON. */
 export interface Build {

@@ -1,5 +1,6 @@
 import type { LogReader } from "../log/log-reader.ts";
 import type { BuildQuery } from "../store/store.ts";
+import type { WantedRef } from "../triggers/triggers.ts";
 import type { Build } from "./build.ts";
 import type { Repository } from "./repository.ts";
 
@@ -25,6 +26,13 @@ export interface Builds {
    * Throws `AUTOBUILD_NO_SUCH_BUILD`, `AUTOBUILD_QUEUE_FULL` or `AUTOBUILD_STOPPED`.
    */
   rebuild(id: number): Build;
+  /**
+   * Builds a branch or a tag as it is now, the default branch unless one is named.
+   *
+   * Rejects with `AUTOBUILD_NO_SUCH_BRANCH`, `AUTOBUILD_BAD_SOURCE`, `AUTOBUILD_QUEUE_FULL`, or what git says
+   * when the repository is out of reach.
+   */
+  build(repositoryId: number, wanted?: WantedRef): Promise<Build>;
   /**
    * Cancels a queued or a running build. Resolves when no process of it is left.
    *

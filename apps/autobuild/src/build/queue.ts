@@ -55,7 +55,6 @@ export function supersededBy(newer: QueueEntry, others: readonly QueueEntry[]): 
       (older) =>
         older.build.id < newer.build.id &&
         branchKey(older.build) === branchKey(newer.build) &&
-        older.build.cause === "commit" &&
         isCommit(older) &&
         older.origin.isSupersedable,
     )
@@ -70,7 +69,7 @@ function inOrder(waiting: readonly QueueEntry[]): QueueEntry[] {
 
 function rankOf({ build, origin, overtakes }: QueueEntry): number {
   if (overtakes >= maxOvertakes) return 0;
-  if (build.cause === "rebuild" || origin.event === "manual" || origin.event === "watch") return 1;
+  if (build.cause === "rebuild" || build.cause === "manual") return 1;
   return origin.isDefault ? 2 : 3;
 }
 

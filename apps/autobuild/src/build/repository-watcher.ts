@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
-import { messageOf } from "../errors.ts";
-import type { Commit, Heads, Mirror } from "../git/mirror.ts";
+import { AutobuildError, messageOf } from "../errors.ts";
+import type { Heads, Mirror } from "../git/mirror.ts";
 import { watchRefs } from "../git/ref-watch.ts";
 import type { RepositorySource } from "../git/source.ts";
 import type { RepositoryState } from "./repository.ts";
@@ -13,10 +13,12 @@ export interface WantedBuild {
 
 /** Who decides what a look at a repository leads to. */
 export interface HeadsListener {
-  /** Chooses among the branches. Called after each fetch, when the commits are in the mirror. */
+  /** Chooses among branches and tags. Called after each fetch, when the commits are in the mirror. */
   chooseBuilds(heads: Heads): readonly WantedBuild[];
   /** Queues one of them. False when there is no room: the watcher then brings it again at the next look. */
-  queueCommit(branch: string, commit: Commit): boolean;
+  queueCommit(wanted: WantedBuild, mirror: Mirror, signal: AbortSignal): Promise<boolean>;
+  /** Called after what a look has brought is queued. */
+  handleLook(heads: Heads, mirror: Mirror, signal: AbortSignal): Promise<void>;
   handleState(state: RepositoryState): void;
 }
 
@@ -37,6 +39,8 @@ export const watchDefaults: WatchOptions = {
 };
 
 const coalesceMs = 50;
+/** Tasks that may wait for a look or for each other. */
+const maxTasks = 100;
 
 /**
  * Looks at one repository again and again, and brings what is new.
@@ -52,6 +56,9 @@ export class RepositoryWatcher {
   readonly #clock: Clock;
   readonly #stopping = new AbortController();
   #look: Promise<void> | undefined;
+  /** Ends when no git works on the copy. Looks and tasks take turns. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #tasks = 0;
   #lookAgain = false;
   #isOpen = false;
   /** The heads of the last look whose every build was queued. */
@@ -85,12 +92,50 @@ export class RepositoryWatcher {
     else this.#lookAgain = true;
   }
 
+  /**
+   * Runs something else that needs the copy, when no look is under way; it is open then.
+   *
+   * Rejects with `AUTOBUILD_QUEUE_FULL` when a hundred wait already, with what the task rejects with, and
+   * with the signal's reason after `stop`.
+   */
+  run<Result>(task: (mirror: Mirror, signal: AbortSignal) => Promise<Result>): Promise<Result> {
+    const { signal } = this.#stopping;
+    if (this.#tasks >= maxTasks)
+      return Promise.reject(
+        new AutobuildError(
+          "AUTOBUILD_QUEUE_FULL",
+          `Expected fewer than ${maxTasks} requests that wait for the repository, and so many do. Try again later.`,
+        ),
+      );
+    this.#tasks++;
+    return this.#inTurn(async () => {
+      signal.throwIfAborted();
+      await this.#open(signal);
+      return task(this.#mirror, signal);
+    }).finally(() => {
+      this.#tasks--;
+    });
+  }
+
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#cancelTimer();
     this.#endWatch?.();
     await this.#look;
+    await this.#turn;
     this.#endWatch?.();
+  }
+
+  #inTurn<Result>(task: () => Promise<Result>): Promise<Result> {
+    const result = this.#turn.then(task);
+    this.#turn = result.catch(() => {});
+    return result;
+  }
+
+  async #open(signal: AbortSignal): Promise<void> {
+    if (this.#isOpen) return;
+    await this.#mirror.open(signal);
+    this.#isOpen = true;
   }
 
   #startLook(): void {
@@ -111,13 +156,14 @@ export class RepositoryWatcher {
   async #lookOnce(): Promise<number> {
     const { signal } = this.#stopping;
     try {
-      const heads = await this.#bringNews(signal);
+      const heads = await this.#inTurn(() => this.#bringNews(signal));
       this.#failures = 0;
       this.#listener.handleState({
         type: "reachable",
         checkedMs: this.#clock.epochMs(),
         headBranch: heads.head?.branch ?? null,
         branchCount: heads.branches.size,
+        passedOver: heads.passedOver,
       });
       return this.#pollMs();
     } catch (error) {
@@ -141,25 +187,24 @@ export class RepositoryWatcher {
   }
 
   async #bringNews(signal: AbortSignal): Promise<Heads> {
-    if (!this.#isOpen) {
-      await this.#mirror.open(signal);
-      this.#isOpen = true;
-    }
+    await this.#open(signal);
     const remote = await this.#mirror.remoteHeads(signal);
     await this.#watch(signal);
-    const seen = JSON.stringify([remote.head, ...remote.branches]);
+    const seen = JSON.stringify([remote.head, ...remote.branches, ...remote.tags]);
     if (seen === this.#handled || remote.head === undefined) return remote;
 
     await this.#mirror.fetch(remote, signal);
     // A branch may have moved between the two; what is in the mirror can be built.
-    const branches = await this.#mirror.heads(signal);
+    const { branches, tags } = await this.#mirror.heads(signal);
     const { branch, sha } = remote.head;
-    const heads: Heads = { branches, head: { branch, sha: branches.get(branch) ?? sha } };
+    const heads = { ...remote, branches, tags, head: { branch, sha: branches.get(branch) ?? sha } };
     let hasRoom = true;
     for (const wanted of this.#listener.chooseBuilds(heads)) {
-      const commit = await this.#mirror.commit(wanted.sha, signal);
-      hasRoom &&= this.#listener.queueCommit(wanted.branch, commit);
+      hasRoom = await this.#listener.queueCommit(wanted, this.#mirror, signal);
+      // The rest is as new at the next look; there may be thousands.
+      if (!hasRoom) break;
     }
+    await this.#listener.handleLook(heads, this.#mirror, signal);
     this.#handled = hasRoom ? seen : undefined;
     return heads;
   }

@@ -16,6 +16,8 @@ export type RepositoryState =
       readonly checkedMs: number;
       readonly headBranch: string | null;
       readonly branchCount: number;
+      /** Branches and tags that are not built for their names. */
+      readonly passedOver: number;
     }
   | {
       readonly type: "unreachable";

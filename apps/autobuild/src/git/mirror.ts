@@ -1,17 +1,22 @@
 import { existsSync } from "node:fs";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import path from "node:path";
+import { plainText } from "../plain-text.ts";
 import { git, type GitOptions } from "./git.ts";
-import { hasControlCharacter, type RepositorySource } from "./source.ts";
+import type { RepositorySource } from "./source.ts";
 
 /** The name a build gets when HEAD is on no branch. No real branch can have it: it holds a space. */
 export const detachedHead = "detached HEAD";
 
-/** A repository's branches with their commits, and where its HEAD is. */
+/** A repository's branches and tags with their commits, and where its HEAD is. */
 export interface Heads {
   /** Absent in an empty repository. */
   readonly head?: { readonly branch: string; readonly sha: string };
   readonly branches: ReadonlyMap<string, string>;
+  /** An annotated tag with the commit that it is for. */
+  readonly tags: ReadonlyMap<string, string>;
+  /** How many there are besides whose names could steer a terminal or a page. They are not built. */
+  readonly passedOver: number;
 }
 
 /** What a build shows about its commit. Texts are bounded and hold no control characters. */
@@ -54,10 +59,10 @@ export class Mirror {
     await removeStaleLocks(this.folder);
   }
 
-  /** Asks the source, cheaply, which branches it has now. */
+  /** Asks the source, cheaply, which branches and tags it has now. More than 16 MiB of names is an error. */
   async remoteHeads(signal?: AbortSignal): Promise<Heads> {
     const output = await git(
-      ["ls-remote", "--symref", "--", this.#source.location, "HEAD", "refs/heads/*"],
+      ["ls-remote", "--symref", "--", this.#source.location, "HEAD", "refs/heads/*", "refs/tags/*"],
       {
         signal,
         timeoutMs: lookTimeoutMs,
@@ -89,19 +94,41 @@ export class Mirror {
     );
   }
 
-  /** The branches as they stand in the copy. */
-  async heads(signal?: AbortSignal): Promise<ReadonlyMap<string, string>> {
+  /** Copies one ref of the source into a ref of the copy's own, and returns the commit. Names must be known to be refs. */
+  async fetchRef(ref: string, ownRef: string, signal?: AbortSignal): Promise<string> {
+    await git(
+      [
+        "--git-dir",
+        this.folder,
+        "fetch",
+        "--quiet",
+        "--no-tags",
+        "--no-write-fetch-head",
+        "--no-recurse-submodules",
+        "--",
+        this.#source.location,
+        `+${ref}:${ownRef}`,
+      ],
+      { signal, timeoutMs: fetchTimeoutMs, redact: this.#redact },
+    );
+    const args = ["rev-parse", "--verify", "--end-of-options", `${ownRef}^{commit}`];
+    return (await git(["--git-dir", this.folder, ...args], { signal })).trim();
+  }
+
+  /** The branches and tags as they stand in the copy. */
+  async heads(signal?: AbortSignal): Promise<Heads> {
     const output = await git(
       [
         "--git-dir",
         this.folder,
         "for-each-ref",
-        "--format=%(objectname)\t%(refname)",
+        "--format=%(objectname)\t%(refname)%0a%(*objectname)\t%(refname)^{}",
         "refs/heads/",
+        "refs/tags/",
       ],
-      { signal },
+      { signal, maxOutputBytes: 2 * 16 * 1024 * 1024 },
     );
-    return parseHeads(output).branches;
+    return parseHeads(output);
   }
 
   /** Facts about one commit of the copy. Rejects when it is not there (any more). */
@@ -132,30 +159,35 @@ export class Mirror {
   }
 }
 
-/** Reads the lines of `ls-remote --symref` and of our `for-each-ref`; lines that are no branch are passed over. */
+/** Reads the lines of `ls-remote --symref` and of our `for-each-ref`; other lines are passed over. */
 function parseHeads(output: string): Heads {
   const branches = new Map<string, string>();
+  const tags = new Map<string, string>();
   let headSha: string | undefined;
   let headBranch: string | undefined;
+  let passedOver = 0;
   for (const line of output.split("\n")) {
     const tab = line.indexOf("\t");
     const value = line.slice(0, tab);
     const name = line.slice(tab + 1);
-    if (tab === -1 || hasControlCharacter(name)) continue;
-    if (name === "HEAD" && value.startsWith("ref: refs/heads/"))
-      headBranch = value.slice("ref: refs/heads/".length);
-    else if (!/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(value)) continue;
+    if (tab === -1) continue;
+    const isSymbolic = name === "HEAD" && value.startsWith("ref: refs/heads/");
+    if (!isSymbolic && !/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(value)) continue;
+    if (plainText(name) !== name || plainText(value) !== value) passedOver++;
+    else if (isSymbolic) headBranch = value.slice("ref: refs/heads/".length);
     else if (name === "HEAD") headSha = value;
     else if (name.startsWith("refs/heads/")) branches.set(name.slice("refs/heads/".length), value);
+    // The second line of an annotated tag has the commit.
+    else if (name.startsWith("refs/tags/"))
+      tags.set(name.slice("refs/tags/".length).replace(/\^\{\}$/, ""), value);
   }
-  if (headSha === undefined) return { branches };
-  return { branches, head: { branch: headBranch ?? detachedHead, sha: headSha } };
+  if (headSha === undefined) return { branches, tags, passedOver };
+  return { branches, tags, passedOver, head: { branch: headBranch ?? detachedHead, sha: headSha } };
 }
 
 // Author and subject come from whoever pushed; they are shown in terminals and in one-line places.
 function oneLine(text: string): string {
-  // eslint-disable-next-line no-control-regex -- control characters and direction overrides are what it replaces
-  const plain = text.replace(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
+  const plain = plainText(text);
   return plain.length > maxTextLength ? `${plain.slice(0, maxTextLength - 1)}…` : plain;
 }
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { hasControlCharacter } from "../git/source.ts";
+import { isTimeTable } from "./cron.ts";
 import { durationPattern, parseDuration } from "./duration.ts";
 import { isGlob, maxAlternatives, maxGlobLength } from "./glob.ts";
 
@@ -240,13 +241,24 @@ const stepFields = {
     .describe("When the step runs; where it does not, those that need it go on without it."),
 };
 
+const schedule = z
+  .string({ error: cronText })
+  .max(100, { error: cronText })
+  .refine((text) => isTimeTable({ schedule: text }), { error: cronText });
+const timezoneText = "a time zone such as Europe/Berlin";
 const cronEntry = z.union(
   [
-    z.string().max(100, { error: cronText }),
+    schedule,
     z.strictObject({
-      schedule: z.string({ error: cronText }).max(100, { error: cronText }),
+      schedule,
       branch: line("the name of a branch", 255).optional(),
-      timezone: z.string({ error: "a time zone such as Europe/Berlin" }).max(64).optional(),
+      timezone: z
+        .string({ error: timezoneText })
+        .max(64, { error: timezoneText })
+        .refine((timezone) => isTimeTable({ schedule: "0 0 * * *", timezone }), {
+          error: timezoneText,
+        })
+        .optional(),
     }),
   ],
   { error: `${cronText}, or an object with schedule and perhaps branch and timezone` },

@@ -93,13 +93,13 @@ export class OriginStore {
     return row === undefined ? null : text(row, "sha");
   }
 
-  /** The time in the table that was kept last; undefined before the first. */
+  /** Up to when the times of a table are kept (in `due_ms`); undefined before the first. */
   cronRun(repositoryId: number, schedule: string): number | undefined {
     const row = this.#statements.cronRun.get(repositoryId, schedule);
     return row === undefined ? undefined : integer(row, "due_ms");
   }
 
-  saveCronRun(repositoryId: number, schedule: string, dueMs: number): void {
-    this.#statements.saveCronRun.run(repositoryId, schedule, dueMs);
+  saveCronRun(repositoryId: number, schedule: string, untilMs: number): void {
+    this.#statements.saveCronRun.run(repositoryId, schedule, untilMs);
   }
 }

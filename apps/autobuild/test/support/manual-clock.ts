@@ -3,10 +3,16 @@ import type { Clock } from "../../src/clock.ts";
 /** Time that stands still until a test moves it. */
 export class ManualClock implements Clock {
   #nowMs = 0;
+  #epochMs = 1_800_000_000_000;
   #timers: { dueMs: number; task: () => void }[] = [];
 
   epochMs(): number {
-    return 1_800_000_000_000 + this.#nowMs;
+    return this.#epochMs + this.#nowMs;
+  }
+
+  /** Sets the wall clock ahead or back; no time passes. */
+  setBy(byMs: number): void {
+    this.#epochMs += byMs;
   }
 
   monotonicMs(): number {

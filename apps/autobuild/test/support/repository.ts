@@ -28,10 +28,16 @@ export class TestRepository {
   }
 
   git(...args: string[]): string {
+    return this.gitInput("", ...args);
+  }
+
+  /** Runs git with a text on its standard input. */
+  gitInput(input: string, ...args: string[]): string {
     return execFileSync("git", args, {
       cwd: this.folder,
+      input,
       encoding: "utf8",
-      stdio: ["ignore", "pipe", "ignore"],
+      stdio: ["pipe", "pipe", "ignore"],
       env: {
         PATH: process.env["PATH"],
         HOME: this.folder,

@@ -1,0 +1,33 @@
+import { CommitFiles } from "../git/commit-files.ts";
+import { findPlan } from "../plan/find-plan.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { Tools } from "../plan/tools.ts";
+import type { Build } from "./build.ts";
+import { isBranch, tagOf, type BuildOrigin } from "./origin.ts";
+
+/**
+ * The plan of a build, from its checkout: steps whose `when` does not fit are left out, and a fork's build gets
+ * no secrets.
+ *
+ * @param mirrorFolder where the commits are that the checkout was made from
+ */
+export async function planBuild(
+  build: Pick<Build, "branch" | "sha">,
+  origin: BuildOrigin,
+  workspace: string,
+  mirrorFolder: string,
+  tools: Tools,
+  signal: AbortSignal,
+): Promise<Plan> {
+  const { branch, sha } = build;
+  const { baseSha } = origin;
+  const files = new CommitFiles(mirrorFolder, sha, signal);
+  const plan = await findPlan(workspace, tools, {
+    event: origin.event,
+    tag: tagOf(branch),
+    branch: isBranch(branch) ? branch : undefined,
+    changedPaths: baseSha === null ? undefined : await files.changedSince(baseSha),
+  });
+  if (origin.isTrusted) return plan;
+  return { ...plan, steps: plan.steps.map((step) => ({ ...step, secrets: [] })) };
+}

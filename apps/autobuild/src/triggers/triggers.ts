@@ -1,0 +1,126 @@
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { BranchTracker, type TrackerParts } from "../build/branch-tracker.ts";
+import type { Build } from "../build/build.ts";
+import { RepositoryWatcher, type WatchOptions } from "../build/repository-watcher.ts";
+import type { Repository, RepositoryState } from "../build/repository.ts";
+import { AutobuildError } from "../errors.ts";
+import { Mirror } from "../git/mirror.ts";
+import type { RepositorySource } from "../git/source.ts";
+import { RepositoryTriggers } from "./repository-triggers.ts";
+import { Webhooks } from "./webhooks.ts";
+
+/** What the triggers of all repositories work with. */
+export interface TriggersParts extends Pick<TrackerParts, "store" | "origins" | "clock" | "queue"> {
+  readonly sources: readonly RepositorySource[];
+  readonly watch: WatchOptions;
+  /** Shared with the forges; undefined: their webhooks are refused. */
+  readonly hookSecret: string | undefined;
+  mirrorFolderOf(repositoryId: number): string;
+  /** Told when a look had another outcome than the one before. */
+  handleRepository(repository: Repository): void;
+  handleProblem(message: string, error: unknown): void;
+}
+
+/** Which branch or tag to build; the default branch unless one is named. */
+export interface WantedRef {
+  readonly branch?: string | undefined;
+  readonly tag?: string | undefined;
+}
+
+/** The repositories, and all that has them built. */
+export class Triggers {
+  readonly webhooks: Webhooks;
+  readonly #parts: TriggersParts;
+  readonly #repositories = new Map<number, Repository>();
+  readonly #triggers: readonly RepositoryTriggers[];
+
+  constructor(parts: TriggersParts) {
+    this.#parts = parts;
+    this.#triggers = parts.sources.map((source) => this.#add(source));
+    this.webhooks = new Webhooks(this.#triggers, parts.hookSecret);
+  }
+
+  repositories(): readonly Repository[] {
+    return [...this.#repositories.values()];
+  }
+
+  repository(id: number): Repository | undefined {
+    return this.#repositories.get(id);
+  }
+
+  start(): void {
+    for (const triggers of this.#triggers) triggers.start();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#triggers.map((triggers) => triggers.stop()));
+  }
+
+  /** Builds a branch or a tag because somebody asks. See `RepositoryTriggers.build`. */
+  async build(repositoryId: number, wanted: WantedRef): Promise<Build> {
+    const triggers = this.#triggers.find((each) => each.repositoryId === repositoryId);
+    if (triggers !== undefined) return triggers.build(wanted, "manual");
+    throw new AutobuildError(
+      "AUTOBUILD_BAD_SOURCE",
+      `Expected the number of a repository that is built here, got ${repositoryId}.`,
+    );
+  }
+
+  #add(source: RepositorySource): RepositoryTriggers {
+    const parts = this.#parts;
+    const { store, origins, clock, watch } = parts;
+    const { id, name, label } = store.repository(source.label, source.name);
+    this.#repositories.set(id, { id, name, label, state: { type: "waiting" } });
+    const tracker = new BranchTracker({
+      store,
+      origins,
+      clock,
+      repositoryId: id,
+      hasWorkTree: source.type === "path" && existsSync(path.join(source.location, ".git")),
+      queue: (build, origin) => parts.queue(build, origin),
+      handleRules: (rules) => triggers.handleRules(rules),
+      handleState: (state) => {
+        const before = this.#repositories.get(id);
+        const repository: Repository = { id, name, label, state };
+        this.#repositories.set(id, repository);
+        if (before === undefined || !saysTheSame(before.state, state))
+          parts.handleRepository(repository);
+      },
+    });
+    const mirror = new Mirror(source, parts.mirrorFolderOf(id));
+    const watcher = new RepositoryWatcher(source, mirror, tracker, watch, clock);
+    const triggers = new RepositoryTriggers({
+      repositoryId: id,
+      source,
+      watcher,
+      tracker,
+      store,
+      origins,
+      clock,
+      handleProblem: (message, error) => parts.handleProblem(message, error),
+    });
+    return triggers;
+  }
+}
+
+/** Whether two looks at a repository tell people the same, but for the time. */
+function saysTheSame(before: RepositoryState, after: RepositoryState): boolean {
+  switch (after.type) {
+    case "waiting":
+      return before.type === "waiting";
+    case "reachable":
+      return (
+        before.type === "reachable" &&
+        before.headBranch === after.headBranch &&
+        before.branchCount === after.branchCount &&
+        before.passedOver === after.passedOver
+      );
+    case "unreachable":
+      return (
+        before.type === "unreachable" &&
+        before.message === after.message &&
+        before.failures === after.failures
+      );
+  }
+}
