@@ -40,7 +40,10 @@ async function main(): Promise<void> {
     return;
   }
   for (const repository of command.repositories) await expectRepository(parseSource(repository));
-  const autobuild = createAutobuild(command);
+  const autobuild = createAutobuild({
+    ...command,
+    hookSecret: process.env["AUTOBUILD_HOOK_SECRET"],
+  });
   autobuild.on("problem", ({ message }) => console.error(`autobuild: ${message}`));
   autobuild.on("repositoryChanged", ({ label, state }) => {
     if (state.type === "unreachable") console.error(`autobuild: ${label}: ${state.message}`);

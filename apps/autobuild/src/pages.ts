@@ -9,6 +9,7 @@ import { guard, type DoorEnv } from "./http/guard.ts";
 import { login } from "./http/login.ts";
 import { results } from "./http/results.ts";
 import { LogBody } from "./log/log-body.ts";
+import { configJsonSchema } from "./plan/config-schema.ts";
 
 export interface PagesOptions {
   /** The origin by which people reach it through a proxy. */
@@ -68,6 +69,12 @@ export async function pages(
   app.get("/wall", compress(), etag(), (context) => html(context));
   app.get("/builds/:id{[0-9]{1,15}}", compress(), etag(), (context) =>
     html(context, autobuild.builds.get(Number(context.req.param("id"))) === undefined ? 404 : 200),
+  );
+  app.all("/hooks/:forge", (context) =>
+    autobuild.webhooks.handle(context.req.raw, context.req.param("forge")),
+  );
+  app.get("/autobuild.schema.json", (context) =>
+    context.json(configJsonSchema(), 200, { "Cache-Control": "no-cache" }),
   );
   app.get("/api/builds", (context) => {
     const before = context.req.query("before");
