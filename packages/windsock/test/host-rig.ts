@@ -42,7 +42,9 @@ export class HostRig {
   constructor(
     services: Readonly<Record<string, Service>>,
     history: BrittleHistory = new BrittleHistory(),
-    options: Partial<Pick<ServiceHostOptions, "maxTotalPrivateBytes" | "history">> = {},
+    options: Partial<
+      Pick<ServiceHostOptions, "maxTotalPrivateBytes" | "history" | "addresses">
+    > = {},
   ) {
     this.history = history;
     this.host = new ServiceHost({

@@ -173,5 +173,34 @@ export function historyContract(name: string, harness: HistoryHarness): void {
       expect(store.load("status/1")?.entries).toHaveLength(1);
       store.close();
     });
+
+    test("who has ended may be forgotten from its time on, oldest first, unless it has members or commits", () => {
+      let store = harness.open();
+      const addresses = ["late", "early", "member", "busy", "kept", "runs"];
+      for (const address of addresses) store.write([{ address, epoch: "e", seq: 1 }]);
+      store.write([
+        {
+          address: "member",
+          epoch: "e",
+          seq: 1,
+          members: [{ id: "a", order: 1, data: bytes("") }],
+        },
+      ]);
+      store.retire("late", 2000);
+      store.retire("early", 1000);
+      for (const address of ["member", "busy"]) store.retire(address, 500);
+      store.retire("kept", Infinity);
+      store.retire("unknown", 0);
+      store.write([{ address: "busy", epoch: "e", seq: 2 }]);
+      store = harness.reopen(store);
+      expect(store.retired(999, 10)).toEqual([]);
+      expect(store.retired(1000, 10)).toEqual(["early"]);
+      expect(store.retired(9000, 10)).toEqual(["early", "late"]);
+      expect(store.retired(9000, 1)).toEqual(["early"]);
+      expect([...store.unretired()].sort()).toEqual(["busy", "runs"]);
+      store.forget("early");
+      expect(store.retired(9000, 10)).toEqual(["late"]);
+      store.close();
+    });
   });
 }

@@ -81,6 +81,12 @@ export interface HistoryStore {
   /** The addresses that have members: their actors start with the server, to give grace. */
   addressesWithMembers(): readonly string[];
   write(commits: readonly StoredCommit[]): void;
+  /** The actor has ended: from this time of the wall clock on it may be forgotten; `Infinity`: never. A commit takes it back. */
+  retire(address: string, forgetAtMs: number): void;
+  /** Those that may be forgotten by now and have no members, so many at most. */
+  retired(nowMs: number, limit: number): readonly string[];
+  /** Those without members that have not ended since they were written: they run, or did when a process died. */
+  unretired(): readonly string[];
   /** Ends everything kept of an address. */
   forget(address: string): void;
   close(): void;

@@ -15,6 +15,7 @@ interface Kept {
   members: Map<string, StoredMember>;
   privates: Map<string, StoredPrivate[]>;
   state: Uint8Array | undefined;
+  forgetAtMs: number | undefined;
 }
 
 /** A history in the memory of this process: for tests, and to survive a restart of a server within one process. */
@@ -44,6 +45,29 @@ export class MemoryHistory implements HistoryStore {
     for (const commit of commits) this.#apply(commit);
   }
 
+  retire(address: string, forgetAtMs: number): void {
+    const kept = this.#kept.get(address);
+    if (kept !== undefined) kept.forgetAtMs = forgetAtMs;
+  }
+
+  retired(nowMs: number, limit: number): readonly string[] {
+    const at = (address: string): number => this.#kept.get(address)?.forgetAtMs ?? Infinity;
+    return this.#without((forgetAtMs) => forgetAtMs !== undefined && forgetAtMs <= nowMs)
+      .sort((a, b) => at(a) - at(b))
+      .slice(0, limit);
+  }
+
+  unretired(): readonly string[] {
+    return this.#without((at) => at === undefined);
+  }
+
+  /** Addresses without members, by when they may be forgotten. */
+  #without(isMeant: (forgetAtMs: number | undefined) => boolean): string[] {
+    return [...this.#kept]
+      .filter(([, kept]) => kept.members.size === 0 && isMeant(kept.forgetAtMs))
+      .map(([address]) => address);
+  }
+
   forget(address: string): void {
     this.#kept.delete(address);
   }
@@ -61,10 +85,12 @@ export class MemoryHistory implements HistoryStore {
         members: new Map(),
         privates: new Map(),
         state: undefined,
+        forgetAtMs: undefined,
       };
       this.#kept.set(commit.address, kept);
     }
     kept.seq = commit.seq;
+    kept.forgetAtMs = undefined;
     kept.entries.push(...(commit.entries ?? []));
     const through = commit.evictedThrough;
     if (through !== undefined) kept.entries = kept.entries.filter(({ seq }) => seq > through);

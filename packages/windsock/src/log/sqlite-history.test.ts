@@ -165,7 +165,9 @@ test("a file from before this was known is brought up to date, its logs as they 
   store.write([commit]);
   store.close();
   const database = new DatabaseSync(file);
-  database.exec("DROP TABLE run; PRAGMA user_version = 1;");
+  database.exec(
+    "DROP TABLE run; DROP INDEX actor_forget_at; ALTER TABLE actor DROP COLUMN forget_at_ms; PRAGMA user_version = 1;",
+  );
   database.close();
   const after = new SqliteHistory(file, { bootId: "tuesday" });
   expect(after.load("a")?.epoch).toBe("first");

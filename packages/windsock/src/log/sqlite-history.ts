@@ -67,7 +67,13 @@ const migrations: readonly string[] = [
      sync TEXT NOT NULL,
      is_closed INTEGER NOT NULL
    ) STRICT;`,
+  // When an actor that has ended may be forgotten, in ms of the wall clock. Null: it has not.
+  `ALTER TABLE actor ADD COLUMN forget_at_ms INTEGER;
+   CREATE INDEX actor_forget_at ON actor (forget_at_ms);`,
 ];
+
+/** Further away than any time that is asked for. */
+const never = Number.MAX_SAFE_INTEGER;
 
 const tables = ["actor", "entry", "evicted", "member", "private"] as const;
 
@@ -124,6 +130,18 @@ export class SqliteHistory implements HistoryStore {
     this.#within(() => {
       for (const commit of commits) this.#apply(commit);
     });
+  }
+
+  retire(address: string, forgetAtMs: number): void {
+    this.#within(() => this.#sql.retire.run(Math.min(forgetAtMs, never), address));
+  }
+
+  retired(nowMs: number, limit: number): readonly string[] {
+    return this.#sql.retired.all(nowMs, limit).map((row) => row["address"] as string);
+  }
+
+  unretired(): readonly string[] {
+    return this.#sql.unretired.all().map((row) => row["address"] as string);
   }
 
   forget(address: string): void {
@@ -226,7 +244,12 @@ const statements = {
     "SELECT member, private.count, private.data FROM private JOIN member ON member.address = private.address AND member.id = private.member WHERE private.address = ? ORDER BY member.join_order, private.count",
   withMembers: "SELECT DISTINCT address FROM member",
   putActor:
-    "INSERT INTO actor (address, epoch, seq) VALUES (?, ?, ?) ON CONFLICT (address) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq",
+    "INSERT INTO actor (address, epoch, seq) VALUES (?, ?, ?) ON CONFLICT (address) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq, forget_at_ms = NULL",
+  retire: "UPDATE actor SET forget_at_ms = ? WHERE address = ?",
+  retired:
+    "SELECT address FROM actor WHERE forget_at_ms <= ? AND NOT EXISTS (SELECT 1 FROM member WHERE member.address = actor.address) ORDER BY forget_at_ms LIMIT ?",
+  unretired:
+    "SELECT address FROM actor WHERE forget_at_ms IS NULL AND NOT EXISTS (SELECT 1 FROM member WHERE member.address = actor.address)",
   putState: "UPDATE actor SET state = ? WHERE address = ?",
   putEntry:
     "INSERT INTO entry (address, seq, type, topic, kind, bytes, at_ms) VALUES (?, ?, ?, ?, ?, ?, ?)",

@@ -97,6 +97,8 @@ export class ActorTable {
       ...durable,
       stopped: (items, wasIdle) => {
         durable?.recorder.flush();
+        // What age takes from it later is no commit of an actor that is over.
+        if (durable !== undefined) durable.log.observer = undefined;
         this.#stopped(place, items, wasIdle);
       },
     });
@@ -154,6 +156,8 @@ export class ActorTable {
     if (left > 0) this.#keyCounts.set(name, left);
     else this.#keyCounts.delete(name);
     logs.release(address, clock.now());
+    const definition = this.#options.services.get(name);
+    if (definition?.isDurable === true) durable?.ended(address, definition);
     let unread: ServiceDownError | undefined;
     const start = (): ServiceActor | undefined => {
       if (this.#isDraining || unread !== undefined) return undefined;

@@ -39,6 +39,8 @@ export interface ErasedDefinition {
   readonly latest: ((message: unknown) => unknown) | undefined;
   /** Log, memberships and what was handled outlive the process. */
   readonly isDurable: boolean;
+  /** How long what is stored of an actor that has ended is kept. */
+  readonly keepMs: number;
   readonly state: {
     /** The state does too. */
     readonly durable: boolean;
@@ -221,6 +223,8 @@ function erase(given: Readonly<Record<string, unknown>>): ErasedDefinition {
         `Expected every handler in \`handleCall\` to have a declaration in \`calls\`, got \`${name}\`. Add \`calls: { ${name}: {} }\`.`,
       );
   }
+  const state = stateOf(given["state"], isDurable("history", given["history"]));
+  const history = checkedLimits("history", defaultHistoryLimits, onlyLimits(given["history"]));
   return Object.freeze({
     ...(given as unknown as ErasedDefinition),
     params: (given["params"] ?? []) as readonly string[],
@@ -230,9 +234,10 @@ function erase(given: Readonly<Record<string, unknown>>): ErasedDefinition {
     onCrash,
     presence: presenceOf(given["presence"]),
     isDurable: isDurable("history", given["history"]),
-    state: stateOf(given["state"], isDurable("history", given["history"])),
+    state,
     latest: latestOf(given["history"]),
-    history: checkedLimits("history", defaultHistoryLimits, onlyLimits(given["history"])),
+    history,
+    keepMs: keepOf(given["history"]) ?? (state.durable ? Infinity : history.ageMs),
     limits: checkedLimits("limits", defaultServiceLimits, given["limits"]),
   });
 }
@@ -273,6 +278,21 @@ function isDurable(option: string, given: unknown): boolean {
   );
 }
 
+function keepOf(given: unknown): number | undefined {
+  if (typeof given !== "object" || given === null || !("keepMs" in given)) return undefined;
+  const { keepMs } = given;
+  if (keepMs === undefined) return undefined;
+  if (typeof keepMs !== "number" || !Number.isSafeInteger(keepMs) || keepMs < 1)
+    throw new OptionError(
+      `Expected \`history.keepMs\` to be an integer of at least 1, got ${describe(keepMs)}.`,
+    );
+  if (!isDurable("history", given))
+    throw new OptionError(
+      "Expected `history.keepMs` together with `history.durable: true`, got it alone. A log in memory is kept for `history.ageMs`.",
+    );
+  return keepMs;
+}
+
 function latestOf(given: unknown): ErasedDefinition["latest"] {
   if (typeof given !== "object" || given === null || !("latest" in given)) return undefined;
   const { latest } = given;
@@ -296,7 +316,7 @@ export function latestKeyOf({ latest }: ErasedDefinition, message: unknown): str
 /** The numbers of `history`, without its other options. */
 function onlyLimits(given: unknown): unknown {
   if (typeof given !== "object" || given === null) return given;
-  const others = ["durable", "latest"];
+  const others = ["durable", "keepMs", "latest"];
   return Object.fromEntries(Object.entries(given).filter(([name]) => !others.includes(name)));
 }
 

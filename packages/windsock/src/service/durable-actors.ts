@@ -1,5 +1,5 @@
 import type { Clock } from "../actor/clock.ts";
-import { ServiceDownError, type HistoryError } from "../errors.ts";
+import { HistoryError, ServiceDownError } from "../errors.ts";
 import type { HistoryStore, StoredActor } from "../log/history-store.ts";
 import type { LogStore } from "../log/log-store.ts";
 import { Log, type LogEntry, type RestoredLog } from "../log/log.ts";
@@ -27,6 +27,8 @@ export interface DurableActorsOptions {
 
 /** When somebody who was refused because a history could not be read may try again. */
 const unreadableRetryMs = 5000;
+/** Each is a transaction of its own. */
+const forgottenPerSweep = 100;
 
 /** What an actor of a durable service starts with. */
 export interface DurableActor {
@@ -98,6 +100,40 @@ export class DurableActors {
     const limits = { ...definition.limits, maxMessageBytes };
     const members = recorder.restore(stored, limits, privateBudget);
     return { log, recorder, restored: { members } };
+  }
+
+  /** Its actor has ended: what is stored of it is kept for a while longer, in case somebody comes. */
+  ended(address: string, { keepMs }: ErasedDefinition): void {
+    this.#quietly(() => this.#gate.store.retire(address, Date.now() + keepMs));
+  }
+
+  /** At a start: those that a process left behind when it died count as ended now. */
+  adopt(definitionOf: (address: string) => ErasedDefinition | undefined): void {
+    for (const address of this.#gate.store.unretired()) {
+      const definition = definitionOf(address);
+      if (definition !== undefined) this.ended(address, definition);
+    }
+  }
+
+  /** Called every few seconds: forgets those that have ended long ago, some at a time. */
+  sweep(isRunning: (address: string) => boolean): void {
+    const { store } = this.#gate;
+    this.#quietly(() => {
+      for (const address of store.retired(Date.now(), forgottenPerSweep)) {
+        // It was started and has not committed yet. Its end says anew for how long.
+        if (isRunning(address)) store.retire(address, Infinity);
+        else store.forget(address);
+      }
+    });
+  }
+
+  /** What cannot be written now is found again later, and a full disk is reported by those who commit. */
+  #quietly(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (!(error instanceof HistoryError)) throw error;
+    }
   }
 
   /** Stores what there is, now. */

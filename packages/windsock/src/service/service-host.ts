@@ -127,6 +127,13 @@ export class ServiceHost {
       if (place !== undefined && this.#services.get(place.name)?.isDurable === true)
         this.#actors.open({ ...place, address });
     }
+    this.#durable?.adopt((address) => {
+      const place = this.#addresses.parse(address);
+      const definition = place && this.#services.get(place.name);
+      return definition?.isDurable === true && this.#actors.get(address) === undefined
+        ? definition
+        : undefined;
+    });
     this.#scheduleSweep();
   }
 
@@ -254,6 +261,7 @@ export class ServiceHost {
   #scheduleSweep(): void {
     this.#sweep = this.#clock.setTimeout(() => {
       this.#logs.sweep(this.#clock.now());
+      this.#durable?.sweep((address) => this.#actors.get(address) !== undefined);
       this.#scheduleSweep();
     }, sweepIntervalMs);
   }

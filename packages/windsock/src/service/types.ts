@@ -225,6 +225,12 @@ export interface ServiceDefinition<
     /** Log, memberships and what was handled outlive the process, in the server's `historyFile`. @default false */
     readonly durable?: boolean;
     /**
+     * How long what is stored of an actor is kept after its end, in ms, if it has no members.
+     * Then whoever comes begins with a new log and `init`.
+     * @default `ageMs`; with a durable state for ever
+     */
+    readonly keepMs?: number;
+    /**
      * The key of a published message, or nothing. Of each key only the newest message is of
      * interest to a client that lags or comes back: it gets that, in order, and what was
      * replaced is no gap. The newest of up to 1,000 keys is kept beyond the other bounds.

@@ -94,7 +94,7 @@ test("clients of a service that can be stored hear nothing of one that cannot", 
   const service = () =>
     defineService({
       history: { durable: true },
-      handleBroadcast: (text: string, _state, self) => void self.publish(text),
+      handleBroadcast: (text: string, _state, self) => self.publish(text),
     });
   const rig = new HostRig({ good: service(), bad: service() }, history);
   rig.join("a", "good", { dialect: "v1" });

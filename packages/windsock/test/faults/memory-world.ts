@@ -101,6 +101,18 @@ class MortalHistory implements HistoryStore {
     this.#store.write(commits);
   }
 
+  retire(address: string, forgetAtMs: number): void {
+    if (!this.isDead) this.#store.retire(address, forgetAtMs);
+  }
+
+  retired(nowMs: number, limit: number): readonly string[] {
+    return this.isDead ? [] : this.#store.retired(nowMs, limit);
+  }
+
+  unretired(): readonly string[] {
+    return this.#store.unretired();
+  }
+
   forget(address: string): void {
     if (!this.isDead) this.#store.forget(address);
   }
