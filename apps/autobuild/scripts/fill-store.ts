@@ -20,6 +20,7 @@ const reader = new OverviewReader({
   rows: new OverviewStore(database),
   queued: () => store.buildsIn("queued"),
   reasonToWait: () => "",
+  nowMs: () => Date.now(),
   headBranchOf: () => "main",
   isWatched: () => true,
 });

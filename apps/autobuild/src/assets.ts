@@ -27,7 +27,14 @@ export interface PageAssets {
 const source = new URL("./", import.meta.url);
 const entry = new URL("page/main.ts", source);
 /** In the order of the cascade. One that is not there is left out. */
-const styleSheets = ["page/style.css", "page/log/log.css"];
+const styleSheets = [
+  "page/style.css",
+  "page/overview.css",
+  "page/console.css",
+  "page/build.css",
+  "page/wall.css",
+  "page/log/log.css",
+];
 
 const types: Readonly<Record<string, string>> = {
   ".css": "text/css; charset=utf-8",

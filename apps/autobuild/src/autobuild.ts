@@ -153,6 +153,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
     rows: new OverviewStore(database),
     queued: () => scheduler.queued(),
     reasonToWait: ({ reason }) => reason ?? "",
+    nowMs: () => clock.epochMs(),
     headBranchOf(repositoryId) {
       const state = triggers.repository(repositoryId)?.state;
       return state?.type === "reachable" ? state.headBranch : null;

@@ -63,12 +63,19 @@ export async function pages(
       });
     });
   }
-  const html = (context: Context, status: 200 | 404 = 200): Response =>
-    context.html(page.html, status, { "Cache-Control": "no-cache" });
-  app.get("/", compress(), etag(), (context) => html(context));
-  app.get("/wall", compress(), etag(), (context) => html(context));
+  // What page it is decides on its colours before the script has run.
+  const html = (context: Context, name: string, status: 200 | 404 = 200): Response =>
+    context.html(page.html.replace('data-page="console"', `data-page="${name}"`), status, {
+      "Cache-Control": "no-cache",
+    });
+  app.get("/", compress(), etag(), (context) => html(context, "console"));
+  app.get("/wall", compress(), etag(), (context) => html(context, "wall"));
   app.get("/builds/:id{[0-9]{1,15}}", compress(), etag(), (context) =>
-    html(context, autobuild.builds.get(Number(context.req.param("id"))) === undefined ? 404 : 200),
+    html(
+      context,
+      "build",
+      autobuild.builds.get(Number(context.req.param("id"))) === undefined ? 404 : 200,
+    ),
   );
   app.all("/hooks/:forge", (context) =>
     autobuild.webhooks.handle(context.req.raw, context.req.param("forge")),

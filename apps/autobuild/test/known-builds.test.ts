@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Build } from "../src/build/build.ts";
-import { duration, roughly, stateOf, usualMs } from "../src/page/format.ts";
+import { duration, roughly, stateOf } from "../src/page/format.ts";
 import { buildsPerPage, KnownBuilds } from "../src/page/known-builds.ts";
 
 describe("the builds that a page knows", () => {
@@ -84,24 +84,6 @@ describe("what a page says", () => {
       "1 min",
       "2 min",
     ]);
-  });
-
-  test("usual is the median of the last five that passed, from two on", () => {
-    const passed = (id: number, durationMs: number): Build => ({ ...build(id), durationMs });
-    expect(usualMs(build(9), [passed(1, 5)])).toBeUndefined();
-    expect(usualMs(build(9), [passed(3, 5), build(2, "failed"), passed(1, 7)])).toBe(7);
-    expect(
-      usualMs(
-        build(9),
-        [6, 5, 4, 3, 2, 1].map((id) => passed(id, id)),
-      ),
-    ).toBe(4);
-    expect(
-      usualMs(
-        build(9),
-        [2, 1].map((id) => ({ ...passed(id, id), branch: "other" })),
-      ),
-    ).toBeUndefined();
   });
 
   test("the step that failed, or that runs, is named", () => {

@@ -23,6 +23,7 @@ beforeEach(() => {
     rows: new OverviewStore(database),
     queued: () => store.buildsIn("queued"),
     reasonToWait: (_build, position) => `after ${position}`,
+    nowMs: () => 8 * 24 * 3_600_000,
     headBranchOf: () => "main",
     isWatched: (id) => id === repositoryId,
   });
@@ -41,6 +42,21 @@ describe("the overview", () => {
     // A build on its way is shown, wherever it comes from.
     store.insertBuild(newBuild("old"));
     expect(reader.overview().branches.map(({ branch }) => branch)).toEqual(["old", "next", "main"]);
+  });
+
+  test("has tags and pull requests for a week", () => {
+    for (const [branch, days] of [
+      ["tag v1", 0],
+      ["tag v2", 2],
+      ["main", 0],
+    ] as const) {
+      const { id } = store.insertBuild({ ...newBuild(branch), queuedMs: days * 24 * 3_600_000 });
+      store.startBuild(id, "", 1);
+      const end = { reason: null, finishedMs: 1, durationMs: 1, logBytes: 0 };
+      store.endBuild(id, { state: "passed", ...end });
+      if (branch !== "main") store.forgetHead(repositoryId, branch);
+    }
+    expect(reader.overview().branches.map(({ branch }) => branch)).toEqual(["main", "tag v2"]);
   });
 
   test("follows builds that are removed", () => {

@@ -67,6 +67,39 @@ export function progressOf(build: Build, forecast: Forecast, nowMs: number): Pro
   return { fraction, leftMs, isLong };
 }
 
+/** When a step ran, or is expected to run. */
+export interface StepSpan {
+  readonly startMs: number;
+  readonly endMs: number;
+  /** From here on it is expected, and has not been: `endMs` when all of it has. */
+  readonly knownMs: number;
+}
+
+/** When each step ran or will run, by what it needs and the usual times; undefined where nobody knows. */
+export function spansOf(build: Build, forecast: Forecast, nowMs: number): (StepSpan | undefined)[] {
+  const spans: (StepSpan | undefined)[] = [];
+  for (const [position, step] of build.steps.entries()) {
+    const usual = Object.hasOwn(forecast, step.name) ? forecast[step.name] : undefined;
+    if (step.startedMs !== null) {
+      const startMs = step.startedMs;
+      const isRunning = step.state === "running";
+      const knownMs = isRunning ? Math.max(startMs, nowMs) : startMs + (step.durationMs ?? 0);
+      const endMs = isRunning ? Math.max(knownMs, startMs + (usual?.medianMs ?? 0)) : knownMs;
+      spans.push({ startMs, endMs, knownMs });
+      continue;
+    }
+    const before = neededBy(build.steps, position).map((needed) => spans[needed]?.endMs);
+    const isUnknown = usual === undefined || before.includes(undefined);
+    if (step.state !== "waiting" || build.state !== "running" || isUnknown) {
+      spans.push(undefined);
+      continue;
+    }
+    const startMs = Math.max(nowMs, ...before.map((endMs) => endMs ?? 0));
+    spans.push({ startMs, endMs: startMs + usual.medianMs, knownMs: startMs });
+  }
+  return spans;
+}
+
 /**
  * The positions of the steps that decided how long a build took: the chain, from its end back,
  * of those that ended last among what the next one needed.

@@ -17,6 +17,7 @@ export interface OverviewParts {
   queued(): readonly Build[];
   /** Why a build does not run yet. `position` counts from 0. */
   reasonToWait(build: Build, position: number): string;
+  nowMs(): number;
   /** The branch that a repository's HEAD is on; null while that is not known. */
   headBranchOf(repositoryId: number): string | null;
   /** Whether AutoBuild builds it now: a data folder may know of others. */
@@ -33,7 +34,7 @@ export class OverviewReader {
 
   overview(): Overview {
     const branches = this.#parts.rows
-      .branches()
+      .branches(this.#parts.nowMs())
       .filter(({ repositoryId }) => this.#parts.isWatched(repositoryId))
       .flatMap(({ repositoryId, branch }) => this.row(repositoryId, branch) ?? []);
     return { branches, queue: this.queue() };

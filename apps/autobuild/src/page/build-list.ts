@@ -45,7 +45,7 @@ export class BuildList {
   #add(id: number): Row {
     const item = make("li");
     const link = make("a");
-    link.href = `#build-${id}`;
+    link.href = `/builds/${id}`;
     const mark = make("span", "mark");
     mark.setAttribute("aria-hidden", "true");
     const [subject, when, line] = [make("span", "subject"), make("span", "when"), make("span")];

@@ -1,4 +1,6 @@
 import type { Build, BuildState, Step, StepState } from "../build/build.ts";
+import type { Progress } from "../build/forecast.ts";
+import { recentBuilds, type BranchRow } from "../build/overview.ts";
 
 /** What stands for a state: a sign and a word, so that colour is never all there is. */
 export const marks: Readonly<Record<BuildState, { readonly sign: string; readonly word: string }>> =
@@ -39,11 +41,7 @@ export function roughly(ms: number): string {
 
 /** `just now`, `5 min ago`, `3 h ago`, `2 d ago` */
 export function ago(ms: number): string {
-  const minutes = Math.floor(ms / 60_000);
-  if (minutes < 1) return "just now";
-  if (minutes < 60) return `${minutes} min ago`;
-  const hours = Math.floor(minutes / 60);
-  return hours < 48 ? `${hours} h ago` : `${Math.floor(hours / 24)} d ago`;
+  return ms < 60_000 ? "just now" : `${span(ms)} ago`;
 }
 
 /** How long a build took, or has taken so far. Of a lost one nobody knows. */
@@ -60,19 +58,30 @@ export function stepMs(step: Step, nowMs: number): number | undefined {
   return Math.max(0, nowMs - step.startedMs);
 }
 
-/** How long a build of this branch usually takes: the median of the last five that passed; undefined below two. */
-export function usualMs(build: Build, builds: readonly Build[]): number | undefined {
-  const passed = builds
-    .filter(
-      (one) =>
-        one.state === "passed" &&
-        one.repositoryId === build.repositoryId &&
-        one.branch === build.branch,
-    )
-    .slice(0, 5)
-    .flatMap((one) => (one.durationMs === null ? [] : [one.durationMs]))
-    .sort((a, b) => a - b);
-  return passed.length < 2 ? undefined : passed[Math.floor(passed.length / 2)];
+/** What is left of a running build: `about 2 min left`, `longer than usual`. */
+export function leftText({ leftMs, isLong }: Progress): string {
+  if (isLong) return "longer than usual";
+  return leftMs < 1000 ? "about to end" : `about ${roughly(leftMs)} left`;
+}
+
+/** What a branch is beyond its last build: `failing for 3 d, 7 in a row`, `was failing`. */
+export function standing(
+  { verdict, streak, failingSince, recent, build }: BranchRow,
+  nowMs: number,
+): string {
+  if (verdict !== "failed" || failingSince === null) return "";
+  const row = streak >= recent.length && streak >= recentBuilds ? `${streak} or more` : `${streak}`;
+  const since = `for ${span(nowMs - failingSince.finishedMs)}`;
+  if (build.state === "failed") return streak > 1 ? `failing ${since}, ${row} in a row` : "";
+  return `was failing ${since}`;
+}
+
+/** As `ago`, without the `ago`: `1 min`, `3 h`, `2 d` */
+export function span(ms: number): string {
+  const minutes = Math.max(1, Math.floor(ms / 60_000));
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  return hours < 48 ? `${hours} h` : `${Math.floor(hours / 24)} d`;
 }
 
 /** A build's state in a word or three: `passed`, `failed in test`, `running test`. */
@@ -82,4 +91,42 @@ export function stateOf({ state, steps }: Build): string {
   if (step === undefined) return word;
   if (state === "failed") return `${word} in ${step.name}`;
   return state === "running" ? `${word} ${step.name}` : word;
+}
+
+const tickSteps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 28_800];
+
+/** Where an axis of that length is marked: at round times, at most five. */
+export function ticks(wholeMs: number): number[] {
+  const step = 1000 * (tickSteps.find((seconds) => wholeMs / (1000 * seconds) <= 4) ?? 86_400);
+  const count = Math.floor(wholeMs / step);
+  return Array.from({ length: Math.min(5, count + 1) }, (_, index) => index * step);
+}
+
+/** Why a build was queued: `a new commit`, `again, after build 3`. */
+export function causeText({ cause, causeBuildId }: Build): string {
+  switch (cause) {
+    case "commit":
+      return "a new commit";
+    case "manual":
+      return "by hand";
+    case "cron":
+      return "its time table";
+    case "rebuild":
+      return `again, after build ${causeBuildId}`;
+    case "requeue":
+      return `again: AutoBuild stopped under build ${causeBuildId}`;
+  }
+}
+
+const dateAndTime = new Intl.DateTimeFormat("en-GB", {
+  day: "numeric",
+  month: "short",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+});
+
+/** `24 Nov, 14:05:09`, where the reader is. */
+export function dateTime(ms: number): string {
+  return dateAndTime.format(ms);
 }

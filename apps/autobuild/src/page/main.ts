@@ -1,240 +1,245 @@
 import type { Build } from "../build/build.ts";
-import type { Repository } from "../build/repository.ts";
-import type { BuildsEvent } from "../websocket/builds.ts";
-import { BuildHead } from "./build-head.ts";
+import { BranchList } from "./branch-list.ts";
 import { BuildList } from "./build-list.ts";
-import { Connection, type ConnectionState } from "./connection.ts";
-import { ConsoleView } from "./console-view.ts";
-import { make, part, setText } from "./dom.ts";
+import { showLog, type ShownLog } from "./build-log.ts";
+import { BuildPage, neighbours } from "./build-page.ts";
+import type { ConnectionState } from "./connection.ts";
+import { ConsolePage } from "./console-page.ts";
+import { make, part, setAttribute, setText } from "./dom.ts";
 import { stateOf } from "./format.ts";
-import { KnownBuilds } from "./known-builds.ts";
-import { remember, remembered } from "./memory.ts";
-import { RepositoryFilter } from "./repository-filter.ts";
+import { timeOfDay } from "./indicator.ts";
+import { Model } from "./model.ts";
+import { Notifier } from "./notifier.ts";
+import { QueueList } from "./queue-list.ts";
+import { Router, type Route } from "./router.ts";
+import { Shortcuts } from "./shortcuts.ts";
 import { showTab } from "./tab.ts";
-import { drawTrend } from "./trend.ts";
-
-/** How often the page asks whether the server is still there, and how long it waits for an answer. */
-const beatMs = 15_000;
-const patienceMs = 10_000;
+import { Wall } from "./wall.ts";
 
 const parts = {
   connection: part("connection"),
   announcer: part("announcer"),
   problems: part("problems"),
-  toggle: part<HTMLButtonElement>("toggle-builds"),
-  trend: part("trend"),
-  trendText: part("trend-text"),
+  stale: part("stale"),
   noBuilds: part("no-builds"),
   older: part<HTMLButtonElement>("older"),
-  note: part("log-note"),
-  cutLink: part<HTMLAnchorElement>("cut-link"),
-  scroller: part("scroller"),
-  pre: part("status"),
-  wrap: part<HTMLButtonElement>("wrap"),
+  build: part("build"),
+  wall: part("wall"),
   favicon: part<HTMLLinkElement>("favicon"),
 };
-const list = new BuildList(part("builds"));
-const view = new ConsoleView({
-  scroller: parts.scroller,
-  pre: parts.pre,
-  toEnd: part<HTMLButtonElement>("to-end"),
-  cut: part("cut"),
-});
-const head = new BuildHead(({ name, command }) => {
-  view.show(`=== step ${name}: ${command.split("\n", 1)[0]}`);
-});
 
-const filter = new RepositoryFilter(part("filter"), draw);
-
-const builds = new KnownBuilds();
-let hasSnapshot = false;
-let repositories: Repository[] = [];
+let route: Route = { type: "console" };
 let refusal: string | undefined;
-/** The build that somebody asked to have again: the page goes to the new one as soon as it is there. */
-let repeatedId: number | undefined;
-/** The server's clock less this one: times are the server's. */
-let clockSkewMs = 0;
-/** Undefined: live, whatever is built. */
-let selectedId: number | undefined;
-let log: Connection | undefined;
+let statusState: ConnectionState = "live";
+/** The build whose log is shown. */
+let shownLog: { readonly id: number; readonly log: ShownLog } | undefined;
+/** The build that was asked for and is not there. */
+let missingId: number | undefined;
+let isDue = false;
 
-const states = { events: "connecting" as ConnectionState, log: "live" as ConnectionState };
-let offlineSinceMs: number | undefined;
-let silence: number | undefined;
-
-const events = new Connection({
-  path: () => "/websocket/builds",
-  handleMessage(text) {
-    clearTimeout(silence);
-    handleEvent(JSON.parse(text) as BuildsEvent);
+const branches = new BranchList(part("branches"));
+const queue = new QueueList(part("queue"), part("queue-title"), part("queued"));
+const list = new BuildList(part("builds"));
+const consolePage = new ConsolePage((state) => {
+  statusState = state;
+  drawSoon();
+});
+const buildPage = new BuildPage(parts.build, {
+  handleRebuild: () => void ask("rebuild"),
+  handleCancel: () => void ask("cancel"),
+  handleStep() {},
+});
+const wall = new Wall(parts.wall);
+const model = new Model({
+  handleChange() {
+    if (!model.isLive) consolePage.drop();
+    openLog();
+    drawSoon();
   },
-  handleState: (state) => showConnection("events", state),
+  handleBuild: announce,
+  handleRow: (row, before) => notifier.tell(row, before),
+  handleRefusal(message) {
+    refusal = message;
+    drawSoon();
+  },
 });
+const router = new Router((next) => select(next));
+const notifier = new Notifier(part<HTMLButtonElement>("notify"), (path) => router.go(path));
+const shortcuts = new Shortcuts(part<HTMLDialogElement>("help"), [
+  { key: "o", what: "Overview and what is live", run: () => go("/") },
+  { key: "w", what: "Wall", run: () => go("/wall") },
+  { key: "j", what: "Next row of the overview", run: () => moveFocus(1) },
+  { key: "k", what: "Row before", run: () => moveFocus(-1) },
+  { key: "p", what: "The branch's build before this one", run: () => goBeside("older") },
+  { key: "n", what: "The branch's next build", run: () => goBeside("newer") },
+  { key: "l", what: "To the log", run: focusLog },
+  { key: "r", what: "Build this again", run: () => press("rebuild") },
+  { key: "X", what: "Cancel this build (with Shift)", run: () => press("cancel") },
+  { key: "Escape", what: "Leave the wall", run: () => route.type === "wall" && go("/") },
+]);
 
-addEventListener("hashchange", select);
-part("rebuild").addEventListener("click", () => ask("rebuild"));
-part("cancel").addEventListener("click", () => ask("cancel"));
-part("skip").addEventListener("click", (event) => {
-  event.preventDefault();
-  parts.scroller.focus();
-});
+part("help-button").addEventListener("click", () => shortcuts.open());
 parts.older.addEventListener("click", () => void showOlder());
-parts.toggle.addEventListener("click", () => showList(!isListShown()));
-parts.wrap.addEventListener("click", () =>
-  wrap(parts.wrap.getAttribute("aria-pressed") !== "true"),
-);
-wrap(remembered("wrap") !== "no");
+document.addEventListener("visibilitychange", () => {
+  // Browsers take the lock away from a page that is hidden.
+  if (document.visibilityState === "visible") void wall.stayAwake(route.type === "wall");
+});
+addEventListener("resize", () => drawSoon());
 setInterval(draw, 1000);
-setInterval(beat, beatMs);
-select();
 
-function handleEvent(event: BuildsEvent): void {
-  switch (event.type) {
-    case "snapshot":
-      clockSkewMs = event.nowMs - Date.now();
-      hasSnapshot = true;
-      builds.snapshot(event.builds);
-      repositories = [...event.repositories];
-      openLog();
-      break;
-    case "build":
-      announce(event.build);
-      builds.change(event.build);
-      if (event.build.state === "queued" && event.build.causeBuildId === repeatedId)
-        location.hash = `#build-${event.build.id}`;
-      break;
-    case "repository":
-      repositories = [
-        ...repositories.filter(({ id }) => id !== event.repository.id),
-        event.repository,
-      ];
-      break;
-    case "refused":
-      refusal = event.message;
-      break;
-    case "branch":
-    case "queue":
-    case "pong":
-      return;
-  }
-  draw();
-}
-
-/** Shows the build that the address names, or what is live. */
-function select(): void {
-  const id = /^#build-(\d+)$/.exec(location.hash)?.[1];
-  selectedId = id === undefined ? undefined : Number(id);
-  refusal = repeatedId = undefined;
-  showList(false);
-  log?.close();
-  log = undefined;
-  view.clear();
+/** Shows the page that the address names. */
+function select(next: Route): void {
+  const isOther = next.type !== route.type || idOf(next) !== idOf(route);
+  route = next;
+  if (isOther) refusal = missingId = undefined;
+  document.documentElement.dataset["page"] = next.type;
+  if (next.type === "console") consolePage.open();
+  else consolePage.close();
+  parts.build.hidden = next.type !== "build" && next.type !== "unknown";
+  parts.wall.hidden = next.type !== "wall";
+  void wall.stayAwake(next.type === "wall");
+  for (const link of document.querySelectorAll("#top nav a"))
+    setAttribute(
+      link,
+      "aria-current",
+      (link as HTMLElement).dataset["route"] === next.type ? "page" : undefined,
+    );
   openLog();
   draw();
 }
 
-/** Follows the log that is shown, once it is known that there is one. */
+/** Follows the log of the build that is shown, once it is known that there is one. */
 function openLog(): void {
-  if (log === undefined) showConnection("log", "live");
-  if (selectedId === undefined) log ??= followLive();
-  else if (builds.get(selectedId) !== undefined) log ??= followBuild(selectedId);
-  else if (hasSnapshot) void find(selectedId);
-}
-
-function followLive(): Connection {
-  return new Connection({
-    path: () => "/websocket/status",
-    // It begins anew with the running build's first line.
-    handleOpen: () => view.clear(),
-    handleMessage: (text) => view.append(text),
-    handleState: (state) => showConnection("log", state),
-  });
-}
-
-function followBuild(id: number): Connection {
-  const encoder = new TextEncoder();
-  let offset = 0;
-  return new Connection({
-    path: () => `/websocket/log/${id}?from=${offset}`,
-    handleMessage(text) {
-      offset += encoder.encode(text).length + 1;
-      view.append(text);
-    },
-    handleState: (state) => showConnection("log", state),
-  });
+  const id = idOf(route);
+  if (shownLog !== undefined && shownLog.id !== id) {
+    shownLog.log.destroy();
+    shownLog = undefined;
+  }
+  if (id === undefined || !model.hasSnapshot) return;
+  const build = model.builds.get(id);
+  if (build === undefined) {
+    if (missingId !== id) void find(id);
+  } else if (shownLog === undefined && build.startedMs !== null)
+    shownLog = { id, log: showLog(buildPage.logContainer, id, () => {}) };
 }
 
 /** An old build that is not in the list. */
 async function find(id: number): Promise<void> {
+  missingId = id;
   const answer = await fetch(`/api/builds/${id}`).catch(() => undefined);
+  if (idOf(route) !== id) return;
   // Without an answer there is no connection, and with the next one this is asked again.
-  const build = answer?.ok === true ? ((await answer.json()) as Build) : undefined;
-  if (selectedId !== id || answer === undefined) return;
-  if (build === undefined) refusal = `There is no build ${id}.`;
-  else {
-    builds.found(build);
+  if (answer === undefined) missingId = undefined;
+  else if (answer.ok) {
+    model.builds.found((await answer.json()) as Build);
+    missingId = undefined;
     openLog();
   }
   draw();
 }
 
 async function showOlder(): Promise<void> {
-  const before = builds.listed.at(-1)?.id ?? 0;
+  const before = model.builds.listed.at(-1)?.id ?? 0;
   parts.older.disabled = true;
   const answer = await fetch(`/api/builds?before=${before}`).catch(() => undefined);
   parts.older.disabled = false;
-  if (answer?.ok === true) builds.older(((await answer.json()) as { builds: Build[] }).builds);
+  if (answer?.ok === true)
+    model.builds.older(((await answer.json()) as { builds: Build[] }).builds);
   draw();
 }
 
+function idOf(of: Route): number | undefined {
+  return of.type === "build" ? of.id : undefined;
+}
+
+/** What the page is about: the build that the address names, else what is live. */
 function shown(): Build | undefined {
-  return selectedId === undefined ? builds.live : builds.get(selectedId);
+  const id = idOf(route);
+  return id === undefined ? model.builds.live : model.builds.get(id);
 }
 
-function ask(type: "rebuild" | "cancel"): void {
-  const build = shown();
-  if (build === undefined) return;
-  const isSent = events.send({ type, id: build.id });
-  refusal = isSent
-    ? undefined
-    : "There is no connection to the server now. Try again when the page is live.";
-  if (isSent && type === "rebuild") repeatedId = build.id;
+async function ask(what: "rebuild" | "cancel"): Promise<void> {
+  const id = idOf(route);
+  if (id === undefined) return;
+  refusal = undefined;
+  const build = await model.ask(what, id);
+  if (build !== undefined && what === "rebuild") {
+    model.builds.change(build);
+    router.go(`/builds/${build.id}`);
+  }
   draw();
 }
 
-/** A network that breaks does not always tell: no answer is the only sign. */
-function beat(): void {
-  if (document.visibilityState === "hidden" || !events.send({ type: "ping" })) return;
-  clearTimeout(silence);
-  silence = window.setTimeout(() => {
-    events.drop();
-    log?.drop();
-  }, patienceMs);
+/** Many changes make one picture. Not with a frame alone: hidden pages have none, and their tab tells the state. */
+function drawSoon(): void {
+  if (isDue) return;
+  isDue = true;
+  if (document.visibilityState === "hidden") setTimeout(draw, 200);
+  else requestAnimationFrame(draw);
 }
 
 function draw(): void {
-  // Without a connection nobody knows how long a build has been running: time stands still.
-  const nowMs = (offlineSinceMs ?? Date.now()) + clockSkewMs;
+  isDue = false;
+  const { nowMs, rows, repositories } = model;
+  drawConnection();
+  drawProblems();
   const build = shown();
-  filter.show(repositories, builds.listed);
-  const listed = filter.of(builds.listed);
-  list.show(listed, { selectedId: build?.id, hasRepositories: repositories.length > 1 }, nowMs);
-  parts.noBuilds.hidden = !hasSnapshot || listed.length > 0;
+  const row = build === undefined ? undefined : model.row(build.repositoryId, build.branch);
+  branches.show(rows, repositories, idOf(route), nowMs);
+  queue.show(model.queue, repositories.length > 1);
+  const hasRepositories = repositories.length > 1;
+  list.show(model.builds.listed, { selectedId: idOf(route), hasRepositories }, nowMs);
+  parts.older.hidden = !model.builds.hasOlder;
+  parts.noBuilds.hidden = !model.hasSnapshot || rows.length > 0;
   setText(
     parts.noBuilds,
     `No builds yet. Each new commit is built as soon as it is there, of: ${repositories.map(({ label }) => label).join(", ")}`,
   );
-  parts.older.hidden = !builds.hasOlder;
-  setText(parts.toggle, `Builds (${listed.length})`);
-  drawTrend(parts.trend, parts.trendText, listed, nowMs);
-  drawProblems();
-  drawNote(build);
-  head.show(build, selectedId, builds.listed, nowMs);
-  showTab(parts.favicon, build);
+  switch (route.type) {
+    case "console":
+      consolePage.show(build, row, model.hasSnapshot, nowMs);
+      break;
+    case "build":
+    case "unknown":
+      buildPage.show(build, {
+        id: idOf(route) ?? 0,
+        row,
+        note: noteOf(build),
+        step: undefined,
+        mayAct: true,
+        nowMs,
+      });
+      break;
+    case "wall":
+      wall.show(rows, staleText(), nowMs);
+      break;
+  }
+  showTab(
+    parts.favicon,
+    route.type === "build" ? { type: "build", build } : { type: "all", rows, live: build },
+  );
+}
+
+/** Live is what all sockets are: an overview without its console is not. */
+function drawConnection(): void {
+  let { state, text } = model.indicator;
+  if (state === "live" && route.type === "console" && statusState === "offline")
+    [state, text] = ["lost", "the console is reconnecting"];
+  parts.connection.dataset["state"] = state;
+  setText(parts.connection, text);
+  document.documentElement.dataset["connection"] = state;
+  const stale = staleText();
+  parts.stale.hidden = stale === "";
+  setText(parts.stale, stale);
+}
+
+function staleText(): string {
+  const { lostMs, hasSnapshot } = model;
+  return lostMs === undefined || !hasSnapshot ? "" : `As it was at ${timeOfDay(lostMs)}`;
 }
 
 function drawProblems(): void {
-  const problems = repositories.flatMap(({ name, state }) =>
+  const problems = model.repositories.flatMap(({ name, state }) =>
     state.type === "unreachable" ? [[`${name} cannot be reached`, state.message]] : [],
   );
   if (refusal !== undefined) problems.push([refusal, ""]);
@@ -251,54 +256,60 @@ function drawProblems(): void {
   );
 }
 
-/** What stands in place of a log that is not there. */
-function drawNote(build: Build | undefined): void {
-  let note = "";
-  if (build?.state === "queued")
-    note = "This build waits for its turn. Its log begins when it starts.";
-  else if (build !== undefined && build.startedMs === null)
-    note = "This build never started, so it has no log.";
-  else if (build === undefined && selectedId === undefined && hasSnapshot)
-    note = "What is built appears here, line by line, while it is built.";
-  setText(parts.note, note);
-  parts.note.hidden = note === "";
-  if (build !== undefined) parts.cutLink.href = `/builds/${build.id}/log`;
+/** What stands in place of a build or a log that is not there. */
+function noteOf(build: Build | undefined): string {
+  if (route.type === "unknown")
+    return `There is no page ${route.path}. The overview is the way to all that there are.`;
+  if (build === undefined)
+    return missingId === idOf(route) && model.hasSnapshot
+      ? `There is no build ${missingId}.`
+      : "Loading…";
+  if (build.state === "queued") {
+    const place = model.queue.first.find((one) => one.build.id === build.id);
+    return `This build is ${place?.reason ?? "waiting for its turn"}. Its log begins when it starts.`;
+  }
+  return build.startedMs === null ? "This build never started, so it has no log." : "";
 }
 
 /** Says the end of a build to those who do not see the page. */
-function announce(build: Build): void {
-  if (builds.get(build.id)?.state !== "running" || build.state === "running") return;
+function announce(build: Build, before: Build | undefined): void {
+  if (before?.state !== "running" || build.state === "running") return;
   setText(parts.announcer, `Build ${build.id} of ${build.repository} ${stateOf(build)}`);
 }
 
-/** Live is what both sockets are: a list without its log is not. */
-function showConnection(which: keyof typeof states, state: ConnectionState): void {
-  states[which] = state;
-  const both = Object.values(states);
-  const worst = both.find((one) => one === "offline") ?? both.find((one) => one !== "live");
-  offlineSinceMs = worst === "offline" ? (offlineSinceMs ?? Date.now()) : undefined;
-  parts.connection.dataset["state"] = worst ?? "live";
-  const since =
-    offlineSinceMs === undefined ? "" : new Date(offlineSinceMs).toLocaleTimeString("en-GB");
-  setText(
-    parts.connection,
-    worst === "offline" ? `offline since ${since}, retrying` : (worst ?? "live"),
-  );
-  document.body.dataset["connection"] = worst ?? "live";
-  draw();
+function go(path: string): true {
+  router.go(path);
+  return true;
 }
 
-function isListShown(): boolean {
-  return parts.toggle.getAttribute("aria-expanded") === "true";
+function goBeside(which: "older" | "newer"): boolean {
+  const build = shown();
+  if (route.type !== "build" || build === undefined) return false;
+  const id = neighbours(build, model.row(build.repositoryId, build.branch))[which];
+  return id !== undefined && go(`/builds/${id}`);
 }
 
-/** On a narrow page the list makes room for the log until it is asked for. */
-function showList(isShown: boolean): void {
-  parts.toggle.setAttribute("aria-expanded", String(isShown));
+/** Moves along the rows of the overview. */
+function moveFocus(by: 1 | -1): boolean {
+  const links = [
+    ...document.querySelectorAll<HTMLElement>("#overview .rows a, #queue a, .tile"),
+  ].filter((link) => link.offsetParent !== null);
+  const at = links.indexOf(document.activeElement as HTMLElement);
+  const next = links[at < 0 ? (by > 0 ? 0 : links.length - 1) : at + by];
+  next?.focus();
+  return next !== undefined;
 }
 
-function wrap(isOn: boolean): void {
-  parts.wrap.setAttribute("aria-pressed", String(isOn));
-  parts.pre.classList.toggle("unwrapped", !isOn);
-  remember("wrap", isOn ? "yes" : "no");
+function focusLog(): boolean {
+  if (route.type === "console") consolePage.focus();
+  else buildPage.logContainer.querySelector<HTMLElement>("[tabindex]")?.focus();
+  return route.type === "console" || route.type === "build";
+}
+
+/** A key is a press of the button, where there is one. */
+function press(id: "rebuild" | "cancel"): boolean {
+  const button = part<HTMLButtonElement>(id);
+  if (route.type !== "build" || button.hidden) return false;
+  button.click();
+  return true;
 }

@@ -6,6 +6,8 @@ import { integer, integerOrNull, text } from "./row.ts";
 
 /** Branches that are looked at for those that still exist: many may have been built last and be gone. */
 const maxBranchesSeen = 500;
+/** How long what is no branch stays: nobody tells when it is done with. */
+const othersShownMs = 7 * 24 * 3_600_000;
 /** Builds whose steps tell the usual times. */
 const maxBuildsSeen = 40;
 
@@ -23,10 +25,13 @@ export class OverviewStore {
     ) as Record<keyof typeof overviewQueries, StatementSync>;
   }
 
-  /** The branches that are still there or that have a build on its way; the one built last first. */
-  branches(): { repositoryId: number; branch: string }[] {
+  /**
+   * The branches that are still there or that have a build on its way; the one built last first. Tags and
+   * pull requests are among them for a week.
+   */
+  branches(nowMs: number): { repositoryId: number; branch: string }[] {
     return this.#statements.branches
-      .all({ seen: maxBranchesSeen, limit: maxBranches })
+      .all({ seen: maxBranchesSeen, limit: maxBranches, since: nowMs - othersShownMs })
       .map((row) => ({ repositoryId: integer(row, "repository_id"), branch: text(row, "branch") }));
   }
 
@@ -94,7 +99,8 @@ export const overviewQueries = {
   branches: `
     SELECT repository_id, branch FROM (SELECT * FROM overview_branch ORDER BY build_id DESC LIMIT $seen) AS newest
     WHERE EXISTS (SELECT 1 FROM head WHERE head.repository_id = newest.repository_id AND head.branch = newest.branch)
-      OR EXISTS (SELECT 1 FROM build WHERE build.id = newest.build_id AND state IN ('queued', 'running'))
+      OR EXISTS (SELECT 1 FROM build WHERE build.id = newest.build_id AND (state IN ('queued', 'running')
+        OR (instr(branch, ' ') > 0 AND queued_ms > $since)))
     ORDER BY build_id DESC LIMIT $limit`,
   recent: `
     SELECT id, state, duration_ms FROM build INDEXED BY build_of_branch

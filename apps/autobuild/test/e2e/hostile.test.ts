@@ -83,26 +83,31 @@ describe("what comes from a repository", () => {
         page.evaluate(
           () =>
             document.querySelectorAll(
-              "script:not([src]), img, svg, iframe, h1 ~ h1, #status :not(span)",
+              "script:not([src]), img, svg:not(.spark), iframe, h1 ~ h1, #status :not(span)",
             ).length,
         );
       expect(await foreign()).toBe(0);
       expect(await page.locator("#log-title").textContent()).toBe(`#1 ${markup}`);
-      expect(await page.locator("#builds .subject").textContent()).toBe(markup);
-      expect(await page.locator("#log-facts").textContent()).toContain(author);
-      expect(await page.locator("#steps .name").first().textContent()).toBe(
+      expect(await page.locator("#branches .subject").textContent()).toBe(markup);
+      expect(await page.locator("#branches .author").textContent()).toBe(author);
+      expect(await page.title()).toBe("✓ passed · project · AutoBuild");
+      await page.locator("#branches a").click();
+      await page.locator("#build-title", { hasText: markup }).waitFor();
+      expect(await page.locator(".timeline .name").first().textContent()).toBe(
         `<i onclick="alert(1)">step</i>`,
       );
-      expect(await page.title()).toBe("✓ passed · project · AutoBuild");
+      expect(await page.locator(".build-head").textContent()).toContain(author);
+      expect(await foreign()).toBe(0);
+      await page.goto(`${program.url}/wall`);
+      await page.locator(".tile", { hasText: markup }).waitFor();
+      expect(await foreign()).toBe(0);
+      await page.goto(program.url);
 
       // It goes on, and can be used.
       repository.commitSteps("Then", "echo fine");
       await logEnds(page, "=== build 2 passed");
-      await page.locator("#builds a").nth(1).click();
-      await page.waitForFunction(() =>
-        document.getElementById("log-title")!.textContent.startsWith("#1"),
-      );
-      await page.locator("#raw-link").click();
+      await page.goto(`${program.url}/builds/1`);
+      await page.locator("#build-raw").click();
       await page.waitForURL(`${program.url}/builds/1/log`);
       // The raw log is text, and is shown as such.
       expect(await page.evaluate(() => document.contentType)).toBe("text/plain");

@@ -1,0 +1,141 @@
+import { progressOf } from "../build/forecast.ts";
+import type { BranchRow } from "../build/overview.ts";
+import type { Repository } from "../build/repository.ts";
+import { make, makeMark, makeName, setAttribute, setChildren, setText } from "./dom.ts";
+import { ago, duration, elapsedMs, leftText, marks, standing, stateOf } from "./format.ts";
+import { drawSparkline, makeSparkline } from "./sparkline.ts";
+
+interface Row {
+  readonly item: HTMLLIElement;
+  readonly link: HTMLAnchorElement;
+  readonly mark: HTMLElement;
+  readonly branch: HTMLElement;
+  readonly spark: SVGSVGElement;
+  readonly when: HTMLElement;
+  readonly subject: HTMLElement;
+  readonly state: HTMLElement;
+  readonly standing: HTMLElement;
+  readonly sha: HTMLElement;
+  readonly author: HTMLElement;
+  readonly age: HTMLElement;
+  readonly left: HTMLElement;
+  readonly bar: HTMLElement;
+}
+
+interface Group {
+  readonly section: HTMLElement;
+  readonly name: HTMLElement;
+  readonly list: HTMLElement;
+}
+
+/** The overview: a row for each branch, by repository. Rows are kept, so that focus and selection stay where they are. */
+export class BranchList {
+  readonly #element: HTMLElement;
+  readonly #rows = new Map<string, Row>();
+  readonly #groups = new Map<number, Group>();
+
+  constructor(element: HTMLElement) {
+    this.#element = element;
+  }
+
+  show(
+    rows: readonly BranchRow[],
+    repositories: readonly Repository[],
+    selectedId: number | undefined,
+    nowMs: number,
+  ): void {
+    const shown = new Set<string>();
+    const groups: HTMLElement[] = [];
+    for (const repository of repositories) {
+      const own = rows.filter(({ repositoryId }) => repositoryId === repository.id);
+      if (own.length === 0 && repositories.length < 2) continue;
+      const group = this.#group(repository.id);
+      groups.push(group.section);
+      setText(group.name, repository.name);
+      group.name.title = repository.label;
+      setChildren(
+        group.list,
+        own.map((row) => {
+          const key = JSON.stringify([row.repositoryId, row.branch]);
+          shown.add(key);
+          const parts = this.#rows.get(key) ?? this.#add(key);
+          fill(parts, row, selectedId, nowMs);
+          return parts.item;
+        }),
+      );
+    }
+    setChildren(this.#element, groups);
+    for (const key of this.#rows.keys()) if (!shown.has(key)) this.#rows.delete(key);
+  }
+
+  #group(id: number): Group {
+    const known = this.#groups.get(id);
+    if (known !== undefined) return known;
+    const group = { section: make("section"), name: makeName("repository"), list: make("ol") };
+    const heading = make("h3");
+    heading.append(group.name);
+    group.list.className = "rows";
+    group.section.append(heading, group.list);
+    this.#groups.set(id, group);
+    return group;
+  }
+
+  #add(key: string): Row {
+    const row: Row = {
+      item: make("li"),
+      link: make("a"),
+      mark: makeMark(),
+      branch: makeName("branch"),
+      spark: makeSparkline(),
+      when: make("span", "when"),
+      subject: makeName("subject"),
+      state: make("b"),
+      standing: make("span", "standing"),
+      sha: make("span", "sha"),
+      author: makeName("author"),
+      age: make("span"),
+      left: make("span", "left"),
+      bar: make("span", "bar"),
+    };
+    const how = make("span", "facts");
+    how.append(row.state, row.standing, row.left);
+    const facts = make("span", "facts");
+    facts.append(row.sha, " · ", row.author, " · ", row.age);
+    const fill = make("span");
+    row.bar.append(fill);
+    row.link.append(row.mark, row.branch, row.spark, row.when, row.subject, how, facts, row.bar);
+    row.item.append(row.link);
+    this.#rows.set(key, row);
+    return row;
+  }
+}
+
+/** Everything that came from a repository goes in as text, never as markup. */
+function fill(parts: Row, row: BranchRow, selectedId: number | undefined, nowMs: number): void {
+  const { build } = row;
+  parts.link.href = `/builds/${build.id}`;
+  parts.link.dataset["state"] = build.state;
+  setAttribute(parts.link, "aria-current", build.id === selectedId ? "true" : undefined);
+  setText(parts.mark, marks[build.state].sign);
+  setText(parts.branch, row.branch);
+  parts.branch.title = row.branch;
+  drawSparkline(parts.spark, row.recent);
+  const timeMs = elapsedMs(build, nowMs);
+  setText(parts.when, timeMs === undefined ? "" : duration(timeMs));
+  setText(parts.subject, build.subject);
+  parts.subject.title = build.subject;
+  setText(parts.state, `#${build.id} ${stateOf(build)}`);
+  const stands = standing(row, nowMs);
+  setText(parts.standing, stands === "" ? "" : ` · ${stands}`);
+  setText(parts.sha, build.sha.slice(0, 7));
+  setText(parts.author, build.author);
+  const atMs = build.finishedMs ?? build.startedMs ?? build.queuedMs;
+  setText(parts.age, ago(nowMs - atMs));
+
+  const progress = row.forecast === null ? undefined : progressOf(build, row.forecast, nowMs);
+  setText(parts.left, progress === undefined ? "" : ` · ${leftText(progress)}`);
+  parts.bar.hidden = build.state !== "running";
+  parts.bar.dataset["known"] = String(progress !== undefined);
+  const bar = parts.bar.firstElementChild as HTMLElement;
+  bar.style.width = progress === undefined ? "" : `${(100 * progress.fraction).toFixed(1)}%`;
+}

@@ -1,0 +1,188 @@
+import { hasEnded, type Build } from "../build/build.ts";
+import { progressOf } from "../build/forecast.ts";
+import type { BranchRow } from "../build/overview.ts";
+import { make, makeMark, makeName, setAttribute, setText } from "./dom.ts";
+import { causeText, dateTime, duration, elapsedMs, leftText, marks, stateOf } from "./format.ts";
+import { drawSparkline, makeSparkline } from "./sparkline.ts";
+import { Timeline } from "./timeline.ts";
+
+/** What somebody may do with the build that is shown. */
+export interface BuildActions {
+  handleRebuild(): void;
+  handleCancel(): void;
+  handleStep(position: number): void;
+}
+
+/** What is shown, besides the build itself. */
+export interface BuildContext {
+  readonly id: number;
+  /** Of the build's branch. */
+  readonly row: BranchRow | undefined;
+  /** What is said instead of a build that is not there (yet). */
+  readonly note: string;
+  /** The step whose log is shown. */
+  readonly step: number | undefined;
+  readonly mayAct: boolean;
+  readonly nowMs: number;
+}
+
+/** A build: what it is, how it went, its steps against time, and its log. */
+export class BuildPage {
+  /** Where the log goes. */
+  readonly logContainer: HTMLElement = make("div", "log");
+  readonly #section: HTMLElement;
+  readonly #head = make("header", "build-head");
+  readonly #mark = makeMark();
+  readonly #title = make("h2");
+  readonly #number = make("span", "number");
+  readonly #subject = makeName("subject");
+  readonly #state = make("p", "state");
+  readonly #bar = make("div", "bar");
+  readonly #facts = make("dl", "facts");
+  readonly #values = new Map<string, { term: HTMLElement; value: HTMLElement }>();
+  readonly #actions = make("div", "actions");
+  readonly #rebuild = make("button", "", "Build again");
+  readonly #cancel = make("button", "danger", "Cancel");
+  readonly #raw = make("a", "button", "Raw log");
+  readonly #older = make("a", "button");
+  readonly #newer = make("a", "button");
+  readonly #spark = makeSparkline();
+  readonly #note = make("p", "note");
+  readonly #timeline: Timeline;
+
+  constructor(section: HTMLElement, actions: BuildActions) {
+    this.#section = section;
+    this.#timeline = new Timeline((position) => actions.handleStep(position));
+    this.#title.id = "build-title";
+    this.#title.append(this.#number, " ", this.#subject);
+    this.#bar.append(make("span"));
+    this.#note.id = "build-note";
+    for (const button of [this.#rebuild, this.#cancel]) button.type = "button";
+    this.#rebuild.id = "rebuild";
+    this.#cancel.id = "cancel";
+    this.#raw.id = "build-raw";
+    setText(this.#older, "← Older");
+    setText(this.#newer, "Newer →");
+    this.#older.rel = "prev";
+    this.#newer.rel = "next";
+    this.#rebuild.addEventListener("click", () => actions.handleRebuild());
+    this.#cancel.addEventListener("click", () => actions.handleCancel());
+    const back = make("a", "back", "← Overview");
+    back.href = "/";
+    const trend = make("span", "trend");
+    trend.append(this.#spark);
+    this.#actions.append(this.#rebuild, this.#cancel, this.#raw, this.#older, this.#newer, trend);
+    const what = make("div", "what");
+    what.append(this.#title, this.#state);
+    this.#head.append(back, this.#mark, what, this.#bar, this.#facts, this.#actions);
+    this.#section.append(this.#head, this.#timeline.element, this.#note, this.logContainer);
+  }
+
+  /** `build` undefined: there is none, or it is not known yet. */
+  show(build: Build | undefined, context: BuildContext): void {
+    setText(this.#number, `#${context.id}`);
+    setText(this.#note, context.note);
+    this.#note.hidden = context.note === "";
+    this.logContainer.hidden = context.note !== "";
+    this.#mark.hidden = this.#facts.hidden = this.#actions.hidden = build === undefined;
+    this.#head.dataset["state"] = build?.state ?? "";
+    if (build === undefined) {
+      setText(this.#subject, "");
+      setText(this.#state, "");
+      this.#bar.hidden = this.#timeline.element.hidden = true;
+      return;
+    }
+    setText(this.#mark, marks[build.state].sign);
+    setText(this.#subject, build.subject);
+    this.#subject.title = build.subject;
+    this.#showState(build, context);
+    this.#showFacts(build, context.nowMs);
+    this.#showActions(build, context);
+    const forecast = context.row?.build.id === build.id ? context.row.forecast : null;
+    this.#timeline.show(build, forecast ?? {}, context.step, context.nowMs);
+  }
+
+  #showState(build: Build, { row, nowMs }: BuildContext): void {
+    const said = [
+      build.reason === null ? stateOf(build) : `${marks[build.state].word}: ${build.reason}`,
+    ];
+    const timeMs = elapsedMs(build, nowMs);
+    if (timeMs !== undefined) said.push(duration(timeMs));
+    const forecast = row?.build.id === build.id ? row.forecast : null;
+    const progress = forecast === null ? undefined : progressOf(build, forecast, nowMs);
+    if (progress !== undefined) said.push(leftText(progress));
+    setText(this.#state, said.join(" · "));
+    this.#bar.hidden = build.state !== "running";
+    this.#bar.dataset["known"] = String(progress !== undefined);
+    const fill = this.#bar.firstElementChild as HTMLElement;
+    fill.style.width = progress === undefined ? "" : `${(100 * progress.fraction).toFixed(1)}%`;
+  }
+
+  #showFacts(build: Build, nowMs: number): void {
+    const { startedMs, finishedMs, queuedMs } = build;
+    const waitedMs = (startedMs ?? finishedMs ?? nowMs) - queuedMs;
+    const facts: Record<string, string> = {
+      Repository: build.repository,
+      Branch: build.branch,
+      Commit: build.sha.slice(0, 12),
+      Author: build.author,
+      Trigger: causeText(build),
+      Queued: dateTime(queuedMs),
+      Started: startedMs === null ? "" : dateTime(startedMs),
+      Ended: finishedMs === null ? "" : dateTime(finishedMs),
+      Waited: waitedMs < 1000 ? "" : duration(waitedMs),
+    };
+    for (const [name, text] of Object.entries(facts)) {
+      const pair = this.#values.get(name) ?? this.#addFact(name);
+      setText(pair.value, text);
+      (pair.term.parentElement as HTMLElement).hidden = text === "";
+    }
+    const commit = this.#values.get("Commit")?.value;
+    if (commit !== undefined) commit.title = build.sha;
+  }
+
+  #addFact(name: string): { term: HTMLElement; value: HTMLElement } {
+    const [group, term, value] = [make("div"), make("dt", "", name), make("dd")];
+    const text = makeName("");
+    value.append(text);
+    group.append(term, value);
+    this.#facts.append(group);
+    const pair = { term, value: text };
+    this.#values.set(name, pair);
+    return pair;
+  }
+
+  #showActions(build: Build, { row, mayAct }: BuildContext): void {
+    this.#rebuild.hidden = !mayAct || !hasEnded(build);
+    this.#cancel.hidden = !mayAct || hasEnded(build);
+    this.#raw.hidden = build.startedMs === null;
+    this.#raw.href = `/builds/${build.id}/log`;
+    const { older, newer } = neighbours(build, row);
+    for (const [link, id] of [
+      [this.#older, older],
+      [this.#newer, newer],
+    ] as const) {
+      link.hidden = id === undefined;
+      setAttribute(link, "href", id === undefined ? undefined : `/builds/${id}`);
+      if (id !== undefined) link.title = `Build ${id} of ${build.branch}`;
+    }
+    drawSparkline(this.#spark, row?.recent ?? []);
+  }
+}
+
+/** The builds of the branch before and after that one, as far as the row reaches. */
+export function neighbours(
+  build: Build,
+  row: BranchRow | undefined,
+): { older: number | undefined; newer: number | undefined } {
+  const ids = [
+    ...new Set([
+      ...(row === undefined ? [] : [row.build.id]),
+      ...(row?.recent ?? []).map(({ id }) => id),
+    ]),
+  ];
+  return {
+    older: ids.filter((id) => id < build.id).toSorted((a, b) => b - a)[0],
+    newer: ids.filter((id) => id > build.id).toSorted((a, b) => a - b)[0],
+  };
+}
