@@ -138,7 +138,7 @@ test("a stopped server takes nothing more", async () => {
 test("a definition that cannot be is refused when it is made, with what was expected", () => {
   const define = defineService as (definition: object) => unknown;
   for (const [definition, message] of [
-    [{ handleJion() {} }, "Expected the keys of a service to be among"],
+    [{ handleJion() {} }, "got `handleJion`. Did you mean `handleJoin`?"],
     [{ handleJoin: 1 }, "Expected `handleJoin` to be a function, got 1 (number)"],
     [{ incoming: {} }, "Expected `incoming` to be a Standard Schema"],
     [{ key: "id" }, "Expected `key` to be a Standard Schema"],
@@ -148,7 +148,7 @@ test("a definition that cannot be is refused when it is made, with what was expe
     [{ calls: { ask: {} } }, "Expected a handler for each declared call, got none for `ask`"],
     [{ handleCall: { ask() {} } }, "to have a declaration in `calls`, got `ask`"],
     [{ limits: { maxKeys: 0 } }, "Expected `limits.maxKeys` to be an integer of at least 1, got 0"],
-    [{ limits: { maxKey: 1 } }, "Expected the keys of `limits` to be among"],
+    [{ limits: { maxKey: 1 } }, "got `maxKey`. Did you mean `maxKeys`?"],
     [{ history: { messages: 1.5 } }, "Expected `history.messages` to be an integer"],
   ] as const) {
     expect(() => define(definition)).toThrow(OptionError);

@@ -7,6 +7,7 @@ import {
   type ServiceLimits,
 } from "../protocol/limits.ts";
 import type { CloseReason } from "../protocol/port.ts";
+import { didYouMean, nearest } from "./nearest.ts";
 import type { Primitive } from "./outcome.ts";
 import type { PresenceDefinition } from "./presence.ts";
 import type { AnySchema, InputOf, OutputOf, Sendable, Unchecked } from "./schema.ts";
@@ -181,11 +182,7 @@ export function defineService<
 
 function erase(given: Readonly<Record<string, unknown>>): ErasedDefinition {
   for (const name of Object.keys(given)) {
-    if (!knownNames.has(name)) {
-      throw new OptionError(
-        `Expected the keys of a service to be among ${[...knownNames].join(", ")}, got \`${name}\`.`,
-      );
-    }
+    if (!knownNames.has(name)) throw new OptionError(unknownName(name));
   }
   for (const name of callbackNames) {
     if (given[name] !== undefined && typeof given[name] !== "function") {
@@ -240,6 +237,13 @@ function erase(given: Readonly<Record<string, unknown>>): ErasedDefinition {
     keepMs: keepOf(given["history"]) ?? (state.durable ? Infinity : history.ageMs),
     limits: checkedLimits("limits", defaultServiceLimits, given["limits"]),
   });
+}
+
+function unknownName(name: string): string {
+  const meant = nearest(name, knownNames);
+  return meant === undefined
+    ? `Expected the keys of a service to be among ${[...knownNames].join(", ")}, got \`${name}\`.`
+    : `Expected the keys of a service to be those of \`defineService\`, got \`${name}\`. Did you mean \`${meant}\`?`;
 }
 
 function checkCall(name: string, call: unknown): void {
@@ -344,7 +348,7 @@ export function checkedLimits<Limits extends object>(
   for (const [name, value] of Object.entries(given ?? {})) {
     if (!Object.hasOwn(defaults, name)) {
       throw new OptionError(
-        `Expected the keys of \`${option}\` to be among ${Object.keys(defaults).join(", ")}, got \`${name}\`.`,
+        `Expected the keys of \`${option}\` to be among ${Object.keys(defaults).join(", ")}, got \`${name}\`.${didYouMean(name, Object.keys(defaults))}`,
       );
     }
     if (value === undefined) continue;
