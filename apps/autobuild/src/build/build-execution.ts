@@ -9,6 +9,7 @@ import type { Runner, StepEnd } from "../run/runner.ts";
 import type { OriginStore } from "../store/origin-store.ts";
 import { planBuild } from "./build-plan.ts";
 import type { Build, EndState, StepState } from "./build.ts";
+import { tagOf } from "./origin.ts";
 
 /** How a build ended. Also the reason that its signal is aborted with. */
 export interface BuildOutcome {
@@ -76,6 +77,8 @@ export async function executeBuild(
         buildId,
         sha,
         branch,
+        event: origin.event,
+        tag: tagOf(branch),
         cookie,
         configured: plan.environment,
         // What a person passes on may be a secret; a fork's code gets none.

@@ -40,6 +40,12 @@ export interface EnvironmentOptions {
   readonly buildId: number;
   readonly sha: string;
   readonly branch: string;
+  /** What led to the build, if that is known. */
+  readonly event?: string | undefined;
+  /** The tag that is built, if it is one. */
+  readonly tag?: string | undefined;
+  /** Whether the step's output is a terminal. @default false */
+  readonly isTerminal?: boolean;
   readonly cookie: string;
   /** From the configuration in the repository. */
   readonly configured: Readonly<Record<string, string>>;
@@ -50,14 +56,22 @@ export interface EnvironmentOptions {
 /** The name of the variable that marks every process of a build. */
 export const cookieVariable = "AUTOBUILD_COOKIE";
 
-// Some tools know only the one, and some take the other for a yes whatever its value is.
-const noColour = { FORCE_COLOR: "0", NO_COLOR: "1" };
+/**
+ * What tells tools whether they write to a terminal, and may use colour: the truth in either case.
+ *
+ * Some tools know only one of the variables for colour, and some take the other for a yes whatever its value is.
+ */
+function terminalVariables(isTerminal: boolean): Record<string, string> {
+  return isTerminal
+    ? { TERM: "xterm-256color", FORCE_COLOR: "1", CLICOLOR_FORCE: "1" }
+    : { TERM: "dumb", FORCE_COLOR: "0", NO_COLOR: "1" };
+}
 
 /**
  * Makes the whole environment of a build's steps.
  *
- * Colour is off, since the plainest page shows text as it is. A configuration that sets `FORCE_COLOR`
- * gets what it asks for; the log keeps escape sequences.
+ * Tools are told to use colour where the output is a terminal, and not to elsewhere. A configuration that
+ * sets `FORCE_COLOR` gets what it asks for; the log keeps escape sequences.
  */
 export function buildEnvironment(
   options: EnvironmentOptions,
@@ -68,11 +82,12 @@ export function buildEnvironment(
     const value = own[name];
     if (value !== undefined) inherited[name] = value;
   }
+  const terminal = terminalVariables(options.isTerminal ?? false);
+  if (options.configured["FORCE_COLOR"] !== undefined) delete terminal["NO_COLOR"];
   return {
     ...inherited,
     CI: "1",
-    TERM: "dumb",
-    ...(options.configured["FORCE_COLOR"] === undefined ? noColour : {}),
+    ...terminal,
     PAGER: "cat",
     GIT_TERMINAL_PROMPT: "0",
     ...options.configured,
@@ -80,6 +95,8 @@ export function buildEnvironment(
     AUTOBUILD_BUILD: String(options.buildId),
     AUTOBUILD_COMMIT: options.sha,
     AUTOBUILD_BRANCH: options.branch,
+    ...(options.event !== undefined && { AUTOBUILD_EVENT: options.event }),
+    ...(options.tag !== undefined && { AUTOBUILD_TAG: options.tag }),
     // In a build of AutoBuild, its own builds carry the outer cookie too, so that ending the outer build ends them.
     [cookieVariable]: [own[cookieVariable], options.cookie]
       .filter((cookie) => cookie !== undefined && cookie !== "")
