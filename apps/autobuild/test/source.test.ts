@@ -1,5 +1,8 @@
+import { mkdirSync, symlinkSync } from "node:fs";
+import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { parseSource } from "../src/git/source.ts";
+import { temporaryFolder } from "./support/temporary.ts";
 
 describe("a repository's location", () => {
   test.each([
@@ -49,6 +52,10 @@ describe("a repository's location", () => {
     ["git@example.org:-x", "hyphen"],
     ["https://example.org/a\nb", "control character"],
     ["/srv/a\u0000b", "control character"],
+    ["/srv/a\u202egnp", "control character"],
+    ["file:///srv/a%0ab", "control character"],
+    ["file:///srv/%zz", "two digits"],
+    ["https://%zz@example.org/x", "two digits"],
     ["file://host/srv/x", "may not name a host"],
     ["https://ann:secret@", "does not parse"],
   ])("%j is refused with a sentence", (text, why) => {
@@ -66,5 +73,22 @@ describe("a repository's location", () => {
     expect(() => parseSource("ftp://ann:secret@example.org/x")).toThrow(
       expect.not.objectContaining({ message: expect.stringContaining("secret") }),
     );
+  });
+
+  test("with allowed folders lies in one of them, links and dots resolved", () => {
+    const folder = temporaryFolder();
+    const root = path.join(folder, "allowed");
+    mkdirSync(path.join(root, "project"), { recursive: true });
+    mkdirSync(path.join(folder, "allowed-not"));
+    symlinkSync(folder, path.join(root, "out"));
+    symlinkSync(path.join(root, "project"), path.join(folder, "in"));
+    const read = (text: string) => parseSource(text, root, [root]).location;
+    expect(read("project")).toBe(path.join(root, "project"));
+    expect(read(`file://${root}/project`)).toBe(path.join(root, "project"));
+    expect(read(path.join(folder, "in"))).toBe(path.join(root, "project"));
+    expect(read("https://example.org/x.git")).toBe("https://example.org/x.git");
+    for (const outside of ["..", "../allowed-not", "out", "out/none", "/etc", "file:///etc"])
+      expect(() => read(outside)).toThrow("lies outside of");
+    expect(() => parseSource("/etc", root, [])).toThrow("outside of all folders");
   });
 });

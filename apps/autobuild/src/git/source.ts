@@ -1,5 +1,7 @@
+import { realpathSync } from "node:fs";
 import path from "node:path";
 import { AutobuildError, show } from "../errors.ts";
+import { plainText } from "../plain-text.ts";
 
 /** Where a repository comes from, checked and safe to hand to git as one argument after `--`. */
 export type RepositorySource =
@@ -28,9 +30,43 @@ const scpLike = /^(?:[^@/:\s]+@)?(?<host>[^/:\s]+):(?<rest>.+)$/;
  * from `cwd`). All else is refused before git sees it: git's other transports, `ext::` and `fd::`
  * among them, can run any program.
  *
+ * With `roots`, a path (or a `file://` URL) must lie in one of these folders, links resolved: for repositories
+ * that are named by others than the person who starts AutoBuild.
+ *
  * `label` is what people and the store may see: the location without user name and password.
  */
-export function parseSource(text: string, cwd: string = process.cwd()): RepositorySource {
+export function parseSource(
+  text: string,
+  cwd: string = process.cwd(),
+  roots?: readonly string[],
+): RepositorySource {
+  const source = readSource(text, cwd);
+  if (roots === undefined || source.type === "url") return source;
+  // Resolved, so that neither .. nor a link leads out of them.
+  const real = realPathOf(source.location);
+  const isInside = roots.some((root) => {
+    const inRoot = path.relative(realPathOf(root), real);
+    return inRoot === "" || !(inRoot.split(path.sep)[0] === ".." || path.isAbsolute(inRoot));
+  });
+  if (!isInside)
+    refuse(
+      text,
+      `it lies outside of ${roots.length === 0 ? "all folders" : roots.join(", ")} from which repositories may be built`,
+    );
+  return { ...source, location: real };
+}
+
+/** A path with its links resolved, as far as it is there. */
+function realPathOf(location: string): string {
+  try {
+    return realpathSync(location);
+  } catch {
+    const parent = path.dirname(location);
+    return parent === location ? location : path.join(realPathOf(parent), path.basename(location));
+  }
+}
+
+function readSource(text: string, cwd: string): RepositorySource {
   if (text === "") refuse(text, "it is empty");
   if (hasControlCharacter(text)) refuse(text, "it holds a control character");
   if (text.startsWith("-"))
@@ -72,21 +108,28 @@ function urlSource(text: string): RepositorySource {
     refuse(text, `the scheme ${url.protocol}// is not allowed`);
   if (url.protocol === "file:") {
     if (url.host !== "") refuse(text, "a file URL may not name a host");
-    return {
-      type: "path",
-      location: decodeURIComponent(url.pathname),
-      label: decodeURIComponent(url.pathname),
-      name: nameOf(url.pathname),
-    };
+    const location = decoded(text, url.pathname);
+    return { type: "path", location, label: location, name: nameOf(location) };
   }
   // `ssh://-oProxyCommand=x/` made old versions of git run x.
-  if (url.hostname.startsWith("-") || decodeURIComponent(url.username).startsWith("-")) {
+  if (url.hostname.startsWith("-") || decoded(text, url.username).startsWith("-")) {
     refuse(text, "a host or user that starts with a hyphen would be read as an option");
   }
   const label = new URL(url);
   label.username = "";
   label.password = "";
   return { type: "url", location: text, label: label.href, name: nameOf(url.pathname) };
+}
+
+function decoded(text: string, part: string): string {
+  let plain: string;
+  try {
+    plain = decodeURIComponent(part);
+  } catch {
+    return refuse(text, "a % in it is not followed by two digits");
+  }
+  if (hasControlCharacter(plain)) refuse(text, "it holds a control character");
+  return plain;
 }
 
 function nameOf(location: string): string {
@@ -99,12 +142,9 @@ function nameOf(location: string): string {
   return last === "" ? "repository" : last;
 }
 
-// eslint-disable-next-line no-control-regex -- control characters are what it looks for
-const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/;
-
-/** Whether a text holds a character that could steer a terminal or split a line. */
+/** Whether a text holds a character that could steer a terminal, split a line or turn it around. */
 export function hasControlCharacter(text: string): boolean {
-  return controlCharacter.test(text);
+  return plainText(text) !== text;
 }
 
 function refuse(text: string, why: string): never {
