@@ -122,6 +122,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
       workspaces: new Workspaces(path.join(dataDir, "workspaces")),
       passEnv: options.passEnv ?? [],
       mirrorFolderOf,
+      sourceOf: (repositoryId) => triggers.sourceOf(repositoryId),
       logs: new LogFolder(path.join(dataDir, "logs"), settings),
     },
     settings,

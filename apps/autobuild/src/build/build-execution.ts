@@ -1,5 +1,7 @@
 import { formatDuration, type Clock } from "../clock.ts";
 import { AutobuildError, messageOf } from "../errors.ts";
+import { addExtras } from "../git/checkout-extras.ts";
+import type { RepositorySource } from "../git/source.ts";
 import type { Workspaces } from "../git/workspaces.ts";
 import type { BuildLog } from "../log/build-log.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -36,6 +38,8 @@ export interface ExecutionTools {
   readonly clock: Clock;
   readonly passEnv: readonly string[];
   mirrorFolderOf(repositoryId: number): string;
+  /** Undefined for one that is built no more. */
+  sourceOf(repositoryId: number): RepositorySource | undefined;
 }
 
 /**
@@ -66,6 +70,9 @@ export async function executeBuild(
     const origin = tools.origins.of(build.id);
     const mirrorFolder = tools.mirrorFolderOf(build.repositoryId);
     const plan = await planBuild(build, origin, workspace, mirrorFolder, tools.tools, signal);
+    const source = tools.sourceOf(build.repositoryId);
+    if (plan.checkout !== undefined && source !== undefined)
+      await addExtras(workspace, plan.checkout, source, signal);
     log.line(`=== plan: ${plan.reason}`);
     listener.handlePlan(plan);
 

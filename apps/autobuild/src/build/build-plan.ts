@@ -7,7 +7,7 @@ import { isBranch, tagOf, type BuildOrigin } from "./origin.ts";
 
 /**
  * The plan of a build, from its checkout: steps whose `when` does not fit are left out, and a fork's build gets
- * no secrets.
+ * no secrets and no submodules.
  *
  * @param mirrorFolder where the commits are that the checkout was made from
  */
@@ -29,5 +29,7 @@ export async function planBuild(
     changedPaths: baseSha === null ? undefined : await files.changedSince(baseSha),
   });
   if (origin.isTrusted) return plan;
-  return { ...plan, steps: plan.steps.map((step) => ({ ...step, secrets: [] })) };
+  // Submodules come by AutoBuild's own keys, which open more than a fork's author may see.
+  const { checkout: _checkout, ...rest } = plan;
+  return { ...rest, steps: plan.steps.map((step) => ({ ...step, secrets: [] })) };
 }

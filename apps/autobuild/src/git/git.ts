@@ -10,13 +10,19 @@ export interface GitOptions {
   readonly timeoutMs?: number;
   /** Output past this ends the command with an error. @default 16 MiB */
   readonly maxOutputBytes?: number;
+  /** Transports that it may use, with colons between. @default "file:http:https:ssh" */
+  readonly allowProtocols?: string;
   /** Texts that must not appear in an error, such as a URL with a password, and what to show instead. */
   readonly redact?: readonly { readonly secret: string; readonly shown: string }[];
 }
 
-const defaults = { timeoutMs: 60_000, maxOutputBytes: 16 * 1024 * 1024 } as const;
+const defaults = {
+  timeoutMs: 60_000,
+  maxOutputBytes: 16 * 1024 * 1024,
+  allowProtocols: "file:http:https:ssh",
+} as const;
 
-const optionsWithValue = new Set(["-C", "--git-dir"]);
+const optionsWithValue = new Set(["-C", "-c", "--git-dir"]);
 const maxErrorBytes = 8 * 1024;
 const killAfterMs = 2000;
 
@@ -50,6 +56,7 @@ export function git(args: readonly string[], options: GitOptions = {}): Promise<
     timeoutMs = defaults.timeoutMs,
     maxOutputBytes = defaults.maxOutputBytes,
     redact = [],
+    allowProtocols = defaults.allowProtocols,
   } = options;
   const verb = args.find(
     (argument, index) => !argument.startsWith("-") && !optionsWithValue.has(args[index - 1] ?? ""),
@@ -61,7 +68,7 @@ export function git(args: readonly string[], options: GitOptions = {}): Promise<
     // Its own group, because git leaves the network to children that a signal to git alone would miss.
     const child = spawn("git", [...fixedConfig, ...args], {
       cwd,
-      env: gitEnvironment(),
+      env: gitEnvironment(allowProtocols),
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
     });
@@ -153,7 +160,7 @@ const keptGitVariables = new Set([
   "GIT_PROXY_COMMAND",
 ]);
 
-function gitEnvironment(): NodeJS.ProcessEnv {
+function gitEnvironment(allowProtocols: string): NodeJS.ProcessEnv {
   const environment: NodeJS.ProcessEnv = {};
   for (const [name, value] of Object.entries(process.env)) {
     // Started from a git hook we inherit GIT_DIR and its kin, which would turn every command onto that repository.
@@ -164,7 +171,9 @@ function gitEnvironment(): NodeJS.ProcessEnv {
     GIT_TERMINAL_PROMPT: "0",
     SSH_ASKPASS_REQUIRE: "never",
     // Wins over every configuration, so that a redirect or a rewritten URL cannot reach another transport.
-    GIT_ALLOW_PROTOCOL: "file:http:https:ssh",
+    GIT_ALLOW_PROTOCOL: allowProtocols,
+    // Files of Git LFS are fetched where a configuration asks for them, and not by the way.
+    GIT_LFS_SKIP_SMUDGE: "1",
     GIT_OPTIONAL_LOCKS: "0",
     LC_ALL: "C.UTF-8",
     LANGUAGE: "C",

@@ -71,12 +71,14 @@ export function planOf(config: Config, source: ConfigText, context: BuildContext
       `Expected steps of different names, got two called ${JSON.stringify(repeated.name)}.`,
     );
   const left = entries.filter(({ isIn }) => !isIn).map(({ name }) => name);
+  const { submodules = false, lfs = false } = config;
   const counted = steps.length === 1 ? "1 step" : `${steps.length} steps`;
   return {
     reason: `found ${source.file} with ${counted}${left.length === 0 ? "" : `; not for this build: ${left.join(", ")}`}`,
     steps: inOrder(steps),
     environment: config.env ?? {},
     timeoutMs: readDuration(config.timeout) ?? defaultBuildTimeoutMs,
+    ...((submodules || lfs) && { checkout: { submodules, lfs } }),
   };
 }
 

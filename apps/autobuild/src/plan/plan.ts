@@ -8,6 +8,15 @@ export interface Plan {
   readonly environment: Readonly<Record<string, string>>;
   /** For the whole build, from its checkout on. @default 7_200_000, two hours */
   readonly timeoutMs: number;
+  /** What belongs to the checkout besides the commit. @default nothing */
+  readonly checkout?: PlannedCheckout;
+}
+
+/** What a checkout has besides the files of its commit. */
+export interface PlannedCheckout {
+  readonly submodules: boolean;
+  /** Files of Git LFS. */
+  readonly lfs: boolean;
 }
 
 /** One command of a plan. */

@@ -49,6 +49,10 @@ export class Triggers {
     return this.#repositories.get(id);
   }
 
+  sourceOf(repositoryId: number): RepositorySource | undefined {
+    return this.#triggers.find((each) => each.repositoryId === repositoryId)?.source;
+  }
+
   start(): void {
     for (const triggers of this.#triggers) triggers.start();
   }
