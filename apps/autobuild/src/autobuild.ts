@@ -12,15 +12,17 @@ import { AutobuildError, messageOf, show } from "./errors.ts";
 import { Emitter, type EventSource } from "./events.ts";
 import { parseSource, type RepositorySource } from "./git/source.ts";
 import { Workspaces } from "./git/workspaces.ts";
-import { logDefaults, type LogOptions } from "./log/build-log.ts";
-import { LogFolder } from "./log/log-folder.ts";
 import { Notifier } from "./notify/notifier.ts";
 import { notifyFile, readNotifyConfig } from "./notify/targets.ts";
 import { systemTools, type Tools } from "./plan/tools.ts";
 import { ArtifactFolder } from "./results/artifacts.ts";
 import { Results } from "./results/results.ts";
+import { BuildFolders } from "./run/build-folders.ts";
+import type { RecordOptions } from "./run/build-record.ts";
+import { consoleLogDefaults } from "./run/console-log.ts";
 import { ProcessRunner } from "./run/process-runner.ts";
 import type { Runner } from "./run/runner.ts";
+import { stepLogDefaults } from "./run/step-log.ts";
 import { AccountStore } from "./store/account-store.ts";
 import { DataLock } from "./store/data-lock.ts";
 import { openDatabase } from "./store/database.ts";
@@ -34,7 +36,7 @@ import type { Webhooks } from "./triggers/webhooks.ts";
 
 /** What an AutoBuild is made with. Read once; nothing may change while it runs. */
 export interface AutobuildOptions
-  extends Partial<SchedulerOptions>, Partial<WatchOptions>, Partial<LogOptions> {
+  extends Partial<SchedulerOptions>, Partial<WatchOptions>, Partial<RecordOptions> {
   /** Folder for everything that AutoBuild keeps. One AutoBuild uses it at a time. Made if it is not there. */
   readonly dataDir: string;
   /** Paths and URLs of the repositories to build; relative paths count from the working folder. */
@@ -84,7 +86,13 @@ export interface Autobuild extends EventSource<AutobuildEvents> {
  *     await autobuild.start();
  */
 export function createAutobuild(options: AutobuildOptions): Autobuild {
-  const settings = { ...schedulerDefaults, ...watchDefaults, ...logDefaults, ...options };
+  const settings = {
+    ...schedulerDefaults,
+    ...watchDefaults,
+    ...consoleLogDefaults,
+    ...stepLogDefaults,
+    ...options,
+  };
   checkNumbers(settings);
   const sources = withoutRepeats(options.repositories.map((text) => parseSource(text)));
   const dataDir = path.resolve(options.dataDir);
@@ -123,7 +131,8 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
       passEnv: options.passEnv ?? [],
       mirrorFolderOf,
       sourceOf: (repositoryId) => triggers.sourceOf(repositoryId),
-      logs: new LogFolder(path.join(dataDir, "logs"), settings),
+      folders: new BuildFolders(dataDir),
+      recordOptions: settings,
     },
     settings,
   );
@@ -213,7 +222,8 @@ const leastValues = {
   maxLineBytes: 64,
   maxLogBytes: 1024,
   highWaterBytes: 1024,
-  tailBytes: 1024,
+  maxStepLogBytes: 1024,
+  keptTailBytes: 1024,
 } as const;
 
 function checkNumbers(settings: Record<keyof typeof leastValues, number>): void {

@@ -309,8 +309,8 @@ describe("a build", () => {
     async () => {
       const repository = new TestRepository(steps("echo started; sleep 1000"));
       const dataDir = temporaryFolder();
-      mkdirSync(path.join(dataDir, "logs"));
-      symlinkSync("/dev/full", path.join(dataDir, "logs/1.log"));
+      mkdirSync(path.join(dataDir, "builds/1"), { recursive: true });
+      symlinkSync("/dev/full", path.join(dataDir, "builds/1/console.log"));
       const server = await TestServer.start({ repositories: [repository.folder], dataDir });
       expect(await server.ended(1)).toMatchObject({
         state: "failed",
@@ -512,7 +512,7 @@ describe("the console", () => {
     await server.ended(1);
     repository.commitSteps("second", "echo two");
     await server.ended(2);
-    rmSync(path.join(dataDir, "logs/1.log"));
+    rmSync(path.join(dataDir, "builds/1/console.log"));
     const slice = await server.autobuild.console.read(0, 1e6);
     expect(slice).toEqual({ text: await server.logOf(2), next: server.autobuild.console.head() });
   });
@@ -568,7 +568,7 @@ describe("stopping and starting", () => {
       onTestFinished(() => void server.kill("SIGKILL"));
       let said = "";
       server.stdout.on("data", (bytes: Buffer) => (said += bytes.toString()));
-      const logFile = path.join(dataDir, "logs/1.log");
+      const logFile = path.join(dataDir, "builds/1/console.log");
       await until(
         "the build has printed",
         () => existsSync(logFile) && readFileSync(logFile, "utf8").endsWith("started\n"),

@@ -118,14 +118,20 @@ test("a database is copied before a newer AutoBuild changes it", () => {
   openDatabase(dataDir).close();
   const file = path.join(dataDir, "autobuild.sqlite");
   const database = new DatabaseSync(file);
-  const latest = Number(database.prepare("PRAGMA user_version").get()?.["user_version"]);
-  database.exec("DROP TABLE notice; DROP TABLE noticed");
-  // Back to where the tables were made: the copy must be as it was found.
-  database.exec(`PRAGMA user_version = ${latest - 1}`);
+  // Back to what the first AutoBuild made.
+  const first = ["repository", "head", "build", "step", "build_of_commit", "build_alive"];
+  const later = database
+    .prepare("SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'")
+    .all()
+    .filter(({ name }) => !first.includes(String(name)));
+  database.exec("PRAGMA foreign_keys = OFF");
+  for (const { type, name } of later.toSorted((left) => (left["type"] === "index" ? -1 : 1)))
+    database.exec(`DROP ${String(type)} IF EXISTS "${String(name)}"`);
+  database.exec("PRAGMA user_version = 1");
   database.close();
   expect(() => openDatabase(dataDir)).not.toThrow();
   const copies = readdirSync(dataDir).filter((name) => name.includes("before-v"));
-  expect(copies).toEqual([`autobuild.sqlite.before-v${latest - 1}`]);
+  expect(copies).toEqual(["autobuild.sqlite.before-v1"]);
   const copy = new DatabaseSync(path.join(dataDir, copies[0] ?? ""), { readOnly: true });
   expect(
     copy.prepare("SELECT count(*) AS count FROM sqlite_schema WHERE name = 'notice'").get(),

@@ -89,7 +89,16 @@ function step(
   startedMs: number | null = null,
   durationMs: number | null = null,
 ): Step {
-  return { position: 0, name, command: "", state, reason: null, startedMs, durationMs };
+  return {
+    position: 0,
+    name,
+    command: "",
+    state,
+    reason: null,
+    startedMs,
+    durationMs,
+    attempts: [],
+  };
 }
 
 function build(steps: readonly Step[]): Build {

@@ -94,6 +94,7 @@ describe("what a page says", () => {
       reason: null,
       startedMs: 1,
       durationMs: null,
+      attempts: [],
     };
     expect(stateOf({ ...build(1, "failed"), steps: [{ ...step, state: "failed" }] })).toBe(
       "failed in test",

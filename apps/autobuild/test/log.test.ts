@@ -2,9 +2,9 @@ import { appendFileSync, readFileSync } from "node:fs";
 import path from "node:path";
 import fc from "fast-check";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { BuildLog, logDefaults, type LogOptions } from "../src/log/build-log.ts";
 import { LineDecoder } from "../src/log/line-decoder.ts";
 import { LogFile } from "../src/log/log-reader.ts";
+import { ConsoleLog, consoleLogDefaults, type ConsoleLogOptions } from "../src/run/console-log.ts";
 import { temporaryFolder } from "./support/temporary.ts";
 
 function decode(limit: number, ...chunks: (string | Uint8Array)[]): string {
@@ -76,68 +76,62 @@ describe("a child's output", () => {
   });
 });
 
-describe("a build's log", () => {
-  test("shows whole lines only, and the last one when its child has ended", async () => {
-    const log = await openLog();
+describe("a build's console log", () => {
+  test("shows whole lines only, and the last one when its step has ended", async () => {
+    const { log, reader } = await openLog();
     const stream = log.stream();
     void stream.write(Buffer.from("one\ntw"));
     await log.flush();
-    expect(await log.read(0, 1000)).toEqual({ text: "one\n", next: 4 });
+    expect(await reader().read(0, 1000)).toEqual({ text: "one\n", next: 4 });
     void stream.write(Buffer.from("o"));
     stream.end();
     await log.flush();
-    expect(await log.read(4, 1000)).toEqual({ text: "two\n", next: 8 });
-    expect(await log.read(8, 1000)).toEqual({ text: "", next: 8 });
+    expect(await reader().read(4, 1000)).toEqual({ text: "two\n", next: 8 });
+    expect(await reader().read(8, 1000)).toEqual({ text: "", next: 8 });
   });
 
-  test("reads the same from memory and from its file", async () => {
-    const log = await openLog({ tailBytes: 1024 });
+  test("is read piece by piece, each of whole lines and within its size", async () => {
+    const { log, reader } = await openLog();
     const lines = Array.from({ length: 500 }, (_, index) => `line ${index} ü\n`);
     for (const line of lines) log.line(line.trimEnd());
     await log.flush();
-    const file = new LogFile(log.file, log.length, logDefaults.maxLineBytes);
-    for (const reader of [log, file]) {
-      let text = "";
-      for (let from = 0; from < reader.length;) {
-        const slice = await reader.read(from, 100);
-        expect(Buffer.byteLength(slice.text)).toBeLessThanOrEqual(100);
-        text += slice.text;
-        from = slice.next;
-      }
-      expect(text).toBe(lines.join(""));
+    let text = "";
+    for (let from = 0; from < log.length;) {
+      const slice = await reader().read(from, 100);
+      expect(Buffer.byteLength(slice.text)).toBeLessThanOrEqual(100);
+      text += slice.text;
+      from = slice.next;
     }
+    expect(text).toBe(lines.join(""));
   });
 
   test("goes on at the next line from an offset within one, and at the end from one past it", async () => {
-    const log = await openLog();
+    const { log, reader } = await openLog();
     log.line("one");
     log.line("zwei ü");
     await log.flush();
-    const file = new LogFile(log.file, log.length, logDefaults.maxLineBytes);
-    for (const reader of [log, file]) {
-      expect(await reader.read(1, 100)).toEqual({ text: "zwei ü\n", next: 12 });
-      expect(await reader.read(10, 100)).toEqual({ text: "", next: 12 });
-      expect(await reader.read(1e9, 100)).toEqual({ text: "", next: 12 });
-      expect(await reader.read(-5, 1)).toEqual({ text: "one\n", next: 4 });
-      expect(await reader.read(Number.NaN, 4)).toEqual({ text: "one\n", next: 4 });
-    }
+    expect(await reader().read(1, 100)).toEqual({ text: "zwei ü\n", next: 12 });
+    expect(await reader().read(10, 100)).toEqual({ text: "", next: 12 });
+    expect(await reader().read(1e9, 100)).toEqual({ text: "", next: 12 });
+    expect(await reader().read(-5, 1)).toEqual({ text: "one\n", next: 4 });
+    expect(await reader().read(Number.NaN, 4)).toEqual({ text: "one\n", next: 4 });
   });
 
-  test("says once that it is full, and drops the rest of the output but not our own lines", async () => {
-    const log = await openLog({ maxLogBytes: 1024 });
+  test("says once that it is full, and leaves out the rest of the output but not our own lines", async () => {
+    const { log, file } = await openLog({ maxLogBytes: 1024 });
     const stream = log.stream();
     for (let index = 0; index < 100; index++) void stream.write(Buffer.from(`${"x".repeat(99)}\n`));
     stream.end();
     log.line("=== build 1 passed");
     await log.flush();
-    const lines = readFileSync(log.file, "utf8").trimEnd().split("\n");
+    const lines = readFileSync(file, "utf8").trimEnd().split("\n");
     expect(lines).toHaveLength(12);
-    expect(lines[10]).toMatch(/^=== the log has reached its limit of 1024 bytes/);
+    expect(lines[10]).toMatch(/^=== the console has reached its limit of 1024 bytes/);
     expect(lines[11]).toBe("=== build 1 passed");
   });
 
-  test("asks a child to wait while the disk lags behind", async () => {
-    const log = await openLog({ highWaterBytes: 1024 });
+  test("asks a step to wait while the disk lags behind", async () => {
+    const { log } = await openLog({ highWaterBytes: 1024 });
     const stream = log.stream();
     expect(stream.write(Buffer.from(`${"x".repeat(1023)}\n`))).toBeUndefined();
     const wait = stream.write(Buffer.from("y\n"));
@@ -147,50 +141,45 @@ describe("a build's log", () => {
     expect(stream.write(Buffer.from("z\n"))).toBeUndefined();
   });
 
-  test("that a killed server left with half a line goes on with a whole one", async () => {
-    const file = path.join(temporaryFolder(), "1.log");
+  test("whose writer was killed within a line goes on with a whole one", async () => {
+    const file = path.join(temporaryFolder(), "console.log");
     appendFileSync(file, "one\nhal");
-    const log = await BuildLog.open(file, logDefaults, { handleAdvance() {}, handleFailure() {} });
+    const log = await ConsoleLog.open(file, consoleLogDefaults, unheard);
     log.line("=== build 1 lost");
     await log.close();
-    expect(await log.read(0, 1000)).toEqual({ text: "one\nhal\n=== build 1 lost\n", next: 25 });
+    expect(readFileSync(file, "utf8")).toBe("one\nhal\n=== build 1 lost\n");
+    expect(log.length).toBe(25);
   });
 
-  test.runIf(process.platform === "linux")(
-    "reports a disk that refuses once, and stays usable",
-    async () => {
-      const failures: unknown[] = [];
-      // Writing to this device fails as on a full disk.
-      const log = await BuildLog.open("/dev/full", logDefaults, {
-        handleAdvance() {},
-        handleFailure: (error) => failures.push(error),
-      });
-      log.line("one");
-      await log.flush();
-      log.line("two");
-      await log.close();
-      expect(failures).toEqual([expect.objectContaining({ code: "ENOSPC" })]);
-      expect(log.length).toBe(0);
-    },
-  );
+  test.runIf(process.platform === "linux")("reports a disk that refuses once", async () => {
+    const failures: unknown[] = [];
+    // Writing to this device fails as on a full disk.
+    const log = await ConsoleLog.open("/dev/full", consoleLogDefaults, {
+      handleGrown() {},
+      handleFailure: (error) => failures.push(error),
+    });
+    log.line("one");
+    await log.flush();
+    log.line("two");
+    await log.close();
+    expect(failures).toEqual([expect.objectContaining({ code: "ENOSPC" })]);
+    expect(log.length).toBe(0);
+  });
 
   test("that somebody removed reads as ended early", async () => {
-    const file = new LogFile(
-      path.join(temporaryFolder(), "gone.log"),
-      100,
-      logDefaults.maxLineBytes,
-    );
+    const file = new LogFile(path.join(temporaryFolder(), "gone.log"), 100, 1024);
     expect(await file.read(0, 1000)).toEqual({ text: "", next: 100 });
   });
 });
 
-async function openLog(options: Partial<LogOptions> = {}): Promise<BuildLog> {
-  const file = path.join(temporaryFolder(), "1.log");
-  const log = await BuildLog.open(
-    file,
-    { ...logDefaults, ...options },
-    { handleAdvance() {}, handleFailure() {} },
-  );
+const unheard = { handleGrown() {}, handleFailure() {} };
+
+async function openLog(
+  options: Partial<ConsoleLogOptions> = {},
+): Promise<{ log: ConsoleLog; file: string; reader: () => LogFile }> {
+  const file = path.join(temporaryFolder(), "console.log");
+  const log = await ConsoleLog.open(file, { ...consoleLogDefaults, ...options }, unheard);
   onTestFinished(() => log.close());
-  return log;
+  const reader = (): LogFile => new LogFile(file, log.length, consoleLogDefaults.maxLineBytes);
+  return { log, file, reader };
 }

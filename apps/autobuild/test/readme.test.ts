@@ -4,9 +4,10 @@ import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { maxOvertakes } from "../src/build/queue.ts";
 import { schedulerDefaults } from "../src/build/scheduler.ts";
-import { logDefaults } from "../src/log/build-log.ts";
 import { help } from "../src/options.ts";
 import { findPlan } from "../src/plan/find-plan.ts";
+import { consoleLogDefaults } from "../src/run/console-log.ts";
+import { stepLogDefaults } from "../src/run/step-log.ts";
 import { writeFiles } from "./support/repository.ts";
 import { temporaryFolder } from "./support/temporary.ts";
 
@@ -43,13 +44,18 @@ describe("the README", () => {
       maxQueuedBuilds: 200,
       keptWorkspaces: 3,
     });
-    expect(logDefaults).toMatchObject({ maxLineBytes: 16 * 1024, maxLogBytes: 64 * 1024 * 1024 });
+    expect(consoleLogDefaults).toMatchObject({
+      maxLineBytes: 16 * 1024,
+      maxLogBytes: 64 * 1024 * 1024,
+    });
+    expect(stepLogDefaults.maxStepLogBytes).toBe(256 * 1024 * 1024);
     for (const row of [
       "builds at the same time | as many as there are cores, at most 4; of each branch one |",
       `builds that go before one that came earlier | ${maxOvertakes} |`,
       "builds in the queue | 200 |",
       "one line | 16 KiB |",
-      "one log | 64 MiB |",
+      "the log of one step | 256 MiB |",
+      "the console of one build | 64 MiB |",
       "the last three builds",
     ])
       expect(readme).toContain(row);

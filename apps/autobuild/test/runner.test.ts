@@ -32,12 +32,16 @@ class TestRun {
         passEnv: [],
       }),
       steps: commands.map((command) => (typeof command === "string" ? shell(command) : command)),
-      openOutput: () => ({
-        write: (bytes) => {
-          this.output += Buffer.from(bytes).toString("utf8");
-          return undefined;
+      startAttempt: async () => ({
+        output: {
+          write: (bytes) => {
+            this.output += Buffer.from(bytes).toString("utf8");
+            return undefined;
+          },
+          end() {},
         },
-        end() {},
+        remark() {},
+        end: async () => {},
       }),
       handleStepStart: (position) => this.steps.push(`${position} starts`),
       handleStepEnd: (position, end) => this.steps.push(`${position} ${end.type}`),

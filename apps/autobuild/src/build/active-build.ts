@@ -1,11 +1,18 @@
-import type { BuildLog } from "../log/build-log.ts";
-import type { LogReader, LogSlice } from "../log/log-reader.ts";
+import { readLogFile, type LogReader, type LogSlice } from "../log/log-reader.ts";
+import type { BuildFolder } from "../run/build-folder.ts";
+import { consoleLogDefaults } from "../run/console-log.ts";
 
-/** A build that runs. Its log reads as empty until the file is open. */
+/** A build that runs. As a log it is the build's console, as far as it has come. */
 export class ActiveBuild implements LogReader {
   readonly abort = new AbortController();
   readonly #end = Promise.withResolvers<void>();
-  log: BuildLog | undefined;
+  readonly #file: string;
+  /** Of the console log. */
+  length = 0;
+
+  constructor(folder: BuildFolder) {
+    this.#file = folder.consoleLog;
+  }
 
   /** Resolves when nothing of the build is left and its end is in the store. */
   get ended(): Promise<void> {
@@ -16,11 +23,7 @@ export class ActiveBuild implements LogReader {
     this.#end.resolve();
   }
 
-  get length(): number {
-    return this.log?.length ?? 0;
-  }
-
-  async read(from: number, maxBytes: number): Promise<LogSlice> {
-    return this.log?.read(from, maxBytes) ?? { text: "", next: 0 };
+  read(from: number, maxBytes: number): Promise<LogSlice> {
+    return readLogFile(this.#file, this.length, from, maxBytes, consoleLogDefaults.maxLineBytes);
   }
 }

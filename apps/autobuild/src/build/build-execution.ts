@@ -3,30 +3,19 @@ import { AutobuildError, messageOf } from "../errors.ts";
 import { addExtras } from "../git/checkout-extras.ts";
 import type { RepositorySource } from "../git/source.ts";
 import type { Workspaces } from "../git/workspaces.ts";
-import type { BuildLog } from "../log/build-log.ts";
-import type { Plan } from "../plan/plan.ts";
 import type { Tools } from "../plan/tools.ts";
+import type { BuildRecord } from "../run/build-record.ts";
 import { buildEnvironment } from "../run/environment.ts";
-import type { Runner, StepEnd } from "../run/runner.ts";
+import { sayEnd, stateOf, type Runner } from "../run/runner.ts";
 import type { OriginStore } from "../store/origin-store.ts";
 import { planBuild } from "./build-plan.ts";
-import type { Build, EndState, StepState } from "./build.ts";
+import type { Build, EndState } from "./build.ts";
 import { tagOf } from "./origin.ts";
 
 /** How a build ended. Also the reason that its signal is aborted with. */
 export interface BuildOutcome {
   readonly state: Exclude<EndState, "lost">;
   readonly reason: string | null;
-}
-
-/** What the execution tells about steps, for the store and the pages. */
-export interface StepListener {
-  handlePlan(plan: Plan): void;
-  handleStepStart(position: number): void;
-  handleStepEnd(
-    position: number,
-    end: { state: StepState; reason: string | null; durationMs: number },
-  ): void;
 }
 
 /** What an execution works with. */
@@ -43,7 +32,7 @@ export interface ExecutionTools {
 }
 
 /**
- * Does one build: check out, find the plan, run its steps; all of it told in the log.
+ * Does one build: check out, find the plan, run its steps; all of it written down in its record.
  *
  * Resolves when nothing of the build runs any more. Aborting `signal` with a `BuildOutcome` ends it with
  * that outcome.
@@ -51,14 +40,13 @@ export interface ExecutionTools {
 export async function executeBuild(
   build: Build,
   cookie: string,
-  log: BuildLog,
+  record: BuildRecord,
   signal: AbortSignal,
-  listener: StepListener,
   tools: ExecutionTools,
 ): Promise<BuildOutcome> {
   const { workspaces, runner, passEnv } = tools;
-  log.line(
-    `=== build ${build.id} of ${build.repository} ${build.branch} ${build.sha.slice(0, 7)} ${build.subject}`,
+  record.line(
+    `build ${build.id} of ${build.repository} ${build.branch} ${build.sha.slice(0, 7)} ${build.subject}`,
   );
   try {
     const workspace = await workspaces.checkout(
@@ -73,8 +61,8 @@ export async function executeBuild(
     const source = tools.sourceOf(build.repositoryId);
     if (plan.checkout !== undefined && source !== undefined)
       await addExtras(workspace, plan.checkout, source, signal);
-    log.line(`=== plan: ${plan.reason}`);
-    listener.handlePlan(plan);
+    record.plan(plan);
+    await record.endSetup();
 
     const { id: buildId, sha, branch } = build;
     const end = await runner.run({
@@ -92,25 +80,11 @@ export async function executeBuild(
         passEnv: origin.isTrusted ? passEnv : [],
       }),
       steps: plan.steps,
-      openOutput: () => log.stream(),
       signal,
-      handleStepStart(position) {
-        const step = plan.steps[position];
-        log.line(`=== step ${step?.name}: ${step?.command}`);
-        listener.handleStepStart(position);
-      },
-      handleStepEnd(position, stepEnd, durationMs) {
-        const said = sayEnd(stepEnd);
-        if (said !== "passed")
-          log.line(
-            `=== step ${plan.steps[position]?.name} ${said} after ${formatDuration(durationMs)}`,
-          );
-        listener.handleStepEnd(position, {
-          state: stateOf(stepEnd),
-          reason: said === "passed" ? null : said,
-          durationMs,
-        });
-      },
+      handleStepStart: (position) => record.startStep(position),
+      startAttempt: (position, attempt) => record.startAttempt(position, attempt),
+      handleStepEnd: (position, stepEnd, durationMs) =>
+        record.endStep(position, stateOf(stepEnd), stepEnd, durationMs, 1),
     });
     switch (end.type) {
       case "passed":
@@ -132,7 +106,7 @@ export async function executeBuild(
   }
 }
 
-/** The result line that ends a build's log. */
+/** The result line that ends a build's console log. */
 export function resultLine(
   build: Build,
   outcome: { state: EndState; reason: string | null },
@@ -140,31 +114,9 @@ export function resultLine(
 ): string {
   const preposition = outcome.state === "cancelled" ? "after" : "in";
   const reason = outcome.reason === null ? "" : `: ${outcome.reason}`;
-  return `=== build ${build.id} ${outcome.state} ${preposition} ${formatDuration(durationMs)}${reason}`;
+  return `build ${build.id} ${outcome.state} ${preposition} ${formatDuration(durationMs)}${reason}`;
 }
 
 function outcomeOf(signal: AbortSignal): BuildOutcome {
   return signal.reason as BuildOutcome;
-}
-
-function stateOf(end: StepEnd): StepState {
-  if (end.type === "passed") return "passed";
-  return end.type === "aborted" ? "cancelled" : "failed";
-}
-
-function sayEnd(end: StepEnd): string {
-  switch (end.type) {
-    case "passed":
-      return "passed";
-    case "exited":
-      return `exited with ${end.code}`;
-    case "killed":
-      return `was killed by ${end.signal}`;
-    case "timedOut":
-      return `ran out of its time of ${formatDuration(end.timeoutMs)}`;
-    case "notStarted":
-      return `could not be started: ${end.message}`;
-    case "aborted":
-      return "was cancelled";
-  }
 }

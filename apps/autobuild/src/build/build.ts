@@ -61,6 +61,23 @@ export interface Step {
   readonly reason: string | null;
   readonly startedMs: number | null;
   readonly durationMs: number | null;
+  /** In order. A step that passed after more than one is flaky. */
+  readonly attempts: readonly Attempt[];
+}
+
+/** One try of a step, with a log of its own. Plain JSON. */
+export interface Attempt {
+  /** Counted from 1. */
+  readonly attempt: number;
+  /** Never `waiting` or `skipped`. */
+  readonly state: StepState;
+  readonly reason: string | null;
+  readonly startedMs: number;
+  readonly durationMs: number | null;
+  /** Of its log; null while it grows. */
+  readonly logBytes: number | null;
+  /** Of its whole log, in hexadecimal; null while it grows. */
+  readonly sha256: string | null;
 }
 
 /** Whether a build has ended. */

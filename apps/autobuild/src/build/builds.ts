@@ -47,8 +47,15 @@ export type AutobuildEvents = {
   buildChanged: Build;
   /** The outcome of a look at a repository was another than the time before. */
   repositoryChanged: Repository;
-  /** A build's log, and so the console, has new lines. */
-  logAdvanced: { readonly buildId: number };
+  /**
+   * One of a build's logs has grown: that of an attempt of a step, counted from 1. `position` is null for
+   * the build's own: attempt 1 is its setup log, 0 its console log, by which the console has new lines.
+   */
+  logAdvanced: {
+    readonly buildId: number;
+    readonly position: number | null;
+    readonly attempt: number;
+  };
   /** Something went wrong that belongs to no build; AutoBuild goes on. */
   problem: { readonly message: string; readonly error: unknown };
 };

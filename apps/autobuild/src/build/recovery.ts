@@ -1,7 +1,9 @@
+import { mkdir } from "node:fs/promises";
 import type { Clock } from "../clock.ts";
 import { messageOf } from "../errors.ts";
 import type { Emitter } from "../events.ts";
-import type { LogFolder } from "../log/log-folder.ts";
+import type { BuildFolders } from "../run/build-folders.ts";
+import { ConsoleLog, consoleLogDefaults } from "../run/console-log.ts";
 import type { Runner } from "../run/runner.ts";
 import type { Store } from "../store/store.ts";
 import { repeatOf, type Build } from "./build.ts";
@@ -10,7 +12,7 @@ import type { AutobuildEvents } from "./builds.ts";
 /** What recovery works with. */
 export interface RecoveryParts {
   readonly store: Store;
-  readonly logs: LogFolder;
+  readonly folders: BuildFolders;
   readonly runner: Runner;
   readonly clock: Clock;
   readonly events: Emitter<AutobuildEvents>;
@@ -56,7 +58,7 @@ async function killLeftovers(build: Build, { store, runner }: RecoveryParts): Pr
 async function completeLog(
   build: Build,
   reason: string,
-  { logs, events }: RecoveryParts,
+  { folders, events }: RecoveryParts,
 ): Promise<number> {
   const report = (error: unknown): void =>
     events.emit("problem", {
@@ -64,7 +66,12 @@ async function completeLog(
       error,
     });
   try {
-    const log = await logs.open(build.id, { handleAdvance() {}, handleFailure: report });
+    const folder = folders.of(build.id);
+    await mkdir(folder.path, { recursive: true, mode: 0o700 });
+    const log = await ConsoleLog.open(folder.consoleLog, consoleLogDefaults, {
+      handleGrown() {},
+      handleFailure: report,
+    });
     log.line(`=== build ${build.id} lost: ${reason}`);
     await log.close();
     return log.length;

@@ -3,9 +3,10 @@ import os from "node:os";
 import type { BuildConsole } from "../console/console.ts";
 import { AutobuildError, messageOf, systemCodeOf } from "../errors.ts";
 import type { Emitter } from "../events.ts";
-import type { BuildLog } from "../log/build-log.ts";
-import type { LogFolder } from "../log/log-folder.ts";
 import type { LogReader } from "../log/log-reader.ts";
+import type { BuildFolders } from "../run/build-folders.ts";
+import { BuildRecord, type RecordOptions } from "../run/build-record.ts";
+import type { JournalEntry } from "../run/journal.ts";
 import type { OriginStore } from "../store/origin-store.ts";
 import type { BuildQuery, Store } from "../store/store.ts";
 import { ActiveBuild } from "./active-build.ts";
@@ -14,10 +15,10 @@ import {
   resultLine,
   type BuildOutcome,
   type ExecutionTools,
-  type StepListener,
 } from "./build-execution.ts";
 import { hasEnded, repeatOf, type Build, type NewBuild } from "./build.ts";
 import type { AutobuildEvents } from "./builds.ts";
+import { writeEvent } from "./event-writer.ts";
 import type { BuildOrigin } from "./origin.ts";
 import { supersededBy, turnsOf, type QueueEntry, type Turn } from "./queue.ts";
 import { recoverBuilds } from "./recovery.ts";
@@ -51,7 +52,8 @@ export interface SchedulerParts extends ExecutionTools {
   readonly origins: OriginStore;
   readonly console: BuildConsole;
   readonly events: Emitter<AutobuildEvents>;
-  readonly logs: LogFolder;
+  readonly folders: BuildFolders;
+  readonly recordOptions: RecordOptions;
 }
 
 const storeRetryMs = 5000;
@@ -82,11 +84,11 @@ export class Scheduler {
 
   /** Settles what a killed server left: its builds are lost, their processes killed, their logs completed. Call it once, first. */
   async recover(): Promise<void> {
-    const { store, console, logs } = this.#parts;
+    const { store, console, folders } = this.#parts;
     await recoverBuilds(this.#parts, this.#options.requeueLost);
     for (const { buildId, bytes } of store.startedLogs()) {
       console.add(buildId);
-      console.complete(buildId, logs.ended(buildId, bytes));
+      console.complete(buildId, folders.console(buildId, bytes));
     }
     this.#cleanWorkspaces();
   }
@@ -131,7 +133,7 @@ export class Scheduler {
     if (active !== undefined) return active;
     const build = this.get(id);
     if (build === undefined || build.startedMs === null) return undefined;
-    return this.#parts.logs.ended(id, build.logBytes);
+    return this.#parts.folders.console(id, build.logBytes);
   }
 
   rebuild(id: number): Build {
@@ -237,7 +239,7 @@ export class Scheduler {
       this.#cancelRetry = clock.after(storeRetryMs, () => this.#assign());
       return;
     }
-    const active = new ActiveBuild();
+    const active = new ActiveBuild(this.#parts.folders.of(build.id));
     this.#active.set(build.id, active);
     console.add(build.id, active);
     events.emit("buildChanged", build);
@@ -249,46 +251,39 @@ export class Scheduler {
   }
 
   async #run(build: Build, cookie: string, active: ActiveBuild): Promise<void> {
-    const { clock, events, logs } = this.#parts;
+    const { clock, events, folders, recordOptions } = this.#parts;
     const startedMs = clock.monotonicMs();
-    let log: BuildLog;
+    const fail = (error: unknown): BuildOutcome => ({ state: "failed", reason: logFailure(error) });
+    let record: BuildRecord;
     try {
-      log = await logs.open(build.id, {
-        handleAdvance: () => events.emit("logAdvanced", { buildId: build.id }),
-        handleFailure: (error) =>
-          active.abort.abort({ state: "failed", reason: logFailure(error) } satisfies BuildOutcome),
+      record = await BuildRecord.open(folders.of(build.id).path, recordOptions, clock, {
+        handleEntry: (entry) => this.#handleEntry(build.id, entry),
+        handleConsoleGrown(length) {
+          active.length = length;
+          events.emit("logAdvanced", { buildId: build.id, position: null, attempt: 0 });
+        },
+        handleLogGrown: (position, attempt) =>
+          events.emit("logAdvanced", { buildId: build.id, position, attempt }),
+        handleFailure: (error) => active.abort.abort(fail(error)),
       });
     } catch (error) {
-      return this.#finished(
-        build,
-        { state: "failed", reason: logFailure(error) },
-        clock.monotonicMs() - startedMs,
-        0,
-      );
+      return this.#finished(build, fail(error), clock.monotonicMs() - startedMs, 0);
     }
-    active.log = log;
 
     let outcome: BuildOutcome;
     try {
-      outcome = await executeBuild(
-        build,
-        cookie,
-        log,
-        active.abort.signal,
-        this.#stepListener(build.id),
-        this.#parts,
-      );
+      outcome = await executeBuild(build, cookie, record, active.abort.signal, this.#parts);
     } catch (error) {
       outcome = { state: "failed", reason: `AutoBuild made a mistake: ${messageOf(error)}` };
       this.#report(`Build ${build.id} ended by a fault of AutoBuild: ${messageOf(error)}`, error);
     }
-    await log.flush();
+    await record.flush();
     // The disk may have refused the very last lines of a build that passed.
     if (active.abort.signal.aborted) outcome = active.abort.signal.reason as BuildOutcome;
     const durationMs = clock.monotonicMs() - startedMs;
-    log.line(resultLine(build, outcome, durationMs));
-    await log.close();
-    await this.#finished(build, outcome, durationMs, log.length);
+    record.line(resultLine(build, outcome, durationMs));
+    await record.end(outcome.state, outcome.reason, durationMs);
+    await this.#finished(build, outcome, durationMs, record.consoleLength);
   }
 
   async #finished(
@@ -311,7 +306,7 @@ export class Scheduler {
       }),
     );
     this.#active.delete(build.id);
-    console.complete(build.id, this.#parts.logs.ended(build.id, logBytes));
+    console.complete(build.id, this.#parts.folders.console(build.id, logBytes));
     if (ended !== undefined) events.emit("buildChanged", ended);
     this.#cleanWorkspaces();
     this.#assign();
@@ -330,27 +325,17 @@ export class Scheduler {
     return cancelled;
   }
 
-  #stepListener(buildId: number): StepListener {
-    const { store, events, clock } = this.#parts;
-    const tell = (write: () => Build): void => {
-      try {
-        events.emit("buildChanged", write());
-      } catch (error) {
-        this.#report(
-          `A step of build ${buildId} could not be written down: ${messageOf(error)}`,
-          error,
-        );
-      }
-    };
-    return {
-      handlePlan: (plan) => tell(() => store.insertSteps(buildId, plan.steps)),
-      handleStepStart: (position) =>
-        tell(() => store.startStep(buildId, position, clock.epochMs())),
-      handleStepEnd: (position, end) =>
-        tell(() =>
-          store.endStep(buildId, position, { ...end, durationMs: Math.round(end.durationMs) }),
-        ),
-    };
+  #handleEntry(buildId: number, entry: JournalEntry): void {
+    const { store, events } = this.#parts;
+    try {
+      const build = writeEvent(store, buildId, entry);
+      if (build !== undefined) events.emit("buildChanged", build);
+    } catch (error) {
+      this.#report(
+        `A step of build ${buildId} could not be written down: ${messageOf(error)}`,
+        error,
+      );
+    }
   }
 
   /** Tries until the store takes it: a full disk may have room again. Gives up when stopping; the next start finds the build lost. */

@@ -2,11 +2,12 @@ import { spawn, type ChildProcess } from "node:child_process";
 import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { systemClock, type Clock } from "../clock.ts";
+import { formatDuration } from "../clock.ts";
 import { messageOf } from "../errors.ts";
-import type { OutputStream } from "../log/build-log.ts";
 import type { PlannedStep } from "../plan/plan.ts";
+import type { OutputStream } from "./console-log.ts";
 import { endGroups, signalGroup, sweepCookie } from "./process-tree.ts";
-import type { RunEnd, Runner, RunOrder, StepEnd } from "./runner.ts";
+import { sayEnd, type RunEnd, type Runner, type RunOrder, type StepEnd } from "./runner.ts";
 
 /** Waits of the process runner. */
 export interface ProcessRunnerOptions {
@@ -60,8 +61,13 @@ class BuildProcesses {
       if (this.#order.signal.aborted) return { type: "aborted" };
       const startedMs = clock.monotonicMs();
       this.#order.handleStepStart(position);
-      const end = await this.#step(step);
-      this.#order.handleStepEnd(position, end, clock.monotonicMs() - startedMs);
+      const attempt = await this.#order.startAttempt(position, 1);
+      const end = await this.#step(step, attempt.output);
+      const durationMs = clock.monotonicMs() - startedMs;
+      if (end.type !== "passed")
+        attempt.remark(`${sayEnd(end)} after ${formatDuration(durationMs)}`);
+      await attempt.end(end, durationMs);
+      this.#order.handleStepEnd(position, end, durationMs);
       if (end.type === "aborted") return { type: "aborted" };
       if (end.type !== "passed") return { type: "failed", position, end };
     }
@@ -75,7 +81,7 @@ class BuildProcesses {
     await Promise.all(this.#outputs.map((output) => output.close()));
   }
 
-  #step(step: PlannedStep): Promise<StepEnd> {
+  #step(step: PlannedStep, log: OutputStream): Promise<StepEnd> {
     const { graceMs, quietMs, clock } = this.#options;
     const { signal, workspace, environment } = this.#order;
 
@@ -84,8 +90,7 @@ class BuildProcesses {
       if (child instanceof Error) return resolve({ type: "notStarted", message: child.message });
       const { pid } = child;
       // A child that could not be started may have no pipe.
-      const output =
-        child.stdout === null ? undefined : new StepOutput(child.stdout, this.#order.openOutput());
+      const output = child.stdout === null ? undefined : new StepOutput(child.stdout, log);
       if (output !== undefined) this.#outputs.push(output);
       if (pid !== undefined) this.#groups.add(pid);
 

@@ -1,5 +1,7 @@
-import type { OutputStream } from "../log/build-log.ts";
+import type { StepState } from "../build/build.ts";
+import { formatDuration } from "../clock.ts";
 import type { PlannedStep } from "../plan/plan.ts";
+import type { AttemptRecord } from "./build-record.ts";
 
 /** Everything a runner needs to know about one build. */
 export interface RunOrder {
@@ -10,9 +12,9 @@ export interface RunOrder {
   /** The whole environment of each step; nothing is added to it. */
   readonly environment: Readonly<Record<string, string>>;
   readonly steps: readonly PlannedStep[];
-  /** Opens a stream for one step's output, stdout and stderr merged in the order they were written. */
-  openOutput(): OutputStream;
   handleStepStart(position: number): void;
+  /** Begins the record of an attempt, which takes its output: stdout and stderr merged in the order they were written. */
+  startAttempt(position: number, attempt: number): Promise<AttemptRecord>;
   handleStepEnd(position: number, end: StepEnd, durationMs: number): void;
   /** Ends the build when aborted. */
   readonly signal: AbortSignal;
@@ -44,4 +46,28 @@ export interface Runner {
   run(order: RunOrder): Promise<RunEnd>;
   /** Kills what is left of a build whose server died, found by its cookie. Returns how many processes that were. */
   sweep(cookie: string): Promise<number>;
+}
+
+/** How a step ended, as the end of a sentence that begins with its name. */
+export function sayEnd(end: StepEnd): string {
+  switch (end.type) {
+    case "passed":
+      return "passed";
+    case "exited":
+      return `exited with ${end.code}`;
+    case "killed":
+      return `was killed by ${end.signal}`;
+    case "timedOut":
+      return `ran out of its time of ${formatDuration(end.timeoutMs)}`;
+    case "notStarted":
+      return `could not be started: ${end.message}`;
+    case "aborted":
+      return "was cancelled";
+  }
+}
+
+/** The state of a step, or of an attempt, that ended so. */
+export function stateOf(end: StepEnd): StepState {
+  if (end.type === "passed") return "passed";
+  return end.type === "aborted" ? "cancelled" : "failed";
 }

@@ -3,6 +3,7 @@ import path from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { AutobuildError } from "../errors.ts";
 import { accountTables } from "./account-store.ts";
+import { attemptTable } from "./attempts.ts";
 import { keptTables } from "./kept-store.ts";
 import { noticeTables } from "./notice-store.ts";
 import { originTables } from "./origin-store.ts";
@@ -71,6 +72,7 @@ const migrations: readonly string[] = [
   noticeTables,
   keptTables,
   originTables,
+  attemptTable,
 ];
 
 const keptCopies = 2;

@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type {
+  Attempt,
   Build,
   BuildCause,
   BuildState,
@@ -8,6 +9,7 @@ import type {
   Step,
   StepState,
 } from "../build/build.ts";
+import { Attempts } from "./attempts.ts";
 import { integer, integerOrNull, one, text, textOrNull, type Row } from "./row.ts";
 
 /** A repository as the store knows it. */
@@ -36,6 +38,7 @@ const maxListed = 1000;
  * (`Builds`) write.
  */
 export class Store {
+  readonly attempts: Attempts;
   readonly #database: DatabaseSync;
   readonly #statements: ReturnType<typeof prepareStatements>;
 
@@ -43,6 +46,7 @@ export class Store {
   constructor(database: DatabaseSync) {
     this.#database = database;
     this.#statements = prepareStatements(this.#database);
+    this.attempts = new Attempts(this.#database);
   }
 
   /** Runs `change` whole or not at all. Within another one it is a part of that. */
@@ -173,6 +177,7 @@ export class Store {
       );
       this.#move(changes, id, end.state);
       this.#statements.endSteps.run(id);
+      this.attempts.endOpen(id);
       return this.#expect(id);
     });
   }
@@ -214,6 +219,7 @@ export class Store {
 
   #buildOf(row: Row): Build {
     const id = integer(row, "id");
+    const attempts = this.attempts.ofBuild(id);
     return {
       id,
       repositoryId: integer(row, "repository_id"),
@@ -232,7 +238,7 @@ export class Store {
       finishedMs: integerOrNull(row, "finished_ms"),
       durationMs: integerOrNull(row, "duration_ms"),
       logBytes: integer(row, "log_bytes"),
-      steps: this.#statements.steps.all(id).map(stepOf),
+      steps: this.#statements.steps.all(id).map((step) => stepOf(step, attempts)),
     };
   }
 }
@@ -282,7 +288,7 @@ function prepareStatements(database: DatabaseSync): Record<StatementName, Statem
     ),
     steps: database.prepare("SELECT * FROM step WHERE build_id = ? ORDER BY position"),
     insertStep: database.prepare(
-      "INSERT INTO step (build_id, position, name, command, state) VALUES (?, ?, ?, ?, 'waiting')",
+      "INSERT INTO step (build_id, position, name, command, state) VALUES (?, ?, ?, ?, 'waiting') ON CONFLICT DO NOTHING",
     ),
     startStep: database.prepare(
       "UPDATE step SET state = 'running', started_ms = ? WHERE build_id = ? AND position = ?",
@@ -318,14 +324,16 @@ function repositoryOf(row: Row): RepositoryRow {
   return { id: integer(row, "id"), label: text(row, "label"), name: text(row, "name") };
 }
 
-function stepOf(row: Row): Step {
+function stepOf(row: Row, attempts: ReadonlyMap<number, readonly Attempt[]>): Step {
+  const position = integer(row, "position");
   return {
-    position: integer(row, "position"),
+    position,
     name: text(row, "name"),
     command: text(row, "command"),
     state: text(row, "state") as StepState,
     reason: textOrNull(row, "reason"),
     startedMs: integerOrNull(row, "started_ms"),
     durationMs: integerOrNull(row, "duration_ms"),
+    attempts: attempts.get(position) ?? [],
   };
 }

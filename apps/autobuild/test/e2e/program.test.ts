@@ -25,7 +25,7 @@ describe("the program", () => {
     );
     expect(program.output).toBe("");
     expect(existsSync(witness)).toBe(false);
-    expect(existsSync(path.join(program.dataDir, "logs"))).toBe(false);
+    expect(existsSync(path.join(program.dataDir, "builds"))).toBe(false);
   });
 
   test("says what is wrong with a repository that is none", async () => {

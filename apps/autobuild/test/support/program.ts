@@ -111,9 +111,9 @@ export class Program {
     await until(`build ${id} runs`, async () => (await this.build(id))?.state === "running");
   }
 
-  /** A build's log as it lies on the disk. */
+  /** A build's console log as it lies on the disk. */
   logOf(id: number): string {
-    const file = path.join(this.dataDir, "logs", `${id}.log`);
+    const file = path.join(this.dataDir, "builds", String(id), "console.log");
     return existsSync(file) ? readFileSync(file, "utf8") : "";
   }
 

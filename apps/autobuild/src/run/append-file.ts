@@ -1,0 +1,125 @@
+import { constants } from "node:fs";
+import { open, type FileHandle } from "node:fs/promises";
+
+/** Who hears of a file that is appended to. */
+export interface AppendListener {
+  /** Bytes are in the file. Called once per write. */
+  handleWritten?(bytes: Buffer): void;
+  /** The disk refused, once per file. What is appended later is dropped; what was written before stays. */
+  handleFailure(error: unknown): void;
+}
+
+/**
+ * A file that grows: what is appended waits in memory, for one write at a time.
+ *
+ * `length` grows only after a write has succeeded, so what a reader has seen is in the file, also after
+ * this process was killed. The one who appends keeps memory bounded by waiting when it is asked to.
+ */
+export class AppendFile {
+  readonly #handle: FileHandle;
+  readonly #highWaterBytes: number;
+  readonly #listener: AppendListener;
+  #length: number;
+  #acceptedLength: number;
+  #hasFailed = false;
+  #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
+  #writing: Promise<void> | undefined;
+
+  private constructor(
+    handle: FileHandle,
+    length: number,
+    highWaterBytes: number,
+    listener: AppendListener,
+  ) {
+    this.#handle = handle;
+    this.#length = this.#acceptedLength = length;
+    this.#highWaterBytes = highWaterBytes;
+    this.#listener = listener;
+  }
+
+  /** Opens a file to begin it or to add to it. Waiting for more than `highWaterBytes` is asked for by a promise. */
+  static async open(
+    file: string,
+    highWaterBytes: number,
+    listener: AppendListener,
+  ): Promise<AppendFile> {
+    const handle = await open(
+      file,
+      constants.O_RDWR | constants.O_CREAT | constants.O_APPEND,
+      0o600,
+    );
+    try {
+      return new AppendFile(handle, (await handle.stat()).size, highWaterBytes, listener);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  /** How much is in the file. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Where the next bytes will be, once everything that waits is written. */
+  get acceptedLength(): number {
+    return this.#acceptedLength;
+  }
+
+  /** Takes bytes, which nobody may change afterwards. A promise asks to send no more until it resolves; it never rejects. */
+  append(bytes: Uint8Array): Promise<void> | undefined {
+    if (bytes.length === 0 || this.#hasFailed) return undefined;
+    this.#waiting.push(bytes);
+    this.#waitingBytes += bytes.length;
+    this.#acceptedLength += bytes.length;
+    this.#writing ??= this.#writeWaiting();
+    return this.#waitingBytes > this.#highWaterBytes ? this.#writing : undefined;
+  }
+
+  /** Resolves when all that was appended is in the file, or was refused. */
+  async flush(): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing;
+  }
+
+  /** Resolves when all that was appended outlives a power failure, as far as the disk is honest. */
+  async sync(): Promise<void> {
+    await this.flush();
+    await this.#handle.datasync().catch((error: unknown) => this.#fail(error));
+  }
+
+  async close(): Promise<void> {
+    await this.flush();
+    await this.#handle.close().catch(() => {}); // Some file systems report a full disk only here; `sync` has told by then.
+  }
+
+  async #writeWaiting(): Promise<void> {
+    // What is appended in the same turn goes out together.
+    await Promise.resolve();
+    while (this.#waiting.length > 0) {
+      const bytes = Buffer.concat(this.#waiting);
+      this.#waiting = [];
+      this.#waitingBytes = 0;
+      try {
+        await this.#handle.appendFile(bytes);
+      } catch (error) {
+        await this.#fail(error);
+        break;
+      }
+      this.#length += bytes.length;
+      this.#listener.handleWritten?.(bytes);
+    }
+    this.#writing = undefined;
+  }
+
+  async #fail(error: unknown): Promise<void> {
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.#acceptedLength = this.#length;
+    // A part of the refused bytes may be there: nobody has been told of it.
+    await this.#handle.truncate(this.#length).catch(() => {});
+    this.#listener.handleFailure(error);
+  }
+}

@@ -1,0 +1,51 @@
+import path from "node:path";
+
+/**
+ * Where the files of one build are: `<dataDir>/builds/<build>`.
+ *
+ *     setup.log, setup.idx        the checkout, and remarks from before the first step
+ *     <position>.<attempt>.log    one attempt of one step: the bytes as they were printed, secrets masked
+ *     <position>.<attempt>.idx    when they were printed
+ *     console.log                 all of it as whole lines of plain text, in the order in which it came
+ *     journal.ndjson              what happened, one JSON object a line
+ *     runner.json, runner.sock    who runs it, and how to reach that process
+ *
+ * Positions count from 0, attempts from 1. Logs and journal are only ever appended to: what was read once
+ * stays true, and a cursor is a byte offset.
+ */
+export class BuildFolder {
+  readonly path: string;
+
+  constructor(folder: string) {
+    this.path = folder;
+  }
+
+  get journal(): string {
+    return path.join(this.path, "journal.ndjson");
+  }
+
+  get consoleLog(): string {
+    return path.join(this.path, "console.log");
+  }
+
+  get setup(): LogFiles {
+    return this.#files("setup");
+  }
+
+  attempt(position: number, attempt: number): LogFiles {
+    return this.#files(`${position}.${attempt}`);
+  }
+
+  #files(name: string): LogFiles {
+    return {
+      log: path.join(this.path, `${name}.log`),
+      index: path.join(this.path, `${name}.idx`),
+    };
+  }
+}
+
+/** A log, and the index that says when its bytes came. */
+export interface LogFiles {
+  readonly log: string;
+  readonly index: string;
+}

@@ -1,0 +1,25 @@
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { LogFile, type LogReader } from "../log/log-reader.ts";
+import { BuildFolder } from "./build-folder.ts";
+import { consoleLogDefaults } from "./console-log.ts";
+
+/** The folders of all builds, and the logs of those from before builds had folders. */
+export class BuildFolders {
+  readonly #dataDir: string;
+
+  constructor(dataDir: string) {
+    this.#dataDir = dataDir;
+  }
+
+  of(buildId: number): BuildFolder {
+    return new BuildFolder(path.join(this.#dataDir, "builds", String(buildId)));
+  }
+
+  /** A build's console log, as far as its first `bytes`. */
+  console(buildId: number, bytes: number): LogReader {
+    const early = path.join(this.#dataDir, "logs", `${buildId}.log`);
+    const file = existsSync(early) ? early : this.of(buildId).consoleLog;
+    return new LogFile(file, bytes, consoleLogDefaults.maxLineBytes);
+  }
+}

@@ -1,0 +1,190 @@
+import { mkdir } from "node:fs/promises";
+import type { EndState, StepState } from "../build/build.ts";
+import type { Clock } from "../clock.ts";
+import type { Plan, PlannedStep } from "../plan/plan.ts";
+import { BuildFolder } from "./build-folder.ts";
+import { ConsoleLog, type ConsoleLogOptions, type OutputStream } from "./console-log.ts";
+import { Journal, type JournalEntry } from "./journal.ts";
+import { sayEnd, type StepEnd } from "./runner.ts";
+import { StepLog, type EndedLog, type StepLogOptions } from "./step-log.ts";
+
+export interface RecordOptions extends StepLogOptions, ConsoleLogOptions {}
+
+/** Who hears of what is written down. */
+export interface RecordListener {
+  handleEntry(entry: JournalEntry): void;
+  handleConsoleGrown(length: number): void;
+  /** `position` is null for the setup log. */
+  handleLogGrown(position: number | null, attempt: number, length: number): void;
+  /** The disk refused, once. */
+  handleFailure(error: unknown): void;
+}
+
+/** One attempt of one step, being written down. */
+export interface AttemptRecord {
+  readonly output: OutputStream;
+  /** A line of AutoBuild's own. */
+  remark(text: string): void;
+  end(end: StepEnd, durationMs: number): Promise<void>;
+}
+
+/** Writes down what happens in a build: the journal, the logs of its steps, and the console's. */
+export class BuildRecord {
+  readonly #folder: BuildFolder;
+  readonly #options: RecordOptions;
+  readonly #clock: Clock;
+  readonly #listener: RecordListener;
+  readonly #journal: Journal;
+  readonly #console: ConsoleLog;
+  #setup: StepLog | undefined;
+  #steps: readonly PlannedStep[] = [];
+  readonly #report: { handleFailure(error: unknown): void };
+
+  private constructor(
+    folder: BuildFolder,
+    options: RecordOptions,
+    clock: Clock,
+    listener: RecordListener,
+    report: { handleFailure(error: unknown): void },
+    journal: Journal,
+    console: ConsoleLog,
+    setup: StepLog,
+  ) {
+    this.#folder = folder;
+    this.#options = options;
+    this.#clock = clock;
+    this.#listener = listener;
+    this.#report = report;
+    this.#journal = journal;
+    this.#console = console;
+    this.#setup = setup;
+  }
+
+  static async open(
+    path: string,
+    options: RecordOptions,
+    clock: Clock,
+    listener: RecordListener,
+  ): Promise<BuildRecord> {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    const folder = new BuildFolder(path);
+    let hasFailed = false;
+    const handleFailure = (error: unknown): void => {
+      if (hasFailed) return;
+      hasFailed = true;
+      listener.handleFailure(error);
+    };
+    const report = { handleFailure };
+    return new BuildRecord(
+      folder,
+      options,
+      clock,
+      listener,
+      report,
+      await Journal.open(folder.journal, clock, handleFailure),
+      await ConsoleLog.open(folder.consoleLog, options, {
+        handleFailure,
+        handleGrown: (length) => listener.handleConsoleGrown(length),
+      }),
+      await StepLog.open(folder.setup, options, clock, {
+        handleFailure,
+        handleGrown: (length) => listener.handleLogGrown(null, 1, length),
+      }),
+    );
+  }
+
+  get consoleLength(): number {
+    return this.#console.length;
+  }
+
+  /** A line about the build as a whole: in the console, and in the setup log until the first step starts. */
+  line(text: string): void {
+    this.#console.line(`=== ${text}`);
+    this.#setup?.line(`=== ${text}`);
+  }
+
+  plan(plan: Plan): void {
+    this.#steps = plan.steps;
+    this.line(`plan: ${plan.reason}`);
+    this.#write({ type: "plan", plan });
+  }
+
+  /** Ends the setup log: no line about the build goes there from now on. */
+  async endSetup(): Promise<void> {
+    const setup = this.#setup;
+    if (setup === undefined) return;
+    this.#setup = undefined;
+    this.#write({ type: "setupEnded", ...(await setup.end()) });
+  }
+
+  startStep(position: number): void {
+    this.#write({ type: "stepStarted", position });
+  }
+
+  async startAttempt(position: number, attempt: number): Promise<AttemptRecord> {
+    const step = this.#steps[position];
+    const log = await StepLog.open(
+      this.#folder.attempt(position, attempt),
+      this.#options,
+      this.#clock,
+      {
+        ...this.#report,
+        handleGrown: (length) => this.#listener.handleLogGrown(position, attempt, length),
+      },
+    );
+    this.#write({ type: "attemptStarted", position, attempt });
+    const again = attempt === 1 ? "" : ` (attempt ${attempt})`;
+    this.#console.line(`=== step ${step?.name}${again}: ${step?.command}`);
+    const console = this.#console.stream();
+    let hasEnded = false;
+    return {
+      output: {
+        write(bytes) {
+          // What something in the background prints after its step has ended goes to the console alone.
+          const wait = hasEnded ? undefined : log.write(bytes);
+          const consoleWait = console.write(bytes);
+          return wait === undefined ? consoleWait : wait.then(() => consoleWait);
+        },
+        end: () => console.end(),
+      },
+      remark: (text) => {
+        log.remark(text);
+        this.#console.line(`=== step ${step?.name} ${text}`);
+      },
+      end: async (end, durationMs) => {
+        hasEnded = true;
+        const ended: EndedLog = await log.end();
+        this.#write({ type: "attemptEnded", position, attempt, end, durationMs, ...ended });
+        await this.#journal.sync();
+      },
+    };
+  }
+
+  endStep(
+    position: number,
+    state: StepState,
+    end: StepEnd | null,
+    durationMs: number,
+    attempts: number,
+  ): void {
+    const reason = end === null || end.type === "passed" ? null : sayEnd(end);
+    this.#write({ type: "stepEnded", position, state, reason, durationMs, attempts });
+  }
+
+  /** Resolves when all lines so far are in the console, or refused by the disk. */
+  flush(): Promise<void> {
+    return this.#console.flush();
+  }
+
+  /** Writes the end, and closes everything. */
+  async end(state: EndState, reason: string | null, durationMs: number): Promise<void> {
+    await this.endSetup();
+    await this.#console.close();
+    this.#write({ type: "ended", state, reason, durationMs, length: this.#console.length });
+    await this.#journal.close();
+  }
+
+  #write(event: Parameters<Journal["write"]>[0]): void {
+    this.#listener.handleEntry(this.#journal.write(event));
+  }
+}
