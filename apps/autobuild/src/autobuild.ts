@@ -43,6 +43,8 @@ export interface AutobuildOptions
   readonly repositories: readonly string[];
   /** Names of variables that builds inherit besides the usual ones. @default [] */
   readonly passEnv?: readonly string[];
+  /** Whether what is not committed is built too, at each change, in repositories that somebody works in. @default false */
+  readonly watchTrees?: boolean;
   /** Shared with the forges whose webhooks come to `/hooks/<forge>`. @default none: they are refused */
   readonly hookSecret?: string | undefined;
   /** @default the machine's own time */
@@ -153,6 +155,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
     sources,
     watch: settings,
     hookSecret: options.hookSecret,
+    watchTrees: options.watchTrees ?? false,
     mirrorFolderOf,
     queue: (build, origin) => scheduler.queue(build, origin),
     handleRepository: (repository) => events.emit("repositoryChanged", repository),

@@ -12,6 +12,8 @@ export interface GitOptions {
   readonly maxOutputBytes?: number;
   /** Transports that it may use, with colons between. @default "file:http:https:ssh" */
   readonly allowProtocols?: string;
+  /** Another index than the repository's own. */
+  readonly indexFile?: string;
   /** Texts that must not appear in an error, such as a URL with a password, and what to show instead. */
   readonly redact?: readonly { readonly secret: string; readonly shown: string }[];
 }
@@ -53,6 +55,7 @@ export function git(args: readonly string[], options: GitOptions = {}): Promise<
   const {
     cwd,
     signal,
+    indexFile,
     timeoutMs = defaults.timeoutMs,
     maxOutputBytes = defaults.maxOutputBytes,
     redact = [],
@@ -68,7 +71,10 @@ export function git(args: readonly string[], options: GitOptions = {}): Promise<
     // Its own group, because git leaves the network to children that a signal to git alone would miss.
     const child = spawn("git", [...fixedConfig, ...args], {
       cwd,
-      env: gitEnvironment(allowProtocols),
+      env: {
+        ...gitEnvironment(allowProtocols),
+        ...(indexFile !== undefined && { GIT_INDEX_FILE: indexFile }),
+      },
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
     });

@@ -9,6 +9,7 @@ import type { OriginStore } from "../store/origin-store.ts";
 import type { Store } from "../store/store.ts";
 import { CronTimer } from "./cron-timer.ts";
 import type { TriggerRules } from "./rules.ts";
+import type { WorkTreeWatch } from "./work-tree-watch.ts";
 
 /** A pull request (GitLab: merge request) as a forge announces it. */
 export interface PullRequest {
@@ -28,6 +29,8 @@ export interface TriggerParts {
   readonly store: Store;
   readonly origins: OriginStore;
   readonly clock: Clock;
+  /** Builds what is not committed, where that is wanted. */
+  readonly workTree?: WorkTreeWatch | undefined;
   /** Told what went wrong for nobody who waits. */
   handleProblem(message: string, error: unknown): void;
 }
@@ -63,10 +66,12 @@ export class RepositoryTriggers {
 
   start(): void {
     this.#parts.watcher.start();
+    void this.#parts.workTree?.start();
   }
 
   async stop(): Promise<void> {
     this.#cron.stop();
+    this.#parts.workTree?.stop();
     await this.#parts.watcher.stop();
   }
 

@@ -4,16 +4,19 @@ import { BranchTracker, type TrackerParts } from "../build/branch-tracker.ts";
 import type { Build } from "../build/build.ts";
 import { RepositoryWatcher, type WatchOptions } from "../build/repository-watcher.ts";
 import type { Repository, RepositoryState } from "../build/repository.ts";
-import { AutobuildError } from "../errors.ts";
+import { AutobuildError, messageOf } from "../errors.ts";
 import { Mirror } from "../git/mirror.ts";
 import type { RepositorySource } from "../git/source.ts";
 import { RepositoryTriggers } from "./repository-triggers.ts";
 import { Webhooks } from "./webhooks.ts";
+import { WorkTreeWatch } from "./work-tree-watch.ts";
 
 /** What the triggers of all repositories work with. */
 export interface TriggersParts extends Pick<TrackerParts, "store" | "origins" | "clock" | "queue"> {
   readonly sources: readonly RepositorySource[];
   readonly watch: WatchOptions;
+  /** Whether what is not committed is built too, in repositories that somebody works in. */
+  readonly watchTrees: boolean;
   /** Shared with the forges; undefined: their webhooks are refused. */
   readonly hookSecret: string | undefined;
   mirrorFolderOf(repositoryId: number): string;
@@ -76,12 +79,13 @@ export class Triggers {
     const { store, origins, clock, watch } = parts;
     const { id, name, label } = store.repository(source.label, source.name);
     this.#repositories.set(id, { id, name, label, state: { type: "waiting" } });
+    const hasWorkTree = source.type === "path" && existsSync(path.join(source.location, ".git"));
     const tracker = new BranchTracker({
       store,
       origins,
       clock,
       repositoryId: id,
-      hasWorkTree: source.type === "path" && existsSync(path.join(source.location, ".git")),
+      hasWorkTree,
       queue: (build, origin) => parts.queue(build, origin),
       handleRules: (rules) => triggers.handleRules(rules),
       handleState: (state) => {
@@ -94,6 +98,18 @@ export class Triggers {
     });
     const mirror = new Mirror(source, parts.mirrorFolderOf(id));
     const watcher = new RepositoryWatcher(source, mirror, tracker, watch, clock);
+    const handleProblem = parts.handleProblem.bind(parts);
+    const workTree =
+      parts.watchTrees && hasWorkTree
+        ? new WorkTreeWatch({
+            folder: source.location,
+            watcher,
+            tracker,
+            clock,
+            handleProblem: (error) =>
+              handleProblem(`The files of ${label} could not be built: ${messageOf(error)}`, error),
+          })
+        : undefined;
     const triggers = new RepositoryTriggers({
       repositoryId: id,
       source,
@@ -102,7 +118,8 @@ export class Triggers {
       store,
       origins,
       clock,
-      handleProblem: (message, error) => parts.handleProblem(message, error),
+      handleProblem,
+      workTree,
     });
     return triggers;
   }
