@@ -1,30 +1,114 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { WebSocket } from "ws";
+import type { ClientPorts, ClientSocket } from "../../src/client/index.ts";
+import type { ServerFigures } from "./durable-server.ts";
 import { SeededRandom } from "./random.ts";
 import { ServerProcess } from "./server-process.ts";
 import { TestClient, type TestChannel } from "./test-client.ts";
 
-export interface CrowdResult {
-  readonly faults: readonly string[];
-  readonly clients: number;
-  /** From the start of the new server until the last one was back and had everything. */
+/** How the crowd came back, and how the server took it. */
+export interface CrowdFigures extends ServerFigures {
+  /** From the moment in which all was lost until everybody had everything. */
   readonly backMs: number;
 }
 
-const token = "0123456789abcdef";
+export interface CrowdResult {
+  readonly faults: readonly string[];
+  /** By what had happened. */
+  readonly figures: Readonly<Record<string, Partial<CrowdFigures>>>;
+}
 
-/** Many clients lose their server at once (`kill -9`), and come back to the next one at once. */
+const token = "0123456789abcdef";
+const perAddress = 1000;
+
+/** Many clients lose their connections at once, and then their server (`kill -9`). They come back at once, and lack nothing. */
 export async function crowdRun(clients: number, seed: number): Promise<CrowdResult> {
-  const server = new ServerProcess();
-  const random = new SeededRandom(seed);
-  const crowd = Array.from(
-    { length: clients },
-    () => new TestClient({ random: random.next, speed: clients > 2000 ? 1 : 4 }),
-  );
-  const channels: TestChannel[] = [];
+  const crowd = new Crowd(clients, seed);
+  try {
+    return await crowd.run();
+  } finally {
+    await crowd.end();
+  }
+}
+
+class Crowd {
+  readonly #seed: number;
+  readonly #server = new ServerProcess();
+  readonly #clients: TestClient[];
+  readonly #channels: TestChannel[] = [];
+  readonly #sockets = new Set<WebSocket>();
+
+  constructor(count: number, seed: number) {
+    this.#seed = seed;
+    const random = new SeededRandom(seed);
+    this.#clients = Array.from({ length: count }, (_, index) => {
+      const speed = count > 2000 ? 1 : 4;
+      return new TestClient({ random: random.next, speed, WebSocket: this.#socketOf(index) });
+    });
+  }
+
+  async run(): Promise<CrowdResult> {
+    const server = this.#server;
+    const figures: Record<string, Partial<CrowdFigures>> = {};
+    await server.start();
+    await this.#join();
+    figures["have joined"] = await server.figures();
+    await this.#publish("first");
+    await this.#all(hasSeen("first"), "have the first message");
+
+    await server.figures();
+    let began = performance.now();
+    for (const socket of this.#sockets) socket.terminate();
+    await this.#publish("while cut off");
+    await this.#back("second");
+    figures["were cut off"] = { backMs: since(began), ...(await server.figures()) };
+
+    await server.end("SIGKILL");
+    await server.start();
+    began = performance.now();
+    await this.#publish("while dead");
+    await this.#back("third");
+    figures["lost their server"] = { backMs: since(began), ...(await server.figures()) };
+
+    const due = ["first", "while cut off", "second", "restarted", "while dead", "third"];
+    return { faults: this.#faults(due), figures };
+  }
+
+  async end(): Promise<void> {
+    for (const client of this.#clients) client.close();
+    await this.#server.remove();
+  }
+
+  async #join(): Promise<void> {
+    for (const client of this.#clients) {
+      this.#channels.push(client.connect("news", this.#server.url));
+      // As many as a listening socket lets wait.
+      if (this.#channels.length % 200 === 0) await this.#all(isOpen, "have joined");
+    }
+    await this.#all(isOpen, "have joined");
+  }
+
+  /** Everybody is, and gets one message more. */
+  async #back(message: string): Promise<void> {
+    await this.#all(isOpen, "are back");
+    await this.#publish(message);
+    await this.#all(hasSeen(message), `have the ${message} message`);
+  }
+
+  #faults(due: readonly string[]): string[] {
+    return this.#channels.flatMap(({ seen }, index) => {
+      const shown = seen
+        .filter(({ type }) => type !== "resumed")
+        .map((one) => (one.type === "published" ? one.message : one.type));
+      const isRight = JSON.stringify(shown) === JSON.stringify(due);
+      return isRight ? [] : [`client ${index} has ${JSON.stringify(shown)}`];
+    });
+  }
+
   /** Until it is taken: an answer that is no yes means that it was not. */
-  const publish = async (text: string): Promise<void> => {
+  async #publish(text: string): Promise<void> {
     for (;;) {
-      const { ok } = await fetch(`${server.url}/websocket/news`, {
+      const { ok } = await fetch(`${this.#server.url}/websocket/news`, {
         method: "POST",
         body: text,
         headers: { authorization: `Bearer ${token}` },
@@ -32,48 +116,44 @@ export async function crowdRun(clients: number, seed: number): Promise<CrowdResu
       if (ok) return;
       await sleep(200);
     }
-  };
-  const all = async (isSo: (channel: TestChannel) => boolean, what: string): Promise<void> => {
-    const deadline = performance.now() + 60_000 + clients * 20;
-    while (!channels.every(isSo)) {
+  }
+
+  async #all(isSo: (channel: TestChannel) => boolean, what: string): Promise<void> {
+    const deadline = performance.now() + 60_000 + this.#clients.length * 20;
+    while (!this.#channels.every(isSo)) {
       if (performance.now() > deadline) {
-        const left = channels.filter((one) => !isSo(one));
+        const left = this.#channels.filter((one) => !isSo(one));
         throw new Error(
-          `Expected that all ${what}, got ${left.length} left, one ${JSON.stringify(left[0]?.channel.state)} ${JSON.stringify(left[0]?.seen.slice(-3))} (seed ${seed}). ${server.stderr.slice(0, 2000)}`,
+          `Expected that all ${what}, got ${left.length} left, one ${JSON.stringify(left[0]?.channel.state)} ${JSON.stringify(left[0]?.seen.slice(-3))} (seed ${this.#seed}). ${this.#server.stderr.slice(0, 2000)}`,
         );
       }
       await sleep(20);
     }
-  };
-  try {
-    await server.start();
-    for (const client of crowd) {
-      channels.push(client.connect("news", server.url));
-      // As many as a listening socket lets wait.
-      if (channels.length % 200 === 0)
-        await all(({ channel }) => channel.state.type === "open", "have joined");
-    }
-    await all(({ channel }) => channel.state.type === "open", "have joined");
-    await publish("before");
-    await server.end("SIGKILL");
-    await server.start();
-    const began = performance.now();
-    await publish("while away");
-    await all(({ channel }) => channel.state.type === "open", "are back");
-    await publish("after");
-    const due = '["before","restarted","while away","after"]';
-    const hasAll = ({ seen }: TestChannel): boolean =>
-      seen.some((one) => one.type === "published" && one.message === "after");
-    await all(hasAll, "have the last message");
-    const faults = channels.flatMap(({ seen }, index) => {
-      const shown = seen
-        .filter(({ type }) => type !== "resumed")
-        .map((one) => (one.type === "published" ? one.message : one.type));
-      return JSON.stringify(shown) === due ? [] : `client ${index} has ${JSON.stringify(shown)}`;
-    });
-    return { faults, clients, backMs: Math.round(performance.now() - began) };
-  } finally {
-    for (const client of crowd) client.close();
-    await server.remove();
   }
+
+  /** Real sockets, of several addresses, which can be cut. */
+  #socketOf(index: number): ClientPorts["WebSocket"] {
+    const localAddress = `127.0.0.${1 + Math.floor(index / perAddress)}`;
+    const sockets = this.#sockets;
+    return function open(url: string, protocol: string): ClientSocket {
+      const socket = new WebSocket(url, protocol, { localAddress, perMessageDeflate: false });
+      sockets.add(socket);
+      socket.once("close", () => sockets.delete(socket));
+      // `close` follows.
+      socket.on("error", () => {});
+      return socket as unknown as ClientSocket;
+    } as unknown as ClientPorts["WebSocket"];
+  }
+}
+
+function isOpen({ channel }: TestChannel): boolean {
+  return channel.state.type === "open";
+}
+
+function hasSeen(message: string): (channel: TestChannel) => boolean {
+  return ({ seen }) => seen.some((one) => one.type === "published" && one.message === message);
+}
+
+function since(began: number): number {
+  return Math.round(performance.now() - began);
 }

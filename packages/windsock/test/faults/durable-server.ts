@@ -1,4 +1,5 @@
 // A server with durable services, for tests that kill it: `node durable-server.ts <history file> <port>`.
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { z } from "zod";
 import { createServer, defineService, reply, type } from "../../src/index.ts";
 
@@ -7,6 +8,17 @@ const [file = "", port = "0"] = process.argv.slice(2);
 export const publishToken = "0123456789abcdef";
 
 const history = { durable: true, messages: 1_000_000, bytes: 1_000_000_000 } as const;
+
+/** How a server is, and has been since it was asked last. */
+export interface ServerFigures {
+  readonly rssMb: number;
+  readonly heapMb: number;
+  readonly buffersMb: number;
+  readonly delayP50Ms: number;
+  readonly delayP99Ms: number;
+  readonly delayMaxMs: number;
+  readonly cpuMs: number;
+}
 
 /** Publishes what it is sent. Crashes when it is told to. */
 const news = defineService({
@@ -75,4 +87,27 @@ const server = await createServer({
   limits: { maxConnectionsPerAddress: 20_000 },
 });
 console.log(server.url);
+
+// How it has been since it was asked last.
+const delay = monitorEventLoopDelay({ resolution: 10 });
+delay.enable();
+let cpu = process.cpuUsage();
+process.on("message", () => {
+  const { user, system } = process.cpuUsage(cpu);
+  cpu = process.cpuUsage();
+  const { rss, heapUsed, external } = process.memoryUsage();
+  const ms = (ns: number): number => Math.round(ns / 1e6);
+  const figures: ServerFigures = {
+    rssMb: Math.round(rss / 2 ** 20),
+    heapMb: Math.round(heapUsed / 2 ** 20),
+    buffersMb: Math.round(external / 2 ** 20),
+    delayP50Ms: ms(delay.percentile(50)),
+    delayP99Ms: ms(delay.percentile(99)),
+    delayMaxMs: ms(delay.max),
+    cpuMs: Math.round((user + system) / 1000),
+  };
+  delay.reset();
+  process.send?.(figures);
+});
+process.channel?.unref();
 server.stopOnSignals();

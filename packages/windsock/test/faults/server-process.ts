@@ -4,6 +4,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import type { ServerFigures } from "./durable-server.ts";
 
 const program = new URL("./durable-server.ts", import.meta.url).pathname;
 
@@ -36,17 +38,26 @@ export class ServerProcess {
     const child = spawn(
       process.execPath,
       ["--conditions=@windsock/source", program, this.file, String(this.#port)],
-      { stdio: ["ignore", "pipe", "pipe"] },
+      { stdio: ["ignore", "pipe", "pipe", "ipc"] },
     );
     this.#child = child;
-    child.stderr.on("data", (chunk: Buffer) => (this.stderr += chunk.toString()));
-    const listening = once(createInterface(child.stdout), "line") as Promise<[string]>;
+    child.stderr?.on("data", (chunk: Buffer) => (this.stderr += chunk.toString()));
+    const listening = once(createInterface(child.stdout as Readable), "line") as Promise<[string]>;
     const exited = once(child, "exit").then(() => {
       throw new Error(`Expected the server to listen, and it ended: ${this.stderr}`);
     });
     exited.catch(() => {});
     const [url] = await Promise.race([listening, exited]);
     this.#port = Number(new URL(url).port);
+  }
+
+  /** Its memory, and how late its event loop was since this was asked last. */
+  async figures(): Promise<ServerFigures> {
+    const child = this.#child;
+    if (child === undefined) throw new Error("Expected a server that runs.");
+    child.send("figures");
+    const [figures] = (await once(child, "message")) as [ServerFigures];
+    return figures;
   }
 
   async end(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {

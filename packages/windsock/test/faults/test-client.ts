@@ -3,6 +3,7 @@ import {
   decodeServerElements,
   type Channel,
   type ClientClock,
+  type ClientPorts,
   type ConnectOptions,
   type WindsockClient,
 } from "../../src/client/index.ts";
@@ -54,6 +55,8 @@ export interface TestClientOptions {
   readonly speed?: number;
   /** For the waits before it comes back. */
   readonly random: () => number;
+  /** @default that of Node */
+  readonly WebSocket?: ClientPorts["WebSocket"];
 }
 
 /** The real client, with a socket of its own for all its channels. */
@@ -63,8 +66,9 @@ export class TestClient {
   readonly #connect: WindsockClient["connect"];
   readonly #channels: Channel<AnyTyped>[] = [];
 
-  constructor({ speed = 10, random }: TestClientOptions) {
+  constructor({ speed = 10, random, WebSocket }: TestClientOptions) {
     const { connect } = createClient({
+      ...(WebSocket === undefined ? {} : { WebSocket }),
       clock: fastClock(speed),
       random,
       decode: (message) => {
