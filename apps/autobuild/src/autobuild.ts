@@ -23,6 +23,7 @@ import { consoleLogDefaults } from "./run/console-log.ts";
 import { ProcessRunner } from "./run/process-runner.ts";
 import type { Runner } from "./run/runner.ts";
 import { stepLogDefaults } from "./run/step-log.ts";
+import { Secrets } from "./secrets/secrets.ts";
 import { AccountStore } from "./store/account-store.ts";
 import { DataLock } from "./store/data-lock.ts";
 import { openDatabase } from "./store/database.ts";
@@ -30,6 +31,7 @@ import { NoticeStore } from "./store/notice-store.ts";
 import { OriginStore } from "./store/origin-store.ts";
 import { OverviewStore } from "./store/overview-store.ts";
 import { ResultStore } from "./store/result-store.ts";
+import { SecretStore } from "./store/secret-store.ts";
 import { Store } from "./store/store.ts";
 import { Triggers } from "./triggers/triggers.ts";
 import type { Webhooks } from "./triggers/webhooks.ts";
@@ -67,6 +69,8 @@ export interface Autobuild extends EventSource<AutobuildEvents> {
   readonly webhooks: Pick<Webhooks, "handle">;
   /** Who may do what. */
   readonly auth: Auth;
+  /** What builds get that name it. Never for a door. */
+  readonly secrets: Pick<Secrets, "grant">;
   /** Settles what an earlier AutoBuild left, then watches and builds. Call it once. */
   start(): Promise<void>;
   /**
@@ -114,6 +118,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
   const store = new Store(database);
   const origins = new OriginStore(database);
   const auth = new Auth({ accounts: new AccountStore(database), key, clock });
+  const secrets = new Secrets(new SecretStore(database), key);
   const events = new Emitter<AutobuildEvents>((error) => {
     process.emitWarning(`A listener of AutoBuild threw: ${messageOf(error)}`);
   });
@@ -191,6 +196,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
     console: buildConsole,
     webhooks: triggers.webhooks,
     auth,
+    secrets,
     on: (name, listener) => events.on(name, listener),
     async start() {
       await scheduler.recover();
