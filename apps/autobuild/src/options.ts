@@ -23,7 +23,7 @@ export type CommandLine =
       readonly passEnv: readonly string[];
     };
 
-export const help = `Usage: autobuild [repository ...] [options]
+export const help = `Usage: autobuild [serve] [repository ...] [options]
 
 Builds each new commit of the repositories and shows every build live.
 A repository is a path or a URL; without one it is the repository you are in.
@@ -37,9 +37,6 @@ A repository is a path or a URL; without one it is the repository you are in.
                                          or builder (see autobuild user --help)
   --pass-env <name>                      a variable that builds inherit; may be repeated
   --help
-
-autobuild plan [folder]   prints how a folder would be built, and runs nothing
-autobuild schema          prints the JSON schema of the configuration
 `;
 
 const defaults = { port: "8001", host: "127.0.0.1" } as const;
@@ -71,7 +68,7 @@ export async function readCommandLine(
     port: readPort(values.port ?? environment["AUTOBUILD_PORT"] ?? defaults.port),
     dataDir:
       dataDir === undefined || dataDir === ""
-        ? defaultDataDir(
+        ? dataDirOf(
             sources.map(({ label }) => label),
             sources[0]?.name ?? "",
             environment,
@@ -128,21 +125,24 @@ async function repositoryAround(cwd: string): Promise<string> {
   }
 }
 
-function defaultDataDir(
+/** Where AutoBuilds keep their data unless they are told otherwise: a folder for each set of repositories. */
+export function shareFolder(environment: NodeJS.ProcessEnv): string {
+  const base = environment["XDG_DATA_HOME"];
+  const share =
+    base !== undefined && path.isAbsolute(base) ? base : path.join(os.homedir(), ".local", "share");
+  return path.join(share, "autobuild");
+}
+
+/** The data folder of an AutoBuild that builds these repositories, of which the first has that name. */
+export function dataDirOf(
   labels: readonly string[],
   name: string,
   environment: NodeJS.ProcessEnv,
 ): string {
-  const base = environment["XDG_DATA_HOME"];
-  const share =
-    base !== undefined && path.isAbsolute(base) ? base : path.join(os.homedir(), ".local", "share");
   const digest = createHash("sha256")
     .update(labels.toSorted().join("\n"))
     .digest("hex")
     .slice(0, 8);
-  return path.join(
-    share,
-    "autobuild",
-    `${name.replace(/[^\w.-]+/g, "-").replace(/^[-.]+/, "")}-${digest}`,
-  );
+  const readable = name.replace(/[^\w.-]+/g, "-").replace(/^[-.]+/, "");
+  return path.join(shareFolder(environment), `${readable}-${digest}`);
 }

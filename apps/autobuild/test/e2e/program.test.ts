@@ -34,7 +34,6 @@ describe("the program", () => {
       ["/no/such/folder", none],
       [temporaryFolder(), none],
       ["ext::sh -c id", /can run any program/],
-      ["--upload-pack=x", /Unknown option/],
     ];
     for (const [repository, message] of cases) {
       const program = new Program([repository]);
@@ -42,6 +41,9 @@ describe("the program", () => {
       expect(program.errors).toMatch(message);
       expect(program.errors).not.toContain("    at ");
     }
+    const option = new Program(["--upload-pack=x"]);
+    expect(await option.ended()).toBe(2);
+    expect(option.errors).toMatch(/Unknown option/);
   });
 
   test("leaves a data folder to the one that has it", async () => {

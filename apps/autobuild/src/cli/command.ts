@@ -1,0 +1,78 @@
+import { parseArgs, type ParseArgsOptionsConfig } from "node:util";
+import { messageOf } from "../errors.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** What a command ended with. */
+export const exitCode = {
+  done: 0,
+  failed: 1,
+  /** The command line is wrong. */
+  usage: 2,
+  /** The build that was waited for did not pass. */
+  notPassed: 3,
+  /** By Ctrl-C. */
+  interrupted: 130,
+} as const;
+
+/** What a command is given. */
+export interface Invocation {
+  /** After its name. */
+  readonly argv: readonly string[];
+  readonly environment: NodeJS.ProcessEnv;
+  readonly cwd: string;
+  readonly terminal: Terminal;
+}
+
+/** One of `autobuild`'s commands: a file of its own, and a row in the table of `commands.ts`. */
+export interface Command {
+  readonly name: string;
+  /** For the list of all commands. */
+  readonly summary: string;
+  /** What `--help` prints. */
+  readonly help: string;
+  /** Gives the exit code; undefined: what it started goes on, and ends the process by itself. */
+  run(invocation: Invocation): Promise<number | undefined>;
+}
+
+/** The command line is wrong: exit code 2, and where to read what is right. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** What `--help` and a `--json` that is there are in every command. */
+const common = {
+  help: { type: "boolean", short: "h" },
+} as const satisfies ParseArgsOptionsConfig;
+
+/** Where commands that work on a data folder or talk to a server find it. */
+export const whereOptions = {
+  "data-dir": { type: "string" },
+  url: { type: "string" },
+} as const satisfies ParseArgsOptionsConfig;
+
+export const whereHelp = `  --data-dir <path>  AUTOBUILD_DATA_DIR  the data folder of the AutoBuild that is meant
+  --url <url>        AUTOBUILD_URL       its address, with a token in AUTOBUILD_TOKEN
+                                         (neither: the one that runs on this machine)`;
+
+/** Reads a command's arguments. Throws `UsageError` for an option that there is not. */
+export function readArguments<const Options extends ParseArgsOptionsConfig>(
+  argv: readonly string[],
+  options: Options,
+) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      options: { ...common, ...options },
+    });
+  } catch (error) {
+    throw new UsageError(messageOf(error), { cause: error });
+  }
+}
+
+/** The number of a build, as people write it: `12` or `#12`. */
+export function readBuildId(text: string | undefined): number {
+  const id = /^#?([1-9]\d{0,14})$/.exec(text ?? "")?.[1];
+  if (id !== undefined) return Number(id);
+  throw new UsageError(`Expected the number of a build, such as 12, got ${text ?? "nothing"}.`);
+}

@@ -1,0 +1,72 @@
+import { AutobuildError } from "../errors.ts";
+import { backup, restore } from "./backup.ts";
+import { exitCode, UsageError, type Command, type Invocation } from "./command.ts";
+import { plan } from "./plan.ts";
+import { schema } from "./schema.ts";
+import { secret } from "./secret.ts";
+import { serve } from "./serve.ts";
+import { token } from "./token.ts";
+import { user } from "./user.ts";
+
+/** In the order in which help lists them. */
+export const commands: readonly Command[] = [
+  serve,
+  plan,
+  schema,
+  user,
+  token,
+  secret,
+  backup,
+  restore,
+];
+
+/**
+ * Runs what the command line says: the command it names, else `serve` with all of it.
+ *
+ * A repository that is called like a command is `./status`. Gives the exit code, as `Command.run` does.
+ */
+export async function runCommandLine(invocation: Invocation): Promise<number | undefined> {
+  const { terminal } = invocation;
+  // A package manager hands on the `--` that ends its own options.
+  const argv = invocation.argv[0] === "--" ? invocation.argv.slice(1) : invocation.argv;
+  const [name = "", ...rest] = argv;
+  if (name === "help" || name === "--help" || name === "-h") {
+    await terminal.write(helpOf(rest[0]));
+    return exitCode.done;
+  }
+  const named = commands.find((each) => each.name === name);
+  const command = named ?? serve;
+  if (named !== undefined && (rest.includes("--help") || rest.includes("-h"))) {
+    await terminal.write(command.help);
+    return exitCode.done;
+  }
+  if (command !== serve) terminal.endWithReader();
+  try {
+    return await command.run({ ...invocation, argv: named === undefined ? argv : rest });
+  } catch (error) {
+    if (error instanceof UsageError) {
+      terminal.say(`${error.message}\n\n${command.help}`);
+      return exitCode.usage;
+    }
+    if (!(error instanceof AutobuildError)) throw error;
+    terminal.say(error.message);
+    return error.code === "AUTOBUILD_BAD_OPTION" ? exitCode.usage : exitCode.failed;
+  } finally {
+    terminal.status("");
+  }
+}
+
+function helpOf(name: string | undefined): string {
+  const named = commands.find((each) => each.name === name);
+  if (named !== undefined) return named.help;
+  const width = Math.max(...commands.map((each) => each.name.length));
+  const lines = commands.map((each) => `  ${each.name.padEnd(width)}  ${each.summary}`);
+  return `${serve.help}
+Commands (autobuild <command> --help):
+
+${lines.join("\n")}
+
+Exit codes: 0 done, 1 failed, 2 the command line is wrong, 3 the build that was waited for did not pass,
+130 interrupted.
+`;
+}

@@ -1,0 +1,81 @@
+import { MasterKey } from "../auth/master-key.ts";
+import { parseSource } from "../git/source.ts";
+import { globalScope, Secrets } from "../secrets/secrets.ts";
+import { SecretStore } from "../store/secret-store.ts";
+import { exitCode, readArguments, UsageError, type Command } from "./command.ts";
+import { dayOf } from "./user.ts";
+import { withDatabase } from "./with-database.ts";
+
+export const secret: Command = {
+  name: "secret",
+  summary: "values for builds that name them",
+  help: `Usage: autobuild secret set <NAME> [--repository <path or URL>]
+       autobuild secret list [--json]
+       autobuild secret remove <NAME> [--repository <path or URL>]
+
+set asks for the value, or reads it from stdin, and encrypts it with the key of the data folder (autobuild.key
+there, or AUTOBUILD_KEY, or the systemd credential autobuild.key). A step gets it as a variable if its
+configuration names it in "secrets", and in no build of a fork. What a build prints is masked. There is no
+way to read it back.
+
+  --repository <path or URL>             only for builds of this one (all)
+  --data-dir <path>  AUTOBUILD_DATA_DIR  (default: that of the repository you are in)
+  --json
+`,
+  async run({ argv, environment, cwd, terminal }) {
+    const { values, positionals } = readArguments(argv, {
+      repository: { type: "string" },
+      json: { type: "boolean" },
+      "data-dir": { type: "string" },
+    });
+    const [action, name, ...more] = positionals;
+    // A value as an argument is what everybody types once: it is in the history then, and other users see it.
+    if (more.length > 0)
+      throw new UsageError(
+        "Expected the name alone, got more. The value is asked for, or comes on stdin: arguments can be seen by others.",
+      );
+    const scope =
+      values.repository === undefined ? globalScope : parseSource(values.repository, cwd).label;
+    return withDatabase(values, environment, cwd, async ({ database, dataDir }) => {
+      const store = new SecretStore(database);
+      switch (action) {
+        case "set": {
+          if (name === undefined) throw new UsageError("Expected a name, got none.");
+          const value = await terminal.readSecret(`Value of ${name}`);
+          new Secrets(store, MasterKey.load(dataDir, environment)).set(
+            scope,
+            name,
+            value,
+            Date.now(),
+          );
+          terminal.say(
+            `${name} is set for ${scope === "" ? "all repositories" : scope} (${dataDir}).`,
+          );
+          return exitCode.done;
+        }
+        case "remove":
+          if (name === undefined) throw new UsageError("Expected a name, got none.");
+          if (store.remove(scope, name)) {
+            terminal.say(`${name} is gone.`);
+            return exitCode.done;
+          }
+          terminal.say(
+            `Expected the name of a secret for ${scope === "" ? "all repositories" : scope}, got ${name}, which none has.`,
+          );
+          return exitCode.failed;
+        case "list": {
+          const secrets = store.list();
+          if (values.json === true) await terminal.json(secrets);
+          else
+            for (const each of secrets)
+              await terminal.print(
+                `${each.name}\t${each.scope === "" ? "all repositories" : each.scope}\tset ${dayOf(each.updatedMs)}`,
+              );
+          return exitCode.done;
+        }
+        default:
+          throw new UsageError(`Expected set, list or remove, got ${action ?? "nothing"}.`);
+      }
+    });
+  },
+};

@@ -1,0 +1,21 @@
+import { existsSync } from "node:fs";
+import type { DatabaseSync } from "node:sqlite";
+import { openDatabase } from "../store/database.ts";
+import { findDataDir, type Where } from "./find-server.ts";
+
+/** Opens the database of the data folder that is meant, for as long as `use` takes. A folder that is not there is made. */
+export async function withDatabase<Result>(
+  where: Where,
+  environment: NodeJS.ProcessEnv,
+  cwd: string,
+  use: (opened: { database: DatabaseSync; dataDir: string; isNew: boolean }) => Promise<Result>,
+): Promise<Result> {
+  const dataDir = await findDataDir(where, environment, cwd);
+  const isNew = !existsSync(dataDir);
+  const database = openDatabase(dataDir);
+  try {
+    return await use({ database, dataDir, isNew });
+  } finally {
+    database.close();
+  }
+}

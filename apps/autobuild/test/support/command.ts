@@ -1,0 +1,44 @@
+import { spawn } from "node:child_process";
+import path from "node:path";
+import { temporaryFolder } from "./temporary.ts";
+
+const cli = path.join(import.meta.dirname, "../../src/cli.ts");
+
+/** What a command printed, and its exit code. */
+export interface CommandResult {
+  readonly code: number | null;
+  readonly output: string;
+  readonly errors: string;
+}
+
+export interface CommandOptions {
+  readonly input?: string;
+  readonly environment?: Readonly<Record<string, string>>;
+  /** @default a temporary folder */
+  readonly cwd?: string;
+}
+
+/** Runs `autobuild` with these arguments, in a process of its own, with a home of its own. */
+export function runCommand(
+  args: readonly string[],
+  { input = "", environment = {}, cwd = temporaryFolder() }: CommandOptions = {},
+): Promise<CommandResult> {
+  const child = spawn(
+    process.execPath,
+    ["--conditions=@windsock/source", "--disable-warning=ExperimentalWarning", cli, ...args],
+    {
+      cwd,
+      env: { PATH: process.env["PATH"], HOME: cwd, ...environment },
+      stdio: ["pipe", "pipe", "pipe"],
+    },
+  );
+  let output = "";
+  let errors = "";
+  child.stdout.on("data", (bytes: Buffer) => (output += bytes.toString()));
+  child.stderr.on("data", (bytes: Buffer) => (errors += bytes.toString()));
+  child.stdin.on("error", () => {});
+  child.stdin.end(input);
+  const { promise, resolve } = Promise.withResolvers<CommandResult>();
+  child.on("close", (code) => resolve({ code, output, errors }));
+  return promise;
+}
