@@ -5,6 +5,7 @@ import { MasterKey } from "./auth/master-key.ts";
 import type { AutobuildEvents, Builds } from "./build/builds.ts";
 import { OverviewReader } from "./build/overview-reader.ts";
 import { watchDefaults, type WatchOptions } from "./build/repository-watcher.ts";
+import { Retention, retentionDefaults } from "./build/retention.ts";
 import { Scheduler, schedulerDefaults, type SchedulerOptions } from "./build/scheduler.ts";
 import { systemClock, type Clock } from "./clock.ts";
 import { BuildConsole, type Console } from "./console/console.ts";
@@ -20,6 +21,7 @@ import { Results } from "./results/results.ts";
 import { BuildFolders } from "./run/build-folders.ts";
 import type { RecordOptions } from "./run/build-record.ts";
 import { consoleLogDefaults } from "./run/console-log.ts";
+import { planOf } from "./run/plan-of.ts";
 import { ProcessRunner } from "./run/process-runner.ts";
 import type { Runner } from "./run/runner.ts";
 import { stepLogDefaults } from "./run/step-log.ts";
@@ -27,6 +29,7 @@ import { Secrets } from "./secrets/secrets.ts";
 import { AccountStore } from "./store/account-store.ts";
 import { DataLock } from "./store/data-lock.ts";
 import { openDatabase } from "./store/database.ts";
+import { KeptStore, type KeepBounds, type KeptKind } from "./store/kept-store.ts";
 import { NoticeStore } from "./store/notice-store.ts";
 import { OriginStore } from "./store/origin-store.ts";
 import { OverviewStore } from "./store/overview-store.ts";
@@ -49,6 +52,8 @@ export interface AutobuildOptions
   readonly watchTrees?: boolean;
   /** Shared with the forges whose webhooks come to `/hooks/<forge>`. @default none: they are refused */
   readonly hookSecret?: string | undefined;
+  /** How long logs and artifacts are kept. @default 180 days, 200 a branch, 20 GiB; 30 days, 20 a branch, 10 GiB */
+  readonly keep?: Partial<Readonly<Record<KeptKind, KeepBounds>>>;
   /** @default the machine's own time */
   readonly clock?: Clock;
   /** @default children of this process */
@@ -125,6 +130,13 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
   const buildConsole = new BuildConsole();
   const mirrorFolderOf = (repositoryId: number): string =>
     path.join(dataDir, "mirrors", `${repositoryId}.git`);
+  const folders = new BuildFolders(dataDir);
+  const workspaces = new Workspaces(path.join(dataDir, "workspaces"));
+  const kept = new KeptStore(database);
+  const results = new Results(
+    new ResultStore(database),
+    new ArtifactFolder(path.join(dataDir, "artifacts")),
+  );
   const scheduler = new Scheduler(
     {
       store,
@@ -134,23 +146,38 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
       clock,
       runner: options.runner ?? new ProcessRunner({ clock }),
       tools: options.tools ?? systemTools,
-      workspaces: new Workspaces(path.join(dataDir, "workspaces")),
+      workspaces,
       passEnv: options.passEnv ?? [],
       mirrorFolderOf,
       sourceOf: (repositoryId) => triggers.sourceOf(repositoryId),
-      folders: new BuildFolders(dataDir),
+      folders,
       recordOptions: settings,
+      async collect(build) {
+        const plan = await planOf(folders.of(build.id));
+        if (plan === undefined) return;
+        const bytes = await results.collect(build, plan, workspaces.pathOf(build.id));
+        if (bytes > 0) kept.add("artifacts", build.id, bytes);
+      },
     },
     settings,
   );
 
-  const results = new Results(
-    new ResultStore(database),
-    new ArtifactFolder(path.join(dataDir, "artifacts")),
-  );
   const notifier = new Notifier(
     { store: new NoticeStore(database), events, clock, build: (id) => store.build(id) },
     notifyConfig,
+  );
+
+  const retention = new Retention(
+    {
+      store: kept,
+      clock,
+      events,
+      async remove(kind, buildId) {
+        if (kind === "artifacts") await results.removeArtifacts(buildId);
+        else await folders.remove(buildId);
+      },
+    },
+    options.keep === undefined ? retentionDefaults : { ...retentionDefaults, ...options.keep },
   );
 
   const triggers = new Triggers({
@@ -201,6 +228,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
     async start() {
       await scheduler.recover();
       notifier.start();
+      retention.start();
       scheduler.start();
       triggers.start();
     },
@@ -209,6 +237,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
         await triggers.stop();
         await scheduler.stop();
         await notifier.stop();
+        await retention.stop();
         database.close();
         lock.release();
       })();

@@ -54,6 +54,8 @@ export interface SchedulerParts extends ExecutionTools {
   readonly events: Emitter<AutobuildEvents>;
   readonly folders: BuildFolders;
   readonly recordOptions: RecordOptions;
+  /** Takes what a build reported and made out of its workspace, as soon as nothing of it runs any more. */
+  collect(build: Build): Promise<void>;
 }
 
 const storeRetryMs = 5000;
@@ -278,6 +280,7 @@ export class Scheduler {
       this.#report(`Build ${build.id} ended by a fault of AutoBuild: ${messageOf(error)}`, error);
     }
     await record.flush();
+    await this.#collect(build);
     // The disk may have refused the very last lines of a build that passed.
     if (active.abort.signal.aborted) outcome = active.abort.signal.reason as BuildOutcome;
     const durationMs = clock.monotonicMs() - startedMs;
@@ -310,6 +313,14 @@ export class Scheduler {
     if (ended !== undefined) events.emit("buildChanged", ended);
     this.#cleanWorkspaces();
     this.#assign();
+  }
+
+  async #collect({ id }: Build): Promise<void> {
+    try {
+      await this.#parts.collect(this.#expect(id));
+    } catch (error) {
+      this.#report(`The results of build ${id} could not be kept: ${messageOf(error)}`, error);
+    }
   }
 
   #cancelQueued(build: Build, reason: string): Build {

@@ -28,8 +28,9 @@ export class Results {
    * build runs any more. Of steps that were skipped there are none.
    *
    * Done again, as after a crash, it comes to the same. Rejects only for what the store or the disk did.
+   * Returns how many bytes are kept.
    */
-  async collect(build: Build, plan: Plan, workspace: string): Promise<void> {
+  async collect(build: Build, plan: Plan, workspace: string): Promise<number> {
     for (const [position, step] of plan.steps.entries()) {
       const state = build.steps[position]?.state;
       if (state === undefined || state === "skipped" || state === "waiting") continue;
@@ -43,6 +44,7 @@ export class Results {
         problems: [...problems, ...kept.problems].map((problem) => `Step ${step.name}: ${problem}`),
       });
     }
+    return this.#folder.bytesOf(build.id);
   }
 
   summary(buildId: number): ResultSummary {

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import path from "node:path";
 import { LogFile, type LogReader } from "../log/log-reader.ts";
 import { BuildFolder } from "./build-folder.ts";
@@ -16,10 +17,20 @@ export class BuildFolders {
     return new BuildFolder(path.join(this.#dataDir, "builds", String(buildId)));
   }
 
+  /** Removes all that a build printed. What its row says of it stays. */
+  async remove(buildId: number): Promise<void> {
+    await rm(this.of(buildId).path, { recursive: true, force: true });
+    await rm(this.#early(buildId), { force: true });
+  }
+
   /** A build's console log, as far as its first `bytes`. */
   console(buildId: number, bytes: number): LogReader {
-    const early = path.join(this.#dataDir, "logs", `${buildId}.log`);
+    const early = this.#early(buildId);
     const file = existsSync(early) ? early : this.of(buildId).consoleLog;
     return new LogFile(file, bytes, consoleLogDefaults.maxLineBytes);
+  }
+
+  #early(buildId: number): string {
+    return path.join(this.#dataDir, "logs", `${buildId}.log`);
   }
 }

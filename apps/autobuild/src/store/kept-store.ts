@@ -16,6 +16,15 @@ export const keptTables = `
   INSERT INTO kept SELECT 'log', id, log_bytes FROM build WHERE finished_ms IS NOT NULL AND start_number IS NOT NULL;
 `;
 
+/** What a build printed takes room from the transaction on in which it ends. Never changes. */
+export const keptTriggers = `
+  CREATE TRIGGER kept_log AFTER UPDATE OF finished_ms ON build
+  WHEN new.finished_ms IS NOT NULL AND old.finished_ms IS NULL AND new.start_number IS NOT NULL
+  BEGIN
+    INSERT INTO kept (kind, build_id, bytes) VALUES ('log', new.id, new.log_bytes) ON CONFLICT DO NOTHING;
+  END;
+`;
+
 /** How long things are kept. Whatever the bounds say, the newest build of a branch that passed, and that failed, keeps its own. */
 export interface KeepBounds {
   /** Older ones go. */

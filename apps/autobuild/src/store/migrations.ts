@@ -4,7 +4,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { AutobuildError } from "../errors.ts";
 import { accountTables } from "./account-store.ts";
 import { attemptTable } from "./attempts.ts";
-import { keptTables } from "./kept-store.ts";
+import { keptTables, keptTriggers } from "./kept-store.ts";
 import { noticeTables } from "./notice-store.ts";
 import { originTables } from "./origin-store.ts";
 import { overviewTables } from "./overview-tables.ts";
@@ -73,6 +73,7 @@ const migrations: readonly string[] = [
   keptTables,
   originTables,
   attemptTable,
+  keptTriggers,
 ];
 
 const keptCopies = 2;
