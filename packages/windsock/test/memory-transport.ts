@@ -14,6 +14,7 @@ export class MemoryTransport implements Transport {
   writes = 0;
   pings = 0;
   isPaused = false;
+  readonly isDeflated: boolean = false;
   isReading = true;
   /** Whether the other side answers a close frame. */
   isAnswering = true;

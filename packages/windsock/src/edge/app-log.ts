@@ -80,8 +80,8 @@ class Chunk {
   readonly #topic: string;
   readonly #from: number | undefined;
   readonly #chunk: AppLogChunk;
-  #speech: Speech | undefined;
-  #buffer: Buffer | undefined;
+  /** A few: by channel, and with compression or without. */
+  readonly #buffers = new Map<Speech, Buffer>();
 
   constructor(topic: string, from: number | undefined, chunk: AppLogChunk) {
     this.next = chunk.next;
@@ -93,17 +93,18 @@ class Chunk {
   buffer(speech: Speech): Buffer | undefined {
     const { payloads, offsets, next } = this.#chunk;
     if (payloads.length === 0) return undefined;
-    if (this.#buffer === undefined || this.#speech !== speech) {
+    let buffer = this.#buffers.get(speech);
+    if (buffer === undefined) {
       // A message whose own offset is not known does not move the position: after a cut it comes again.
       const before = this.#from ?? next;
       const offsetOf = (index: number): number =>
         index === payloads.length - 1 ? next : (offsets?.[index] ?? before);
-      this.#speech = speech;
-      this.#buffer = concatFrames(
+      buffer = concatFrames(
         payloads.map((payload, index) => speech.tail(this.#topic, offsetOf(index), payload)),
       );
+      this.#buffers.set(speech, buffer);
     }
-    return this.#buffer;
+    return buffer;
   }
 }
 

@@ -38,6 +38,10 @@ export class Channel implements Transport {
     return this.#socket.isWritable;
   }
 
+  get isDeflated(): boolean {
+    return this.#socket.isDeflated;
+  }
+
   get bufferedBytes(): number {
     return this.#socket.bufferedBytes;
   }

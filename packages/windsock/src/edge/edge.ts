@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Clock } from "../actor/clock.ts";
+import type { Deflate } from "../protocol/frame.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type {
   ActorToEdge,
@@ -27,7 +28,7 @@ import {
   type ChannelCall,
   type SessionHost,
 } from "./session.ts";
-import { plainSpeech } from "./speech.ts";
+import { deflatingPlainSpeech, plainSpeech, type Speech } from "./speech.ts";
 import { Sweep } from "./sweep.ts";
 import { Throttle } from "./throttle.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
@@ -37,6 +38,8 @@ export interface EdgeOptions {
   readonly clock: Clock;
   readonly limits: Limits;
   readonly outlet: Outlet<EdgeToActor>;
+  /** Compresses for the transports that take it. Absent: there are none. */
+  readonly deflate?: Deflate;
   /** Whether a client of `windsock.v1` may join what it names. Absent: nobody may. */
   readonly admitChannel?: (
     request: RequestData,
@@ -46,6 +49,8 @@ export interface EdgeOptions {
 }
 
 export interface JoinRequest {
+  /** Whether its transport will take compressed frames. @default false */
+  readonly isDeflated?: boolean;
   readonly mid: string;
   readonly address: string;
   readonly sessionId: string;
@@ -84,6 +89,8 @@ export class Edge implements MemberHost, SessionHost {
   readonly #sessions = new Set<Session>();
   readonly #numbers = new LogNumbers();
   readonly #admitChannel: EdgeOptions["admitChannel"];
+  readonly #deflate: Deflate | undefined;
+  readonly #deflatingPlainSpeech: Speech;
   readonly #feeds = new Map<string, Feed>();
   readonly #questions: Questions;
   readonly #flush = new Flush();
@@ -98,6 +105,9 @@ export class Edge implements MemberHost, SessionHost {
     this.#outlet = options.outlet;
     this.#questions = new Questions(options.outlet);
     this.#admitChannel = options.admitChannel;
+    this.#deflate = options.deflate;
+    this.#deflatingPlainSpeech =
+      options.deflate === undefined ? plainSpeech : deflatingPlainSpeech(options.deflate);
     this.#commits = new Commits({
       limits: options.limits,
       members: this.#members,
@@ -134,7 +144,8 @@ export class Edge implements MemberHost, SessionHost {
   join(request: JoinRequest): JoinAnswer | Promise<JoinAnswer> {
     const { mid, address, sessionId, protocol, user } = request;
     const feed = this.#feed(address);
-    const member = new Member(mid, feed, this, plainSpeech);
+    const speech = request.isDeflated === true ? this.#deflatingPlainSpeech : plainSpeech;
+    const member = new Member(mid, feed, this, speech);
     this.#members.set(mid, member);
     feed.members.add(member);
     return this.#questions.join({
@@ -309,7 +320,9 @@ export class Edge implements MemberHost, SessionHost {
     resume: ResumeData | undefined,
   ): Member {
     const feed = this.#feed(address);
-    const speech = feed.envelopeSpeech(channel.number, this.#voice(session, feed));
+    const base = feed.envelopeSpeech(channel.number, this.#voice(session, feed));
+    const deflate = session.transport.isDeflated ? this.#deflate : undefined;
+    const speech = deflate === undefined ? base : base.deflating(deflate);
     const mid = randomUUID();
     const member = new Member(mid, feed, this, speech, channel);
     this.#members.set(mid, member);

@@ -154,10 +154,13 @@ export class LogWindow {
   }
 }
 
-/** Built once for all sets of a voice. */
+/** Built once for all sets of a voice, and compressed once for all that take it so. */
 function frameOf({ voice }: TopicSet, entry: WindowEntry): Frame | undefined {
-  if (entry.frames.has(voice)) return entry.frames.get(voice);
-  const frame = voice.frameOf(entry);
-  entry.frames.set(voice, frame);
-  return frame;
+  const { base, deflate } = voice;
+  let frame = entry.frames.get(base);
+  if (frame === undefined && !entry.frames.has(base)) {
+    frame = base.frameOf(entry);
+    entry.frames.set(base, frame);
+  }
+  return deflate === undefined ? frame : frame?.deflated(deflate);
 }

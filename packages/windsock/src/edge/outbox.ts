@@ -22,11 +22,12 @@ export class PrivateItem {
 
   /** Built once for all who are spoken to in the same way. */
   frame(speech: Speech): Frame {
-    if (this.#frame === undefined || this.#speech !== speech) {
-      this.#frame = speech.privateFrame(this.item);
-      this.#speech = speech;
+    const { base, deflate } = speech;
+    if (this.#frame === undefined || this.#speech !== base) {
+      this.#frame = base.privateFrame(this.item);
+      this.#speech = base;
     }
-    return this.#frame;
+    return deflate === undefined ? this.#frame : this.#frame.deflated(deflate);
   }
 }
 

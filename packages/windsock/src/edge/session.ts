@@ -127,7 +127,7 @@ export class Session implements TransportEvents, InflowOwner<Raw> {
     if (!(this.#channels instanceof Map)) return undefined;
     const voices = new Set<unknown>();
     for (const { member } of this.#channels.values())
-      if (member?.feed.address === address) voices.add(member.speech.voice);
+      if (member?.feed.address === address) voices.add(member.speech.voice.base);
     return voices;
   }
 

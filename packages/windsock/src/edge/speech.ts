@@ -1,10 +1,11 @@
-import { Frame, opcodeOf } from "../protocol/frame.ts";
+import { Frame, opcodeOf, type Deflate } from "../protocol/frame.ts";
 import type { Membership, Payload, Private } from "../protocol/port.ts";
 import {
   envelopeOf,
   frameOfPayload,
   asciiEnvelope,
   frontOf,
+  DeflatingVoice,
   plainVoice,
   wrap,
   type EnvelopeVoice,
@@ -15,6 +16,10 @@ import {
 /** How one member is spoken to: what only it is told, and what all of its voice are. */
 export interface Speech {
   readonly voice: Voice;
+  /** The same without compression: what is said to several is built once. */
+  readonly base: Speech;
+  /** For who takes compressed frames: what is a message, or as large as one, is compressed. */
+  readonly deflate: Deflate | undefined;
   /** Whether a gap can be told and filled. If not, it ends the connection. */
   readonly fillsGaps: boolean;
   /** A message for it alone. */
@@ -37,6 +42,10 @@ function nothing(): never {
 /** Frames are exactly what the service sent. */
 export const plainSpeech: Speech = Object.freeze({
   voice: plainVoice,
+  get base() {
+    return plainSpeech;
+  },
+  deflate: undefined,
   fillsGaps: false,
   privateFrame: (item: Private): Frame => {
     // Replies and refusals are for those who number what they send.
@@ -50,17 +59,46 @@ export const plainSpeech: Speech = Object.freeze({
   tail: (_topic: string, _offset: number, payload: Payload) => frameOfPayload(payload),
 });
 
+/** The same for clients who take it compressed. */
+export function deflatingPlainSpeech(deflate: Deflate): Speech {
+  return Object.freeze({
+    ...plainSpeech,
+    voice: new DeflatingVoice(plainVoice, deflate),
+    base: plainSpeech,
+    deflate,
+    tail: (topic: string, offset: number, payload: Payload) =>
+      plainSpeech.tail(topic, offset, payload).deflated(deflate),
+  });
+}
+
 /** Envelopes of `windsock.v1`, for one channel of a socket. */
 export class EnvelopeSpeech implements Speech {
   readonly fillsGaps = true;
-  readonly voice: EnvelopeVoice;
+  readonly voice: Voice;
+  readonly base: EnvelopeSpeech;
+  readonly deflate: Deflate | undefined;
   readonly #channel: number;
+  readonly #numbers: EnvelopeVoice;
   readonly #msg: Front;
+  #deflating: EnvelopeSpeech | undefined;
 
-  constructor(channel: number, voice: EnvelopeVoice) {
+  constructor(channel: number, voice: EnvelopeVoice, deflate?: Deflate, base?: EnvelopeSpeech) {
     this.#channel = channel;
     this.#msg = frontOf("msg", channel);
-    this.voice = voice;
+    this.#numbers = voice;
+    this.voice = deflate === undefined ? voice : voice.deflating(deflate);
+    this.deflate = deflate;
+    this.base = base ?? this;
+  }
+
+  /** The one that says the same compressed. */
+  deflating(deflate: Deflate): EnvelopeSpeech {
+    return (this.#deflating ??= new EnvelopeSpeech(this.#channel, this.#numbers, deflate, this));
+  }
+
+  /** What may be as large as a message. */
+  #large(frame: Frame): Frame {
+    return this.deflate === undefined ? frame : frame.deflated(this.deflate);
   }
 
   privateFrame(item: Private): Frame {
@@ -77,15 +115,15 @@ export class EnvelopeSpeech implements Speech {
   }
 
   subscribed(topic: string, seq: number): Frame {
-    return envelopeOf(["log", this.#channel, this.voice.numberOf(topic), topic], seq);
+    return envelopeOf(["log", this.#channel, this.#numbers.numberOf(topic), topic], seq);
   }
 
   unsubscribed(topic: string): Frame {
-    return envelopeOf(["unlog", this.#channel], this.voice.numberOf(topic));
+    return envelopeOf(["unlog", this.#channel], this.#numbers.numberOf(topic));
   }
 
   tail(topic: string, offset: number, payload: Payload): Frame {
-    return wrap(frontOf("tail", this.#channel, topic, offset), payload);
+    return this.#large(wrap(frontOf("tail", this.#channel, topic, offset), payload));
   }
 
   joined(
@@ -96,7 +134,7 @@ export class EnvelopeSpeech implements Speech {
     membership: Membership,
   ): Frame {
     const { answer, id, token, done, credit, graceMs, params } = membership;
-    const log = this.voice.numberOf("");
+    const log = this.#numbers.numberOf("");
     // By hand: after a fault thousands join at once, and ids, tokens and epochs need no escape.
     const front =
       `["joined",${this.#channel},{"answer":"${answer}","id":"${id}","token":"${token}","epoch":"${epoch}",` +
@@ -106,7 +144,7 @@ export class EnvelopeSpeech implements Speech {
   }
 
   snapshot(seq: number, payload: Payload): Frame {
-    return wrap(frontOf("snapshot", this.#channel, seq), payload);
+    return this.#large(wrap(frontOf("snapshot", this.#channel, seq), payload));
   }
 
   /** `changes` is JSON text. */

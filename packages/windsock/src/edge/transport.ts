@@ -7,6 +7,8 @@
 export interface Transport {
   /** Whether a write would be taken without piling up. When it is false, `writable` is called once it is true again. */
   readonly isWritable: boolean;
+  /** Whether frames with a compressed payload may be written (RFC 7692 was agreed on). */
+  readonly isDeflated: boolean;
   /** Bytes written and not yet taken by the system. */
   readonly bufferedBytes: number;
   /** Bytes that the system has taken since the connection began: does a slow one still move? */

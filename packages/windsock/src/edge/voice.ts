@@ -1,4 +1,4 @@
-import { Frame, opcodeOf } from "../protocol/frame.ts";
+import { Frame, opcodeOf, type Deflate } from "../protocol/frame.ts";
 import type { Payload } from "../protocol/port.ts";
 import { wrapBytes, type Head } from "../protocol/v1/codec.ts";
 
@@ -8,7 +8,7 @@ export interface WindowEntry {
   readonly topic: string;
   /** Undefined: the actor began anew here. */
   readonly payload: Payload | undefined;
-  /** Frames that were built already, by the voice that needed them. */
+  /** Frames that were built already, by the voice that needed them; as they are, not compressed. */
   readonly frames: Map<Voice, Frame | undefined>;
 }
 
@@ -23,6 +23,10 @@ export interface TopicSet {
 export interface Voice {
   /** The service's own log and no topic: what every member begins with. */
   readonly ownLogOnly: TopicSet;
+  /** The same without compression. */
+  readonly base: Voice;
+  /** For members whose transport takes compressed frames: what they keep up with is compressed, once for all of them. */
+  readonly deflate: Deflate | undefined;
   /** Undefined: this voice has nothing to say of it. */
   frameOf(entry: Pick<WindowEntry, "seq" | "topic" | "payload">): Frame | undefined;
 }
@@ -32,18 +36,24 @@ const maxTopicSets = 1000;
 
 /** The one set with these topics in this voice. */
 export class TopicSets {
-  readonly #sets = new Map<string, TopicSet>();
+  readonly #sets = new Map<Voice, Map<string, TopicSet>>();
+  #count = 0;
 
   of(voice: Voice, topics: readonly string[]): TopicSet {
     if (topics.length === 1 && topics[0] === "") return voice.ownLogOnly;
     const sorted = [...topics].sort();
     const key = JSON.stringify(sorted);
-    let set = this.#sets.get(key);
-    if (set === undefined || set.voice !== voice) {
-      if (this.#sets.size >= maxTopicSets) this.#sets.clear();
-      set = setOf(voice, sorted);
-      this.#sets.set(key, set);
+    const known = this.#sets.get(voice)?.get(key);
+    if (known !== undefined) return known;
+    if (this.#count >= maxTopicSets) {
+      this.#sets.clear();
+      this.#count = 0;
     }
+    let sets = this.#sets.get(voice);
+    if (sets === undefined) this.#sets.set(voice, (sets = new Map()));
+    const set = setOf(voice, sorted);
+    sets.set(key, set);
+    this.#count += 1;
     return set;
   }
 }
@@ -55,6 +65,8 @@ function setOf(voice: Voice, topics: readonly string[]): TopicSet {
 /** Exactly what the service sent. */
 class PlainVoice implements Voice {
   readonly ownLogOnly: TopicSet = setOf(this, [""]);
+  readonly base: Voice = this;
+  readonly deflate = undefined;
 
   frameOf({ payload }: { readonly payload: Payload | undefined }): Frame | undefined {
     return payload === undefined ? undefined : frameOfPayload(payload);
@@ -62,6 +74,22 @@ class PlainVoice implements Voice {
 }
 
 export const plainVoice: Voice = new PlainVoice();
+
+/** Says the same as another voice, to members who take it compressed. A gap or a backlog is one member's own, and leaves as it is. */
+export class DeflatingVoice implements Voice {
+  readonly ownLogOnly: TopicSet = setOf(this, [""]);
+  readonly base: Voice;
+  readonly deflate: Deflate;
+
+  constructor(base: Voice, deflate: Deflate) {
+    this.base = base;
+    this.deflate = deflate;
+  }
+
+  frameOf(entry: Pick<WindowEntry, "seq" | "topic" | "payload">): Frame | undefined {
+    return this.base.frameOf(entry);
+  }
+}
 
 /** The numbers by which `pub` names a log: of this process, the same for all clients. */
 export class LogNumbers {
@@ -74,11 +102,19 @@ export class LogNumbers {
 /** `windsock.v1`: an envelope that names the log by a number and the entry by its `seq`. */
 export class EnvelopeVoice implements Voice {
   readonly ownLogOnly: TopicSet = setOf(this, [""]);
+  readonly base: Voice = this;
+  readonly deflate = undefined;
+  #deflating: DeflatingVoice | undefined;
   readonly #numbers: LogNumbers;
   readonly #byTopic = new Map<string, number>();
 
   constructor(numbers: LogNumbers) {
     this.#numbers = numbers;
+  }
+
+  /** The one that says the same compressed. */
+  deflating(deflate: Deflate): DeflatingVoice {
+    return (this.#deflating ??= new DeflatingVoice(this, deflate));
   }
 
   numberOf(topic: string): number {

@@ -19,11 +19,26 @@ export interface DecoderLimits {
   readonly maxPayloadBytes: number;
   /** Beyond: 1008 (ADR 0021). */
   readonly maxFragments: number;
+  /** Where RFC 7692 was agreed on. */
+  readonly inflation?: Inflation;
 }
+
+/** Takes messages out of their compression. */
+export interface Inflation {
+  /** What a message may become. Beyond: 1009. */
+  readonly maxBytes: number;
+  /** Stops at `maxBytes`. */
+  inflate(message: Buffer, maxBytes: number): Inflated;
+}
+
+/** `corrupt`: it is not what such a compression gives. */
+export type Inflated = Buffer | "too big" | "corrupt";
 
 const opcodes = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 const finBit = 0x80;
 const reservedBits = 0x70;
+/** RSV1: the message is compressed (RFC 7692, section 6). */
+const deflatedBit = 0x40;
 const maskBit = 0x80;
 const maxControlBytes = 125;
 /** Two bytes, a length of eight, a mask of four. */
@@ -58,6 +73,7 @@ export class FrameDecoder {
   #controlBytes = 0;
   /** Of the message that is open: the opcode (0: none is), what its headers announce, its frames, and what has come. */
   #opcode = 0;
+  #isDeflated = false;
   #announced = 0;
   #fragments = 0;
   #body: Buffer | undefined;
@@ -146,7 +162,11 @@ export class FrameDecoder {
   /** What is wrong with the first two bytes of a header (RFC 6455, sections 5.2, 5.4 and 5.5). */
   #faultOf(head: number, second: number): string | undefined {
     const opcode = head & 0x0f;
-    if ((head & reservedBits) !== 0) return "Expected reserved bits that are clear, got one set.";
+    const reserved = head & reservedBits;
+    // A message says at its first frame that it is compressed.
+    const mayBeDeflated = this.#limits.inflation !== undefined && isData(opcode);
+    if (reserved !== 0 && !(mayBeDeflated && reserved === deflatedBit))
+      return "Expected reserved bits that are clear, got one set.";
     switch (opcode) {
       case opcodes.continuation:
         if (this.#opcode === 0) return "Expected a message, got a continuation of none.";
@@ -183,7 +203,9 @@ export class FrameDecoder {
       this.#announced = 0;
       const data = chunk.subarray(at, end);
       const isAlone = chunk.buffer.byteLength - data.length <= maxKeptBytes;
-      this.#message(opcode, isAlone ? data : Buffer.from(data));
+      const isDeflated = (this.#head & deflatedBit) !== 0;
+      if (isDeflated) this.#inflated(opcode, data);
+      else this.#message(opcode, isAlone ? data : Buffer.from(data));
       return;
     }
     this.#append(chunk, at, end);
@@ -231,7 +253,10 @@ export class FrameDecoder {
   /** A frame of a message has come in full, and its payload is in the body. */
   #fragment(): void {
     const opcode = this.#head & 0x0f;
-    if (opcode !== opcodes.continuation) this.#opcode = opcode;
+    if (opcode !== opcodes.continuation) {
+      this.#opcode = opcode;
+      this.#isDeflated = (this.#head & deflatedBit) !== 0;
+    }
     this.#fragments += 1;
     const { maxFragments } = this.#limits;
     if (this.#fragments > maxFragments) {
@@ -243,9 +268,28 @@ export class FrameDecoder {
     }
     if ((this.#head & finBit) === 0) return;
     const kind = this.#opcode;
+    const isDeflated = this.#isDeflated;
     const data = this.#body?.subarray(0, this.#bodyBytes) ?? nothing;
     this.#forget();
-    this.#message(kind, data);
+    if (isDeflated) this.#inflated(kind, data);
+    else this.#message(kind, data);
+  }
+
+  #inflated(opcode: number, deflated: Buffer): void {
+    const { inflation } = this.#limits;
+    const maxBytes = inflation?.maxBytes ?? 0;
+    const data = inflation?.inflate(deflated, maxBytes) ?? "corrupt";
+    if (data === "too big")
+      this.#fail(
+        closeCode.tooBig,
+        `Expected a message of at most ${maxBytes} bytes, got a compressed one of more.`,
+      );
+    else if (data === "corrupt")
+      this.#fail(
+        closeCode.invalidPayload,
+        "Expected a message in the compression that was agreed on, got other bytes.",
+      );
+    else this.#message(opcode, data);
   }
 
   #message(opcode: number, data: Buffer): void {
@@ -285,9 +329,14 @@ export class FrameDecoder {
   /** The message is over. */
   #forget(): void {
     this.#opcode = 0;
+    this.#isDeflated = false;
     this.#announced = 0;
     this.#fragments = 0;
     this.#body = undefined;
     this.#bodyBytes = 0;
   }
+}
+
+function isData(opcode: number): boolean {
+  return opcode === opcodes.text || opcode === opcodes.binary;
 }

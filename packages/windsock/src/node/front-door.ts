@@ -2,7 +2,7 @@ import type { Server as HttpServer } from "node:http";
 import type { Socket } from "node:net";
 import type { Clock } from "../actor/clock.ts";
 import { UpgradeReader, type ReadUpgrade } from "../gateway/upgrade-reader.ts";
-import { own, release, type SocketOwner } from "./socket-owner.ts";
+import { abandon, own, release, type SocketOwner } from "./socket-owner.ts";
 import { TimeoutQueue } from "./timeout-queue.ts";
 
 export interface FrontDoorOptions {
@@ -34,6 +34,7 @@ export class FrontDoor implements SocketOwner {
     this.#http = http;
     this.#options = options;
     this.#waiting = new TimeoutQueue(options.clock, options.timeoutMs, (socket) => {
+      abandon(socket);
       socket.end(timedOut, () => socket.destroy());
     });
     this.#behind = http.listeners("connection") as Arrived[];

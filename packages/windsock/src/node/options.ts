@@ -34,6 +34,8 @@ export interface ServerOptions {
   readonly historyFile?: string;
   /** What a durable commit survives: `"normal"` the death of the process, `"full"` a power failure too, at a price. @default "normal" */
   readonly historySync?: "normal" | "full";
+  /** Compresses messages of `thresholdBytes` (1024) and more for clients that offer it (RFC 7692): a broadcast once for all of them. See the guide on security before use. @default false */
+  readonly compression?: boolean | { readonly thresholdBytes?: number };
   /** Bounds, each with its answer. */
   readonly limits?: Partial<Limits>;
   /** Answers the requests that are not for a service: pages, an API. */
@@ -57,6 +59,8 @@ export interface ResolvedOptions {
   readonly publishTokens: readonly string[];
   readonly historyFile: string;
   readonly historySync: "normal" | "full";
+  /** The length from which messages are compressed; undefined: none is. */
+  readonly compressionThresholdBytes: number | undefined;
   readonly limits: Limits;
   readonly request: ServerOptions["request"];
   readonly publicFolder: string | undefined;
@@ -90,6 +94,7 @@ export function resolveOptions(given: ServerOptions): ResolvedOptions {
     publishTokens: publishTokens(given.publishToken ?? process.env["WINDSOCK_TOKEN"]),
     historyFile: given.historyFile ?? ".windsock/history.sqlite",
     historySync: syncOf(given.historySync),
+    compressionThresholdBytes: thresholdOf(given.compression),
     limits,
     request: given.request,
     publicFolder: given.publicFolder,
@@ -119,6 +124,20 @@ function guarded(report: (report: Report) => void): (report: Report) => void {
       console.error("windsock: onReport failed", error);
     }
   };
+}
+
+const defaultThresholdBytes = 1024;
+
+function thresholdOf(given: unknown): number | undefined {
+  if (given === undefined || given === false) return undefined;
+  if (given === true) return defaultThresholdBytes;
+  const isOptions = typeof given === "object" && given !== null;
+  const bytes: unknown = isOptions && "thresholdBytes" in given ? given.thresholdBytes : undefined;
+  if (isOptions && bytes === undefined) return defaultThresholdBytes;
+  if (typeof bytes === "number" && Number.isSafeInteger(bytes) && bytes >= 1) return bytes;
+  throw new OptionError(
+    `Expected \`compression\` to be true, false or { thresholdBytes: an integer of at least 1 }, got ${describe(isOptions ? bytes : given)}.`,
+  );
 }
 
 function syncOf(given: unknown): "normal" | "full" {

@@ -25,6 +25,7 @@ import {
 } from "../service/service-host.ts";
 import type { Client } from "../service/types.ts";
 import { Authorization } from "./authorization.ts";
+import { deflateFrom } from "./deflate.ts";
 import { FrontDoor } from "./front-door.ts";
 import { closeGently, createHttp, listen } from "./http-server.ts";
 import { resolveOptions, type ResolvedOptions, type ServerOptions } from "./options.ts";
@@ -147,10 +148,12 @@ class WiredServer implements Server, HttpTenant {
       clock,
       report,
     });
+    const threshold = options.compressionThresholdBytes;
     this.#edge = new Edge({
       clock,
       limits,
       outlet: link.toActor,
+      ...(threshold === undefined ? {} : { deflate: deflateFrom(threshold) }),
       admitChannel: (request, path, auth) => authorization.admitChannel(request, path, auth),
     });
     const toActors = this.#host.connect("local", link.toEdge);
@@ -167,6 +170,7 @@ class WiredServer implements Server, HttpTenant {
       base,
       sessionSecret: options.sessionSecret,
       limits,
+      compresses: threshold !== undefined,
       clock,
       report,
     });

@@ -77,6 +77,10 @@ export class SocketTransport implements Transport, FrameHandler, SocketOwner {
     return this.#state !== "said" && !this.#socket.writableNeedDrain && this.#socket.writable;
   }
 
+  get isDeflated(): boolean {
+    return this.#share.limits.inflation !== undefined;
+  }
+
   get bufferedBytes(): number {
     if (!this.#mayBuffer) return 0;
     const waiting = this.#socket.writableLength;

@@ -6,7 +6,8 @@ import type { Edge, JoinAnswer } from "../edge/edge.ts";
 import type { TransportEvents } from "../edge/transport.ts";
 import { addressBlock } from "../gateway/address-block.ts";
 import { admit, type Admission, type AdmissionOptions } from "../gateway/admission.ts";
-import { handshakeAnswer } from "../gateway/handshake-answer.ts";
+import { negotiateDeflate } from "../gateway/deflate-offer.ts";
+import { handshakeAnswer, type Agreed } from "../gateway/handshake-answer.ts";
 import { headerText } from "../gateway/raw-headers.ts";
 import { refusalBytes, refuse, type Refusal } from "../gateway/refusal.ts";
 import type { RequestHead } from "../gateway/request-head.ts";
@@ -19,6 +20,7 @@ import type { ErasedDefinition } from "../service/define-service.ts";
 import type { Report } from "../service/report.ts";
 import type { Authorization, Authorized } from "./authorization.ts";
 import { Connections, type AddressCount } from "./connections.ts";
+import { inflate } from "./deflate.ts";
 import type { DecoderLimits } from "./frame-decoder.ts";
 import { HeaderPool } from "./header-pool.ts";
 import { newSessionId, SessionCookies } from "./session-cookie.ts";
@@ -35,12 +37,16 @@ export interface UpgradeOptions {
   readonly base: string;
   readonly sessionSecret: readonly string[];
   readonly limits: Limits;
+  /** Whether compression is agreed on with clients that offer it. */
+  readonly compresses: boolean;
   readonly clock: Clock;
   readonly report: (report: Report) => void;
 }
 
 /** How much longer than `maxPayloadBytes` a message of `windsock.v1` may be before it ends the socket. */
 const payloadSlack = 16;
+/** The same for a compressed message: a thousand bytes may stand for a million, and cost as much time. */
+const inflatedPayloadSlack = 2;
 /** A message may come in so many fragments, and in more only if they are of some size (ADR 0021). */
 const minFragments = 1024;
 const bytesPerFragment = 64;
@@ -57,12 +63,14 @@ interface Upgrade {
   readonly rest: Buffer;
   readonly data: RequestData;
   readonly of: AddressCount;
+  /** The compression that was agreed on. */
+  readonly extensions: string | undefined;
 }
 
-/** What the handshake needs to know of an upgrade that was let in. */
-interface Agreed {
-  readonly protocol: string | undefined;
-  readonly setCookie: string | undefined;
+/** What connections have in common, with compression or without. */
+interface Shares {
+  readonly usual: TransportShare;
+  readonly deflated: TransportShare;
 }
 
 /** `gone`: the socket is. */
@@ -84,8 +92,8 @@ export class Upgrades {
   #isDraining = false;
   readonly #options: UpgradeOptions;
   /** For the sockets of one service, and for those of many. */
-  readonly #plain: TransportShare;
-  readonly #sessions: TransportShare;
+  readonly #plain: Shares;
+  readonly #sessions: Shares;
   readonly #connections = new Connections();
   readonly #headers = new HeaderPool();
   readonly #cookies: SessionCookies;
@@ -101,10 +109,23 @@ export class Upgrades {
       closeTimeoutMs,
       (transport) => transport.destroy(),
     );
-    const share = { connections: this.#connections, closeTimeouts };
-    this.#plain = { ...share, limits: decoderLimits(maxPayloadBytes) };
+    const sharesOf = (maxBytes: number, maxInflatedBytes: number): Shares => {
+      const share = { connections: this.#connections, closeTimeouts };
+      const limits = decoderLimits(maxBytes);
+      return {
+        usual: { ...share, limits },
+        deflated: {
+          ...share,
+          limits: Object.freeze({ ...limits, inflation: { maxBytes: maxInflatedBytes, inflate } }),
+        },
+      };
+    };
+    this.#plain = sharesOf(maxPayloadBytes, maxPayloadBytes);
     // Beyond the limit of a message there is an answer in band; only what is far beyond ends the socket.
-    this.#sessions = { ...share, limits: decoderLimits(maxPayloadBytes * payloadSlack) };
+    this.#sessions = sharesOf(
+      maxPayloadBytes * payloadSlack,
+      maxPayloadBytes * inflatedPayloadSlack,
+    );
   }
 
   get isDraining(): boolean {
@@ -170,13 +191,17 @@ export class Upgrades {
         { "Retry-After": "1" },
       );
     }
+    const deflate = this.#options.compresses
+      ? negotiateDeflate(headerText(request.rawHeaders, "sec-websocket-extensions"))
+      : undefined;
+    if (deflate?.type === "fault") return refuse(400, deflate.sentence);
     const data: RequestData = {
       url: this.#headers.share(decision.url.href),
       rawHeaders: request.kept ?? this.#headers.headers(request.rawHeaders),
       remoteAddress: this.#headers.share(remoteAddress),
     };
     const of = this.#connections.open(address);
-    const upgrade: Upgrade = { request, socket, rest, data, of };
+    const upgrade: Upgrade = { request, socket, rest, data, of, extensions: deflate?.answer };
     let outcome: Outcome | Promise<Outcome>;
     try {
       // Each join of a session is authorized by itself.
@@ -230,8 +255,9 @@ export class Upgrades {
       protocol: protocol ?? "",
       request: upgrade.data,
       user: authorized.user,
+      isDeflated: upgrade.extensions !== undefined,
     });
-    const agreed: Agreed = { protocol, setCookie };
+    const agreed: Agreed = { protocol, extensions: upgrade.extensions, setCookie };
     return joined instanceof Promise
       ? joined.then((settled) => this.#complete(upgrade, mid, agreed, settled))
       : this.#complete(upgrade, mid, agreed, joined);
@@ -264,16 +290,16 @@ export class Upgrades {
     return this.#handshake(
       this.#sessions,
       upgrade,
-      { protocol: windsockProtocol, setCookie },
+      { protocol: windsockProtocol, extensions: upgrade.extensions, setCookie },
       (transport) => this.#options.edge.openSession(transport, upgrade.data, sessionId),
     );
   }
 
   /** `open` gives whom the events of the connection go to; undefined: there is nobody any more. */
   #handshake(
-    share: TransportShare,
+    shares: Shares,
     { request, socket, rest, of }: Upgrade,
-    { protocol, setCookie }: Agreed,
+    agreed: Agreed,
     open: (transport: SocketTransport) => TransportEvents | undefined,
   ): Outcome {
     // It has ended its side already: nobody waits for an answer.
@@ -285,7 +311,8 @@ export class Upgrades {
       socket.setTimeout(0);
       socket.setNoDelay(true);
     }
-    socket.write(handshakeAnswer(request.rawHeaders, protocol, setCookie), "latin1");
+    socket.write(handshakeAnswer(request.rawHeaders, agreed), "latin1");
+    const share = agreed.extensions === undefined ? shares.usual : shares.deflated;
     const transport = new SocketTransport(socket, share);
     const events = open(transport);
     if (events === undefined) {

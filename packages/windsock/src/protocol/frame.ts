@@ -14,8 +14,9 @@ export function headerLength(payloadLength: number): number {
   return payloadLength < 126 ? 2 : payloadLength < 0x10000 ? 4 : 10;
 }
 
-function writeHeader(target: Buffer, offset: number, code: Opcode, length: number): number {
-  target[offset] = 0x80 | code;
+/** `head`: FIN, reserved bits and opcode. */
+function writeHeader(target: Buffer, offset: number, head: number, length: number): number {
+  target[offset] = head;
   if (length < 126) {
     target[offset + 1] = length;
     return offset + 2;
@@ -31,6 +32,17 @@ function writeHeader(target: Buffer, offset: number, code: Opcode, length: numbe
   return offset + 10;
 }
 
+const finBit = 0x80;
+/** RSV1: the payload is compressed (RFC 7692, section 6). */
+const deflatedBit = 0x40;
+
+/** Compresses messages, each by itself (RFC 7692, section 7.2.1). */
+export interface Deflate {
+  /** Shorter ones leave as they are. */
+  readonly thresholdBytes: number;
+  compress(message: Uint8Array): Uint8Array;
+}
+
 /**
  * One message, encoded once. Its bytes never change, so any number of sockets,
  * queues and logs may hold it. The frame around it is built when somebody needs it,
@@ -44,12 +56,21 @@ export class Frame {
   readonly byteLength: number;
   readonly #front: string;
   readonly #back: string;
+  readonly #head: number;
   #single: Buffer | undefined;
+  #deflated: Frame | undefined;
 
   /** `front` and `back` must be ASCII. */
-  constructor(code: Opcode, payload: Uint8Array, front: string = "", back: string = "") {
+  constructor(
+    code: Opcode,
+    payload: Uint8Array,
+    front: string = "",
+    back: string = "",
+    isDeflated: boolean = false,
+  ) {
     this.opcode = code;
     this.payload = payload;
+    this.#head = finBit | (isDeflated ? deflatedBit : 0) | code;
     this.#front = front;
     this.#back = back;
     const length = this.messageLength;
@@ -71,10 +92,26 @@ export class Frame {
     return this.#single;
   }
 
+  /** The same message compressed, at the first call, and from then on for everybody; or this frame, where that is no gain. */
+  deflated(deflate: Deflate): Frame {
+    if (this.messageLength < deflate.thresholdBytes) return this;
+    if (this.#deflated === undefined) {
+      const message = Buffer.allocUnsafe(this.messageLength);
+      this.#writeMessage(message, 0);
+      const payload = deflate.compress(message);
+      const isLess = payload.length < message.length;
+      this.#deflated = isLess ? new Frame(this.opcode, payload, "", "", true) : this;
+    }
+    return this.#deflated;
+  }
+
   /** Writes the frame at `offset` and returns where it ends. */
   write(target: Buffer, offset: number): number {
-    const start = writeHeader(target, offset, this.opcode, this.messageLength);
-    const body = writeAscii(target, start, this.#front);
+    return this.#writeMessage(target, writeHeader(target, offset, this.#head, this.messageLength));
+  }
+
+  #writeMessage(target: Buffer, offset: number): number {
+    const body = writeAscii(target, offset, this.#front);
     target.set(this.payload, body);
     return writeAscii(target, body + this.payload.length, this.#back);
   }

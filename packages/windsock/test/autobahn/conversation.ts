@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { constants, inflateRawSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Report } from "../../src/index.ts";
 import { settle } from "../../src/testing/index.ts";
@@ -21,6 +22,8 @@ export interface Case {
 export interface Answer {
   /** Messages sent back, in order. @default none */
   readonly messages?: readonly Message[];
+  /** What the handshake agrees to beside the key, as header lines. @default nothing */
+  readonly agreed?: readonly string[];
   /** The payloads of pongs, in order. @default none */
   readonly pongs?: readonly Bytes[];
   /**
@@ -56,10 +59,15 @@ const agreed = ["Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="];
 const probe = "still here";
 
 /** What should come back from either. */
-export function expected({ messages = [], pongs = [], close: closing }: Answer): Answers {
+export function expected({
+  messages = [],
+  pongs = [],
+  close: closing,
+  agreed: more = [],
+}: Answer): Answers {
   const all: Message[] = closing === undefined ? [...messages, [0x81, probe]] : [...messages];
   const one: Transcript = {
-    agreed,
+    agreed: [...agreed, ...more],
     messages: all.map(([head, payload]) => show(head, Buffer.from(payload as string))),
     pongs: pongs.map((payload) => show(0x8a, Buffer.from(payload as string))),
     close: closing ?? "03e8",
@@ -107,7 +115,10 @@ function transcriptOf({ head: answer, frames, rest }: RawClient): Transcript {
   for (const { head, payload, isProper } of frames) {
     if (closing !== undefined || !isProper) other.push(show(head, payload));
     else if (head === 0x88) closing = payload.toString("hex");
-    else (head === 0x8a ? pongs : messages).push(show(head, payload));
+    else if (head === 0x8a) pongs.push(show(head, payload));
+    // The two need not compress in the same way, but what comes out must be the same.
+    else if ((head & 0x40) === 0) messages.push(show(head, payload));
+    else messages.push(show(head & ~0x40, inflated(payload)));
   }
   if (rest.length > 0) other.push(`${rest.length} bytes of a frame`);
   return {
@@ -117,6 +128,12 @@ function transcriptOf({ head: answer, frames, rest }: RawClient): Transcript {
     close: closing ?? "dropped",
     other,
   };
+}
+
+/** A payload of permessage-deflate (RFC 7692, section 7.2.2). */
+export function inflated(payload: Buffer): Buffer {
+  const bytes = Buffer.concat([payload, Buffer.from("0000ffff", "hex")]);
+  return inflateRawSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH });
 }
 
 function show(head: number, payload: Buffer): string {

@@ -6,6 +6,8 @@ import { createServer, defineService, type Report } from "../../src/index.ts";
 export interface EchoLimits {
   /** @default 65536, as in Windsock */
   readonly maxPayloadBytes?: number;
+  /** Whether both agree to compression: each message by itself, from 1,024 bytes on. @default false */
+  readonly isCompressing?: boolean;
 }
 
 /** Two servers that send every message back: `ws` as it comes, and a Windsock service. */
@@ -19,7 +21,7 @@ export interface EchoServers {
 }
 
 export async function startEchoServers(limits: EchoLimits = {}): Promise<EchoServers> {
-  const { maxPayloadBytes = 64 * 1024 } = limits;
+  const { maxPayloadBytes = 64 * 1024, isCompressing = false } = limits;
   // As Windsock has it: a fragment for each 64 bytes, and 1,024 in any case. Newer than the type declarations of `ws`.
   const parts = Math.max(1024, maxPayloadBytes / 64);
   // And any number of pongs, which there are one write a read.
@@ -29,7 +31,11 @@ export async function startEchoServers(limits: EchoLimits = {}): Promise<EchoSer
     host: "127.0.0.1",
     port: 0,
     maxPayload: maxPayloadBytes,
-    perMessageDeflate: false,
+    perMessageDeflate: isCompressing && {
+      serverNoContextTakeover: true,
+      clientNoContextTakeover: true,
+      threshold: 1024,
+    },
   });
   plain.on("connection", (socket) => {
     socket.on("error", () => undefined);
@@ -43,6 +49,7 @@ export async function startEchoServers(limits: EchoLimits = {}): Promise<EchoSer
     onReport: (report) => reports.push(report),
     // A test sends as fast as it can.
     limits: { maxPayloadBytes, maxMessagesPerSecond: 1_000_000 },
+    compression: isCompressing,
     services: {
       status: defineService({
         handleIncoming: (client, message) => client.send(message as string | Uint8Array),
