@@ -15,16 +15,16 @@ const readme = readFileSync(path.join(import.meta.dirname, "../README.md"), "utf
 
 describe("the README", () => {
   test("shows a configuration that works", async () => {
-    const example = /```json\n(.*?)```/s.exec(readme)?.[1] ?? "";
+    const example = /```yaml\n(.*?)```/s.exec(readme)?.[1] ?? "";
     const folder = temporaryFolder();
-    writeFiles(folder, { ".autobuild.json": example });
-    expect(await findPlan(folder)).toMatchObject({
-      steps: [
-        { name: "lint", argv: ["npm", "run", "lint"] },
-        { name: "test", argv: ["/bin/sh", "-c", "./test.sh | tee report.txt"], timeoutMs: 600_000 },
-      ],
-      environment: { FORCE_COLOR: "1" },
-    });
+    writeFiles(folder, { ".autobuild.yml": example });
+    const plan = await findPlan(folder);
+    expect(plan.steps.map(({ name, needs }) => [name, ...needs])).toEqual([
+      ["install"],
+      ["lint", "install"],
+      ["test (node=24)", "install"],
+      ["test (node=26)", "install"],
+    ]);
   });
 
   test("has the options and variables that `--help` has", () => {
