@@ -2,8 +2,9 @@ import { closeCode } from "../protocol/close-code.ts";
 import { concatFrames, type Frame } from "../protocol/frame.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { CloseReason, ComeBack, LogEntryData, Payload } from "../protocol/port.ts";
-import { Tap, type AppLog, type TapOwner } from "./app-log.ts";
+import type { AppLog } from "./app-log.ts";
 import type { Feed } from "./feed.ts";
+import { Following, type Follower } from "./following.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { Inflow, type InflowHost, type InflowOwner } from "./inflow.ts";
 import { Outbox, type OutboxItem, type QueuedBytes } from "./outbox.ts";
@@ -54,21 +55,26 @@ const maxBufferedBehind: number = 128 * 1024;
  *      └──────────────────── abandoned ───────────────┘
  * ```
  */
-export class Member implements TransportEvents, InflowOwner<Payload>, TapOwner {
-  readonly mid: string;
+export class Member implements TransportEvents, InflowOwner<Payload>, Follower {
+  // First what a broadcast touches: it is memory that no cache holds, for each of thousands.
   readonly feed: Feed;
-  readonly speech: Speech;
-  readonly #host: MemberHost;
-  #state: "waiting" | "open" | "closing" | "over" = "waiting";
   #transport: Transport | undefined;
+  #state: "waiting" | "open" | "closing" | "over" = "waiting";
   /** The next entry of the log that it gets; 0 until its join is handled, infinite until a snapshot says. */
   #position = 0;
-  #topics: TopicSet;
-  /** The service's own log is followed from the join on; whether a `subscribe` asked for it too. */
-  #isOwnLogAsked = false;
   #outbox: Outbox | undefined;
-  #taps: Map<string, Tap> | undefined;
+  #done = 0;
+  #credit = 0;
   #isPulling = false;
+  /** Undefined: it follows the service's own log and nothing else. */
+  #following: Following | undefined;
+  readonly speech: Speech;
+  /** It stands in the feed's list of those that have something of their own. */
+  isDirty = false;
+
+  readonly mid: string;
+  readonly #host: MemberHost;
+  readonly #channel: MemberChannel | undefined;
   #inflow: Inflow<Payload> | undefined;
   /** A channel has none: its socket's is its session's. */
   readonly #heartbeat: Heartbeat | undefined;
@@ -77,20 +83,14 @@ export class Member implements TransportEvents, InflowOwner<Payload>, TapOwner {
   #leftFor: CloseReason | undefined;
   /** Private messages that were written: what a client of `windsock.v1` counts. */
   #count = 0;
-  #done = 0;
-  #credit = 0;
-  readonly #channel: MemberChannel | undefined;
   /** The round of the event loop in which it last kept up when entries were about to leave the window. */
   #pressed = 0;
-  /** It stands in the feed's list of those that have something of their own. */
-  isDirty = false;
 
   constructor(mid: string, feed: Feed, host: MemberHost, speech: Speech, channel?: MemberChannel) {
     this.mid = mid;
     this.feed = feed;
     this.speech = speech;
     this.#host = host;
-    this.#topics = speech.voice.ownLogOnly;
     this.#channel = channel;
     this.#heartbeat = channel === undefined ? new Heartbeat(host.coarseNow) : undefined;
   }
@@ -127,8 +127,7 @@ export class Member implements TransportEvents, InflowOwner<Payload>, TapOwner {
 
   /** It goes on with these topics, after what it has handled so far. */
   resumed(topics: readonly string[], isOwnLogAsked: boolean): void {
-    this.#topics = this.feed.topicSet(this.speech.voice, topics);
-    this.#isOwnLogAsked = isOwnLogAsked;
+    this.#followed().resumed(topics, isOwnLogAsked);
   }
 
   countFrom(count: number): void {
@@ -187,7 +186,7 @@ export class Member implements TransportEvents, InflowOwner<Payload>, TapOwner {
         // What comes now stands for the rest of a backlog too, and must not wait behind it.
         if (backlog !== undefined) {
           this.#outbox?.shift();
-          this.#subscribed(backlog.topic);
+          this.#followed().begin(backlog.topic);
         }
         this.#position = Infinity;
         this.#host.behind(this);
@@ -246,7 +245,8 @@ export class Member implements TransportEvents, InflowOwner<Payload>, TapOwner {
     if (this.#done > 0 || this.#credit > 0) this.#pumpReceipts(transport);
     if (isMixed) transport.uncork();
     if (this.#outbox?.isEmpty === true) this.#outbox = undefined;
-    if (this.#taps !== undefined) this.#pumpTaps(transport);
+    if (this.#following !== undefined && this.#outbox === undefined && this.#state === "open")
+      if (!this.#isPulling) this.#following.pump(transport);
   }
 
   /** What it sent is done, and what it may send: behind the replies and refusals that belong to it. */
@@ -272,15 +272,13 @@ export class Member implements TransportEvents, InflowOwner<Payload>, TapOwner {
 
   #pumpInOrder(transport: Transport, maxBuffered: number): void {
     const { window } = this.feed;
-    while (
-      !this.#isPulling &&
-      this.#state === "open" &&
-      (transport.isWritable || transport.bufferedBytes < maxBuffered)
-    ) {
+    while (!this.#isPulling && this.#state === "open") {
       const item = this.#outbox?.first;
       const limit = item === undefined ? window.head : item.after;
-      if (this.#position > limit) {
-        if (item === undefined) return;
+      const isItemDue = this.#position > limit;
+      if (isItemDue && item === undefined) return;
+      if (!transport.isWritable && transport.bufferedBytes >= maxBuffered) return;
+      if (isItemDue && item !== undefined) {
         this.#next(transport, item);
         continue;
       }
@@ -316,35 +314,11 @@ export class Member implements TransportEvents, InflowOwner<Payload>, TapOwner {
         transport.write(item.frame.single());
         return;
       case "subscribe":
-        // One that is there already keeps its place: a replay after a crash brings nothing twice.
-        if (!item.begun && this.#isSubscribed(item.topic)) {
-          outbox.shift();
-          return;
-        }
-        if (!item.isSaid) {
-          item.isSaid = true;
-          const frame = this.speech.subscribed(item.topic, item.from - 1);
-          if (frame !== undefined) transport.write(frame.single());
-        }
-        if (item.from < item.until) this.#pull([item.topic], item.from, item.until);
-        else {
-          outbox.shift();
-          this.#subscribed(item.topic);
-        }
-        return;
       case "follow":
-        outbox.shift();
-        this.#follow(item.topic, item.from);
-        return;
       case "unsubscribe": {
-        outbox.shift();
-        const tap = this.#taps?.get(item.topic);
-        tap?.close();
-        if (tap === undefined) {
-          this.#unsubscribed(item.topic);
-          const frame = this.speech.unsubscribed(item.topic);
-          if (frame !== undefined) transport.write(frame.single());
-        } else this.#taps?.delete(item.topic);
+        const backlog = this.#followed().take(item, transport);
+        if (backlog === undefined) outbox.shift();
+        else this.#pull([backlog.topic], backlog.from, backlog.until);
         return;
       }
       case "close":
@@ -353,37 +327,17 @@ export class Member implements TransportEvents, InflowOwner<Payload>, TapOwner {
     }
   }
 
-  #isSubscribed(topic: string): boolean {
-    return this.#topics.has.has(topic) && (topic !== "" || this.#isOwnLogAsked);
+  get #topics(): TopicSet {
+    return this.#following?.topics ?? this.speech.voice.ownLogOnly;
   }
 
-  #subscribed(topic: string): void {
-    if (topic === "") this.#isOwnLogAsked = true;
-    if (!this.#topics.has.has(topic))
-      this.#topics = this.feed.topicSet(this.speech.voice, [...this.#topics.topics, topic]);
+  #followed(): Following {
+    this.#following ??= new Following(this);
+    return this.#following;
   }
 
-  #unsubscribed(topic: string): void {
-    if (topic === "") this.#isOwnLogAsked = false;
-    this.#topics = this.feed.topicSet(
-      this.speech.voice,
-      this.#topics.topics.filter((other) => other !== topic),
-    );
-  }
-
-  #follow(topic: string, from: number | undefined): void {
-    this.#taps ??= new Map();
-    if (this.#taps.has(topic)) return;
-    this.#taps.set(topic, new Tap(this.#host.appLog(this.feed, topic), this, from));
-  }
-
-  #pumpTaps(transport: Transport): void {
-    if (this.#taps === undefined || this.#state !== "open" || this.#isPulling) return;
-    if (this.#outbox !== undefined) return;
-    for (const tap of this.#taps.values()) {
-      if (!transport.isWritable) return;
-      if (tap.isDue) tap.read();
-    }
+  appLog(topic: string): AppLog {
+    return this.#host.appLog(this.feed, topic);
   }
 
   #pull(topics: readonly string[], from: number, until: number): void {
@@ -513,7 +467,7 @@ export class Member implements TransportEvents, InflowOwner<Payload>, TapOwner {
     this.#outbox = undefined;
     this.#inflow?.clear();
     this.#inflow = undefined;
-    if (this.#taps !== undefined) for (const tap of this.#taps.values()) tap.close();
-    this.#taps = undefined;
+    this.#following?.close();
+    this.#following = undefined;
   }
 }
