@@ -23,15 +23,13 @@ export class Channel implements Transport {
   atSeq = 0;
   atCount = 0;
   readonly #session: ChannelOwner;
+  readonly #socket: Transport;
 
   constructor(session: ChannelOwner, number: number, path: string) {
     this.#session = session;
+    this.#socket = session.transport;
     this.number = number;
     this.path = path;
-  }
-
-  get #socket(): Transport {
-    return this.#session.transport;
   }
 
   get isWritable(): boolean {
