@@ -24,6 +24,9 @@ const gate = path.join(root, "gate");
 const people = ["Ada Lovelace", "Grace Hopper", "Margaret Hamilton", "عبد الله الخوارزمي"] as const;
 
 interface Step {
+  readonly artifacts?: readonly string[];
+  readonly reports?: readonly string[];
+  readonly retry?: { readonly times: number };
   readonly name: string;
   readonly run: string;
   readonly needs?: readonly string[];
@@ -71,15 +74,31 @@ function passing(extra: readonly Step[] = []): Step[] {
   return [
     { name: "install", run: lines("added package", 12, 0.5), needs: [] },
     { name: "lint", run: lines("checked file", 20, 0.3), needs: ["install"] },
-    { name: "build", run: lines("compiled module", 24, 0.7), needs: ["install"] },
+    {
+      name: "build",
+      run: `${lines("compiled module", 24, 0.7)}; mkdir -p dist; seq 20000 > dist/shop.js; seq 900 > dist/shop.css`,
+      needs: ["install"],
+      artifacts: ["dist/*"],
+    },
     { name: "unit tests", run: lines("keeps its promise", 40, 0.9), needs: ["build"] },
     ...extra,
   ];
 }
 
+/** What a test runner writes for machines. */
+function report(): string {
+  const cases = Array.from(
+    { length: 40 },
+    (_, index) =>
+      `<testcase classname='checkout' name='opens page ${index + 1}' time='0.0${index + 10}'/>`,
+  );
+  return `<testsuite name='checkout'>${cases.join("")}<testcase classname='checkout' name='pays with a card' file='checkout.test.ts' line='41' time='0.31'><failure message='expected &#34;paid&#34;, got &#34;declined&#34;'>at checkout.test.ts:41:7</failure></testcase></testsuite>`;
+}
+
 const failing: Step = {
   name: "browser tests",
-  run: `${lines("opens page", 12, 0.3)}; printf '\\033[31m✗ pays with a card\\033[0m\\n  expected "paid"\\n  got      "declined"\\n    at checkout.test.ts:41:7\\n'; exit 1`,
+  reports: ["report.xml"],
+  run: `${lines("opens page", 12, 0.3)}; printf '%s' ${JSON.stringify(report()).replaceAll("$", "\\$")} > report.xml; printf '\\033[31m✗ pays with a card\\033[0m\\n  expected "paid"\\n  got      "declined"\\n    at checkout.test.ts:41:7\\n'; exit 1`,
   needs: ["build"],
 };
 const waiting: Step = {

@@ -98,6 +98,7 @@ function step(
     startedMs,
     durationMs,
     attempts: [],
+    needs: null,
   };
 }
 

@@ -95,6 +95,7 @@ describe("what a page says", () => {
       startedMs: 1,
       durationMs: null,
       attempts: [],
+      needs: null,
     };
     expect(stateOf({ ...build(1, "failed"), steps: [{ ...step, state: "failed" }] })).toBe(
       "failed in test",

@@ -61,6 +61,8 @@ export interface Step {
   readonly reason: string | null;
   readonly startedMs: number | null;
   readonly durationMs: number | null;
+  /** Names of the steps that must pass before it; null where that was not kept: the one before it. */
+  readonly needs: readonly string[] | null;
   /** In order. A step that passed after more than one is flaky. */
   readonly attempts: readonly Attempt[];
 }

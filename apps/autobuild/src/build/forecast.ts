@@ -133,9 +133,8 @@ function chainsMs(steps: readonly Step[], timesMs: readonly number[]): number[] 
 
 /** The positions of what a step needs. Of a build that does not say, each needs the one before. */
 export function neededBy(steps: readonly Step[], position: number): number[] {
-  const step: (Step & { readonly needs?: readonly string[] | null }) | undefined = steps[position];
-  const needs = step?.needs;
-  if (needs === undefined || needs === null) return position === 0 ? [] : [position - 1];
+  const needs = steps[position]?.needs ?? null;
+  if (needs === null) return position === 0 ? [] : [position - 1];
   return needs
     .map((name) => steps.findIndex((step) => step.name === name))
     .filter((needed) => needed >= 0 && needed < position);

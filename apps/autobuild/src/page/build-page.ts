@@ -3,7 +3,10 @@ import { progressOf } from "../build/forecast.ts";
 import type { BranchRow } from "../build/overview.ts";
 import { make, makeMark, makeName, setAttribute, setText } from "./dom.ts";
 import { causeText, dateTime, duration, elapsedMs, leftText, marks, stateOf } from "./format.ts";
+import { countText, showArtifacts, showTests, type BuildResults } from "./results.ts";
+import type { BuildTab } from "./router.ts";
 import { drawSparkline, makeSparkline } from "./sparkline.ts";
+import { Tabs } from "./tabs.ts";
 import { Timeline } from "./timeline.ts";
 
 /** What somebody may do with the build that is shown. */
@@ -11,6 +14,7 @@ export interface BuildActions {
   handleRebuild(): void;
   handleCancel(): void;
   handleStep(position: number): void;
+  handleTab(tab: BuildTab): void;
 }
 
 /** What is shown, besides the build itself. */
@@ -22,6 +26,9 @@ export interface BuildContext {
   readonly note: string;
   /** The step whose log is shown. */
   readonly step: number | undefined;
+  readonly results: BuildResults | undefined;
+  /** Undefined: the tests when some failed, else the log. */
+  readonly tab: BuildTab | undefined;
   readonly mayAct: boolean;
   readonly nowMs: number;
 }
@@ -49,10 +56,22 @@ export class BuildPage {
   readonly #spark = makeSparkline();
   readonly #note = make("p", "note");
   readonly #timeline: Timeline;
+  readonly #tabs: Tabs;
+  readonly #tests = make("div", "panel");
+  readonly #artifacts = make("div", "panel");
+  #results: BuildResults | undefined;
 
   constructor(section: HTMLElement, actions: BuildActions) {
     this.#section = section;
     this.#timeline = new Timeline((position) => actions.handleStep(position));
+    this.#tabs = new Tabs(
+      [
+        { id: "tests", panel: this.#tests },
+        { id: "log", panel: this.logContainer },
+        { id: "artifacts", panel: this.#artifacts },
+      ],
+      (id) => actions.handleTab(id as BuildTab),
+    );
     this.#title.id = "build-title";
     this.#title.append(this.#number, " ", this.#subject);
     this.#bar.append(make("span"));
@@ -75,7 +94,15 @@ export class BuildPage {
     const what = make("div", "what");
     what.append(this.#title, this.#state);
     this.#head.append(back, this.#mark, what, this.#bar, this.#facts, this.#actions);
-    this.#section.append(this.#head, this.#timeline.element, this.#note, this.logContainer);
+    this.#section.append(
+      this.#head,
+      this.#timeline.element,
+      this.#tabs.element,
+      this.#note,
+      this.#tests,
+      this.logContainer,
+      this.#artifacts,
+    );
   }
 
   /** `build` undefined: there is none, or it is not known yet. */
@@ -83,7 +110,7 @@ export class BuildPage {
     setText(this.#number, `#${context.id}`);
     setText(this.#note, context.note);
     this.#note.hidden = context.note === "";
-    this.logContainer.hidden = context.note !== "";
+    this.#showTabs(build, context);
     this.#mark.hidden = this.#facts.hidden = this.#actions.hidden = build === undefined;
     this.#head.dataset["state"] = build?.state ?? "";
     if (build === undefined) {
@@ -100,6 +127,24 @@ export class BuildPage {
     this.#showActions(build, context);
     const forecast = context.row?.build.id === build.id ? context.row.forecast : null;
     this.#timeline.show(build, forecast ?? {}, context.step, context.nowMs);
+  }
+
+  /** What a build reported and kept has a tab when there is some of it. */
+  #showTabs(build: Build | undefined, { note, results, tab }: BuildContext): void {
+    const nameOf = (position: number): string => build?.steps[position]?.name ?? "";
+    if (results !== undefined && results !== this.#results) {
+      showTests(this.#tests, results, nameOf);
+      showArtifacts(this.#artifacts, results, nameOf);
+    }
+    this.#results = results;
+    const labels: Partial<Record<BuildTab, string>> = {};
+    if (results !== undefined && (results.tests.length > 0 || results.problems.length > 0))
+      labels.tests = `Tests: ${countText(results.counts) || "see what could not be read"}`;
+    if (note === "") labels.log = "Log";
+    if (results !== undefined && results.artifacts.length > 0)
+      labels.artifacts = `Artifacts: ${results.artifacts.length}`;
+    const first = (results?.counts.failed ?? 0) > 0 ? "tests" : "log";
+    this.#tabs.show(labels, tab !== undefined && labels[tab] !== undefined ? tab : first);
   }
 
   #showState(build: Build, { row, nowMs }: BuildContext): void {

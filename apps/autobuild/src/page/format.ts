@@ -130,3 +130,11 @@ const dateAndTime = new Intl.DateTimeFormat("en-GB", {
 export function dateTime(ms: number): string {
   return dateAndTime.format(ms);
 }
+
+/** `812 B`, `3.4 KiB`, `120 MiB` */
+export function bytesText(bytes: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  const power = Math.min(units.length - 1, Math.floor(Math.log2(Math.max(1, bytes)) / 10));
+  const value = bytes / 1024 ** power;
+  return `${power > 0 && value < 9.95 ? value.toFixed(1) : Math.round(value)} ${units[power]}`;
+}

@@ -1,4 +1,4 @@
-import type { Build } from "../build/build.ts";
+import { hasEnded, type Build } from "../build/build.ts";
 import { BranchList } from "./branch-list.ts";
 import { BuildList } from "./build-list.ts";
 import { showLog, type ShownLog } from "./build-log.ts";
@@ -11,13 +11,15 @@ import { timeOfDay } from "./indicator.ts";
 import { Model } from "./model.ts";
 import { Notifier } from "./notifier.ts";
 import { QueueList } from "./queue-list.ts";
-import { Router, type Route } from "./router.ts";
+import { fetchResults, type BuildResults } from "./results.ts";
+import { pathOf, Router, type Route } from "./router.ts";
 import { Shortcuts } from "./shortcuts.ts";
 import { showTab } from "./tab.ts";
 import { Wall } from "./wall.ts";
 
 const parts = {
   connection: part("connection"),
+  account: part<HTMLAnchorElement>("account"),
   announcer: part("announcer"),
   problems: part("problems"),
   stale: part("stale"),
@@ -33,6 +35,8 @@ let refusal: string | undefined;
 let statusState: ConnectionState = "live";
 /** The build whose log is shown. */
 let shownLog: { readonly id: number; readonly log: ShownLog } | undefined;
+/** What the build that is shown reported and kept; undefined results: they are on their way, or there is no answer. */
+let shownResults: { readonly key: string; results: BuildResults | undefined } | undefined;
 /** The build that was asked for and is not there. */
 let missingId: number | undefined;
 let isDue = false;
@@ -47,7 +51,14 @@ const consolePage = new ConsolePage((state) => {
 const buildPage = new BuildPage(parts.build, {
   handleRebuild: () => void ask("rebuild"),
   handleCancel: () => void ask("cancel"),
-  handleStep() {},
+  handleStep(step) {
+    const id = idOf(route);
+    if (id !== undefined) router.go(pathOf({ type: "build", id, step }));
+  },
+  handleTab(tab) {
+    const id = idOf(route);
+    if (id !== undefined) router.go(pathOf({ type: "build", id, tab }));
+  },
 });
 const wall = new Wall(parts.wall);
 const model = new Model({
@@ -121,6 +132,18 @@ function openLog(): void {
     if (missingId !== id) void find(id);
   } else if (shownLog === undefined && build.startedMs !== null)
     shownLog = { id, log: showLog(buildPage.logContainer, id, () => {}) };
+}
+
+/** Tests and files are there when the build has ended. */
+async function loadResults(build: Build): Promise<void> {
+  const key = `${build.id} ${build.finishedMs}`;
+  if (shownResults?.key === key) return;
+  const shown = (shownResults = { key, results: undefined as BuildResults | undefined });
+  if (!hasEnded(build) || build.startedMs === null) return;
+  shown.results = await fetchResults(build.id);
+  // Without an answer there is no connection, and with the next one this is asked again.
+  if (shown.results === undefined && shownResults === shown) shownResults = undefined;
+  else drawSoon();
 }
 
 /** An old build that is not in the list. */
@@ -201,12 +224,21 @@ function draw(): void {
       break;
     case "build":
     case "unknown":
+      if (build !== undefined && model.isLive) void loadResults(build);
       buildPage.show(build, {
+        results:
+          build !== undefined && shownResults?.key.startsWith(`${build.id} `)
+            ? shownResults.results
+            : undefined,
+        tab:
+          route.type === "build"
+            ? (route.tab ?? (route.step === undefined ? undefined : "log"))
+            : undefined,
         id: idOf(route) ?? 0,
         row,
         note: noteOf(build),
-        step: undefined,
-        mayAct: true,
+        step: route.type === "build" ? (route.step ?? undefined) : undefined,
+        mayAct: model.mayBuild,
         nowMs,
       });
       break;
@@ -228,6 +260,14 @@ function drawConnection(): void {
   parts.connection.dataset["state"] = state;
   setText(parts.connection, text);
   document.documentElement.dataset["connection"] = state;
+  const { access } = model;
+  parts.account.hidden = access === undefined || (access.name === null && access.role === "admin");
+  setText(parts.account, access?.name ?? "Log in");
+  parts.account.title = access?.name == null ? "" : `Logged in as ${access.name} (${access.role})`;
+  if (model.isRefused) {
+    location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
+    return;
+  }
   const stale = staleText();
   parts.stale.hidden = stale === "";
   setText(parts.stale, stale);

@@ -1,4 +1,5 @@
 import { connect, type ChannelState } from "windsock/client";
+import type { Role } from "../auth/role.ts";
 import type { Build } from "../build/build.ts";
 import type { BranchRow, Queue } from "../build/overview.ts";
 import type { Repository } from "../build/repository.ts";
@@ -25,6 +26,8 @@ export class Model {
   queue: Queue = { count: 0, first: [] };
   repositories: readonly Repository[] = [];
   hasSnapshot = false;
+  /** Who looks at the page; undefined while that is not known. */
+  access: { readonly name: string | null; readonly role: Role } | undefined;
   /** The server's clock less this one: times are the server's. */
   #skewMs = 0;
   #state: ChannelState = this.#channel.state;
@@ -82,6 +85,16 @@ export class Model {
     return (this.lostMs ?? Date.now()) + this.#skewMs;
   }
 
+  /** Whether who looks may have something built. */
+  get mayBuild(): boolean {
+    return this.access?.role === "builder" || this.access?.role === "admin";
+  }
+
+  /** Whether the server takes them no more: their access was taken back, or has expired. */
+  get isRefused(): boolean {
+    return this.#state.type === "closed" && this.#state.error?.code === "WINDSOCK_REFUSED";
+  }
+
   get indicator(): Indicator {
     return indicatorOf(this.#state, {
       sinceMs: this.#stateSinceMs,
@@ -114,6 +127,7 @@ export class Model {
       case "snapshot":
         this.#skewMs = event.nowMs - Date.now();
         this.hasSnapshot = true;
+        if (event.access !== undefined) this.access = event.access;
         this.builds.snapshot(event.builds);
         this.repositories = event.repositories;
         this.#rows.clear();

@@ -1,3 +1,6 @@
+/** What the page of a build shows below its steps. */
+export type BuildTab = "log" | "tests" | "artifacts";
+
 /** Where in the page somebody is. `step`: the log of one step, of one of its attempts. */
 export type Route =
   | { readonly type: "console" }
@@ -9,13 +12,16 @@ export type Route =
       readonly step?: number | null;
       /** From 1. Undefined: the last. */
       readonly attempt?: number;
+      /** What is shown below the steps. Undefined: the page chooses. */
+      readonly tab?: BuildTab;
       /** Lines, from 1, both included. */
       readonly range?: { readonly from: number; readonly to: number };
     }
   | { readonly type: "unknown"; readonly path: string };
 
-/** `#setup`, `#2`, `#2.1`, `#2.1:L120-L140`, `#2:L7` */
-const place = /^#(?:(setup)|(\d{1,5}))(?:\.(\d{1,3}))?(?::L(\d{1,9})(?:-L?(\d{1,9}))?)?$/;
+/** `#tests`, `#artifacts`, `#setup`, `#2`, `#2.1`, `#2.1:L120-L140`, `#2:L7` */
+const place =
+  /^#(?:(log|tests|artifacts)|(setup)|(\d{1,5}))(?:\.(\d{1,3}))?(?::L(\d{1,9})(?:-L?(\d{1,9}))?)?$/;
 
 /** What an address means. `#build-12` is how builds were called before they had an address of their own. */
 export function routeOf({
@@ -31,10 +37,11 @@ export function routeOf({
   }
   const id = /^\/builds\/(\d{1,15})\/?$/.exec(pathname)?.[1];
   if (id === undefined) return { type: "unknown", path: pathname };
-  const [, setup, step, attempt, from, to] = place.exec(hash) ?? [];
+  const [, tab, setup, step, attempt, from, to] = place.exec(hash) ?? [];
   return {
     type: "build",
     id: Number(id),
+    ...(tab !== undefined && { tab: tab as BuildTab }),
     ...(setup !== undefined && { step: null }),
     ...(step !== undefined && { step: Number(step) }),
     ...(attempt !== undefined && { attempt: Number(attempt) }),
@@ -52,8 +59,8 @@ export function pathOf(route: Route): string {
     case "unknown":
       return route.path;
     case "build": {
-      const { id, step, attempt, range } = route;
-      if (step === undefined) return `/builds/${id}`;
+      const { id, tab, step, attempt, range } = route;
+      if (step === undefined) return `/builds/${id}${tab === undefined ? "" : `#${tab}`}`;
       const lines = range === undefined ? "" : `:L${range.from}-L${range.to}`;
       return `/builds/${id}#${step ?? "setup"}${attempt === undefined ? "" : `.${attempt}`}${lines}`;
     }

@@ -8,7 +8,8 @@ interface StepRow {
   readonly button: HTMLButtonElement;
   readonly sign: HTMLElement;
   readonly name: HTMLElement;
-  readonly past: HTMLElement;
+  readonly tries: HTMLElement;
+  readonly track: HTMLElement;
   readonly ahead: HTMLElement;
   readonly time: HTMLElement;
   readonly words: HTMLElement;
@@ -66,12 +67,10 @@ export class Timeline {
       setText(row.words, `, ${wordsOf(step, steps, isBranched && path.has(position))}`);
       const span = spans[position];
       const percent = (ms: number): number => (100 * (ms - startMs)) / wholeMs;
-      if (span !== undefined) {
-        place(row.past, percent(span.startMs), percent(span.knownMs));
-        place(row.ahead, percent(span.knownMs), percent(span.endMs));
-      }
-      row.past.hidden = span === undefined || step.startedMs === null;
+      if (span !== undefined) place(row.ahead, percent(span.knownMs), percent(span.endMs));
       row.ahead.hidden = span === undefined || span.endMs <= span.knownMs;
+      showTries(row.track, step, nowMs, percent);
+      setText(row.tries, step.attempts.length > 1 ? `${step.attempts.length} attempts` : "");
     }
     this.#showAxis(wholeMs);
   }
@@ -93,19 +92,41 @@ export class Timeline {
       button: make("button"),
       sign: make("span", "sign"),
       name: makeName("name"),
-      past: make("span", "past"),
+      tries: make("span", "tries"),
+      track: make("span", "track"),
       ahead: make("span", "ahead"),
       time: make("span", "time"),
       words: make("span", "sr"),
     };
     row.button.type = "button";
     row.sign.setAttribute("aria-hidden", "true");
-    const track = make("span", "track");
-    track.append(row.past, row.ahead);
-    row.button.append(row.sign, row.name, track, row.time, row.words);
+    row.track.append(row.ahead);
+    const name = make("span", "step-name");
+    name.append(row.name, row.tries);
+    row.button.append(row.sign, name, row.track, row.time, row.words);
     row.button.addEventListener("click", () => this.#handleStep(position));
     row.item.append(row.button);
     return row;
+  }
+}
+
+/** A bar for each attempt, and one for a step of which none were kept. */
+function showTries(
+  track: HTMLElement,
+  step: Step,
+  nowMs: number,
+  percent: (ms: number) => number,
+): void {
+  const tries = step.attempts.length > 0 ? step.attempts : step.startedMs === null ? [] : [step];
+  const bars = [...track.querySelectorAll<HTMLElement>(".past")];
+  for (const bar of bars.splice(tries.length)) bar.remove();
+  for (const [index, { state, startedMs, durationMs }] of tries.entries()) {
+    const bar = bars[index] ?? make("span", "past");
+    if (bar.parentElement === null) track.append(bar);
+    bar.dataset["state"] = state;
+    const startMs = startedMs ?? 0;
+    const endMs = startMs + (durationMs ?? (state === "running" ? nowMs - startMs : 0));
+    place(bar, percent(startMs), percent(endMs));
   }
 }
 
@@ -118,5 +139,6 @@ function wordsOf(step: Step, steps: readonly Step[], isCritical: boolean): strin
   const needs = neededBy(steps, step.position).map((needed) => steps[needed]?.name ?? "");
   const waits = step.state === "waiting" && needs.length > 0 ? ` for ${needs.join(", ")}` : "";
   const critical = isCritical ? ", on the chain that decides how long it takes" : "";
-  return `${step.reason ?? step.state}${waits}${critical}`;
+  const flaky = step.state === "passed" && step.attempts.length > 1 ? ", flaky" : "";
+  return `${step.reason ?? step.state}${flaky}${waits}${critical}`;
 }

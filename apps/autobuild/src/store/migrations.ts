@@ -7,7 +7,7 @@ import { attemptTable } from "./attempts.ts";
 import { keptTables, keptTriggers } from "./kept-store.ts";
 import { noticeTables } from "./notice-store.ts";
 import { originTables } from "./origin-store.ts";
-import { overviewTables } from "./overview-tables.ts";
+import { overviewTables, stepNeeds } from "./overview-tables.ts";
 import { resultTables } from "./result-store.ts";
 import { secretTables } from "./secret-store.ts";
 
@@ -74,6 +74,7 @@ const migrations: readonly string[] = [
   originTables,
   attemptTable,
   keptTriggers,
+  stepNeeds,
 ];
 
 const keptCopies = 2;

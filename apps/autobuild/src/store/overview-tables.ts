@@ -1,3 +1,6 @@
+/** The migration that keeps what steps need: a JSON array of names; null for the builds before. Never changes. */
+export const stepNeeds = "ALTER TABLE step ADD COLUMN needs TEXT;";
+
 /**
  * The migration for the overview: which branches there are, and their builds in order.
  *

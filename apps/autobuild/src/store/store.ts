@@ -182,10 +182,19 @@ export class Store {
     });
   }
 
-  insertSteps(buildId: number, steps: readonly { name: string; command: string }[]): Build {
+  insertSteps(
+    buildId: number,
+    steps: readonly { name: string; command: string; needs?: readonly string[] }[],
+  ): Build {
     this.transaction(() => {
       for (const [position, step] of steps.entries())
-        this.#statements.insertStep.run(buildId, position, step.name, step.command);
+        this.#statements.insertStep.run(
+          buildId,
+          position,
+          step.name,
+          step.command,
+          step.needs === undefined ? null : JSON.stringify(step.needs),
+        );
     });
     return this.#expect(buildId);
   }
@@ -288,7 +297,7 @@ function prepareStatements(database: DatabaseSync): Record<StatementName, Statem
     ),
     steps: database.prepare("SELECT * FROM step WHERE build_id = ? ORDER BY position"),
     insertStep: database.prepare(
-      "INSERT INTO step (build_id, position, name, command, state) VALUES (?, ?, ?, ?, 'waiting') ON CONFLICT DO NOTHING",
+      "INSERT INTO step (build_id, position, name, command, needs, state) VALUES (?, ?, ?, ?, ?, 'waiting') ON CONFLICT DO NOTHING",
     ),
     startStep: database.prepare(
       "UPDATE step SET state = 'running', started_ms = ? WHERE build_id = ? AND position = ?",
@@ -330,10 +339,15 @@ function stepOf(row: Row, attempts: ReadonlyMap<number, readonly Attempt[]>): St
     position,
     name: text(row, "name"),
     command: text(row, "command"),
+    needs: needsOf(textOrNull(row, "needs")),
     state: text(row, "state") as StepState,
     reason: textOrNull(row, "reason"),
     startedMs: integerOrNull(row, "started_ms"),
     durationMs: integerOrNull(row, "duration_ms"),
     attempts: attempts.get(position) ?? [],
   };
+}
+
+function needsOf(json: string | null): readonly string[] | null {
+  return json === null ? null : (JSON.parse(json) as string[]);
 }

@@ -2,6 +2,7 @@ import { defineService, reply, type } from "windsock";
 import { z } from "zod";
 import { requireRole, type Access } from "../auth/access.ts";
 import { admit, currentAccess } from "../auth/admit.ts";
+import type { Role } from "../auth/role.ts";
 import type { Build } from "../build/build.ts";
 import type { BranchRow, Overview, Queue } from "../build/overview.ts";
 import type { Repository } from "../build/repository.ts";
@@ -18,6 +19,8 @@ export type BuildsEvent =
       /** Newest first. */
       readonly builds: readonly Build[];
       readonly repositories: readonly Repository[];
+      /** Who is told, in the answer to their join. */
+      readonly access?: { readonly name: string | null; readonly role: Role };
     } & Overview)
   | { readonly type: "build"; readonly build: Build }
   /** How the branch of a build that has changed stands now. */
@@ -76,7 +79,8 @@ export default defineService({
     });
   },
   handleJoin(client) {
-    client.send(everything());
+    const { name, role } = currentAccess(client.user);
+    client.send({ ...everything(), access: { name, role } });
   },
   snapshot: everything,
   handleIncoming(client, message) {
@@ -125,7 +129,7 @@ function nameOfBuilder(client: Asker | undefined): string {
   return access?.name ?? "somebody on the page";
 }
 
-function everything(): BuildsEvent {
+function everything(): Extract<BuildsEvent, { type: "snapshot" }> {
   const { builds, overview } = currentAutobuild();
   return {
     type: "snapshot",
