@@ -97,6 +97,7 @@ export class Edge implements MemberHost, SessionHost {
   readonly #throttle: Throttle;
   readonly #sweep: Sweep;
   readonly #commits: Commits;
+  #nextSession = 1;
   #onEmpty: (() => void) | undefined;
 
   constructor(options: EdgeOptions) {
@@ -162,7 +163,7 @@ export class Edge implements MemberHost, SessionHost {
 
   /** A socket of `windsock.v1`: its events go to what is returned. */
   openSession(transport: Transport, request: RequestData, sessionId: string): TransportEvents {
-    const session = new Session(this, transport, request, sessionId);
+    const session = new Session(this, transport, request, sessionId, this.#nextSession++);
     this.#sessions.add(session);
     return session;
   }
@@ -338,6 +339,7 @@ export class Edge implements MemberHost, SessionHost {
       request,
       user,
       dialect: "v1",
+      session: session.number,
       ...(resume === undefined ? {} : { resume }),
     });
     if (answer instanceof Promise) void answer.then((one) => session.answered(channel, one));

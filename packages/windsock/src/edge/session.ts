@@ -96,6 +96,8 @@ const idlePositionMs = 30_000;
  */
 export class Session implements TransportEvents, InflowOwner<Raw> {
   readonly sessionId: string;
+  /** Sockets that opened later have higher ones. */
+  readonly number: number;
   readonly #host: SessionHost;
   readonly #request: RequestData;
   readonly transport: Transport;
@@ -113,8 +115,15 @@ export class Session implements TransportEvents, InflowOwner<Raw> {
   #isOver = false;
   #toldAt: number;
 
-  constructor(host: SessionHost, transport: Transport, request: RequestData, sessionId: string) {
+  constructor(
+    host: SessionHost,
+    transport: Transport,
+    request: RequestData,
+    sessionId: string,
+    number: number,
+  ) {
     this.#host = host;
+    this.number = number;
     this.transport = transport;
     this.#request = request;
     this.sessionId = sessionId;

@@ -126,6 +126,8 @@ export type EdgeToActor =
       readonly request: RequestData;
       readonly user: unknown;
       readonly dialect: Dialect;
+      /** Of a `v1` client: its sockets at this edge are numbered in the order in which they opened. */
+      readonly session?: number;
       /** A `v1` client that was here before. Instead of `admitted`, a `joined` may follow at once. */
       readonly resume?: ResumeData;
     }

@@ -99,34 +99,37 @@ export class Channels {
 
   /**
    * A client that was here before is back on this line. Answers at once, ahead of the
-   * mailbox. False: its membership is gone, or a part of what it missed is: it must join anew.
+   * mailbox. `rejoin`: its membership is gone, or a part of what it missed is: it must join
+   * anew. `late`: another socket of this client has done so since.
    */
-  resume(line: Line, data: ResumeData, user: unknown): boolean {
+  resume(line: Line, data: ResumeData, user: unknown): "resumed" | "rejoin" | "late" {
     const { members, log, committer, presence, force } = this.#options;
     const [id = "", secret = ""] = data.token.split(".");
     const client = members.get(id);
     const delivery = client?.delivery;
-    if (client === undefined || delivery === undefined) return false;
-    if (client.membership !== "joined" || client.isEnding) return false;
-    if (!delivery.owns(secret) || !isSameUser(client.user, user)) return false;
+    if (client === undefined || delivery === undefined) return "rejoin";
+    if (client.membership !== "joined" || client.isEnding) return "rejoin";
+    if (!delivery.owns(secret) || !isSameUser(client.user, user)) return "rejoin";
+    if (delivery.isLate(line, secret)) return "late";
     if (data.epoch !== log.epoch) {
       // Its log has another name now: what it has and what comes are not one order.
       this.#end(client);
-      return false;
+      return "rejoin";
     }
     const privates = delivery.since(data.count);
     const isWhole = privates !== undefined && this.#hasLog(client, data);
     if (!isWhole && (privates === undefined || !this.#options.hasSnapshot)) {
       // It joins anew; what it was is over now.
       this.#end(client);
-      return false;
+      return "rejoin";
     }
     this.#replaceLine(client, line);
+    delivery.resumedOn(line);
     delivery.ack(data.count);
     this.#options.recorder?.trimmed(client, delivery.acked);
     const answer = isWhole ? "resumed" : "snapshot";
     const membership = this.membershipOf(client, answer, privates, secret);
-    if (membership === undefined) return false;
+    if (membership === undefined) return "rejoin";
     // It stands where it said until it has the snapshot: a cut may come before that.
     const where = { mid: line.mid, seq: Math.min(data.seq, log.seq), head: log.seq };
     committer.send([{ type: "joined", ...where, membership, isHeld: !isWhole }]);
@@ -134,7 +137,7 @@ export class Channels {
       force({ type: "snapshot", bytes: 0, clients: [client] });
     if (presence !== undefined) committer.send([presence.everybody(line.mid)]);
     force({ type: "resume", bytes: 0, client });
-    return true;
+    return "resumed";
   }
 
   /** The log has moved past a client that reads too slowly. */

@@ -2,6 +2,7 @@ import { hash, timingSafeEqual } from "node:crypto";
 import type { Private } from "../protocol/port.ts";
 import { messageOverheadBytes, type PrivateBudget } from "./private-budget.ts";
 import { newSecret } from "./secret.ts";
+import type { Line } from "./service-client.ts";
 
 export interface DeliveryLimits {
   readonly maxPrivateBytes: number;
@@ -58,6 +59,10 @@ export class Delivery {
   #tokenHash: string | undefined;
   /** Valid until the first word from the new socket: the answer with the new token may be lost. */
   #previousHash: string | undefined;
+
+  /** Where it was resumed last. */
+  #edge = "";
+  #session = 0;
 
   constructor(limits: DeliveryLimits, budget: PrivateBudget) {
     this.#limits = limits;
@@ -182,6 +187,22 @@ export class Delivery {
     this.#previousHash = shown === undefined ? undefined : hashOf(shown);
     this.#tokenHash = hashOf(secret);
     return secret;
+  }
+
+  /** This socket has the membership from now on. */
+  resumedOn({ edge, session = 0 }: Line): void {
+    this.#edge = edge;
+    this.#session = session;
+  }
+
+  /**
+   * Whether a resume comes late: from a socket that opened before the one on which the member
+   * came back, and without the token that it was given there. Its client has gone on since.
+   */
+  isLate({ edge, session = 0 }: Line, secret: string): boolean {
+    if (edge !== this.#edge || session >= this.#session || this.#tokenHash === undefined)
+      return false;
+    return !timingSafeEqual(bytesOf(this.#tokenHash), bytesOf(hashOf(secret)));
   }
 
   owns(secret: string): boolean {

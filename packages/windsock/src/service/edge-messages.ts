@@ -124,12 +124,14 @@ export class EdgeMessages implements Outlet<EdgeToActor> {
         `${address} is down: it restarted too often`,
         Math.max(actor.actor.retryAfterMs, defaultRetryMs),
       );
-    const { resume } = message;
-    if (
-      resume !== undefined &&
-      actor.intake.resume({ edge: this.#edge, mid }, resume, message.user)
-    )
-      return this.#outlet.post({ type: "admitted", mid });
+    const { resume, session } = message;
+    if (resume !== undefined) {
+      const line = { edge: this.#edge, mid, ...(session === undefined ? {} : { session }) };
+      const answer = actor.intake.resume(line, resume, message.user);
+      if (answer === "resumed") return this.#outlet.post({ type: "admitted", mid });
+      if (answer === "late")
+        return this.#refuse(mid, "overloaded", "it came back on another socket", defaultRetryMs);
+    }
     const delivery =
       message.dialect === "v1"
         ? new Delivery({ ...actor.limits, maxMessageBytes }, privateBudget)

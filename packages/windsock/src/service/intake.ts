@@ -1,5 +1,6 @@
 import type { Clock } from "../actor/clock.ts";
 import type { CloseReason, EdgeToActor, ResumeData } from "../protocol/port.ts";
+import type { Channels } from "./channels.ts";
 import type { Committer } from "./commit.ts";
 import type { IdleWatch } from "./idle-watch.ts";
 import type { Recorder } from "./recorder.ts";
@@ -42,11 +43,11 @@ export class Intake {
     this.#isHere();
   }
 
-  /** A `v1` client that was here before. False: it must join anew. */
-  resume(line: Line, data: ResumeData, user: unknown): boolean {
-    if (!this.#actor.channels.resume(line, data, user)) return false;
-    this.#isHere();
-    return true;
+  /** A `v1` client that was here before. */
+  resume(line: Line, data: ResumeData, user: unknown): ReturnType<Channels["resume"]> {
+    const answer = this.#actor.channels.resume(line, data, user);
+    if (answer === "resumed") this.#isHere();
+    return answer;
   }
 
   /** Another user for this session: the same one with a new token, or it joins anew. */

@@ -23,6 +23,8 @@ export interface ClientData {
 export interface Line {
   readonly edge: string;
   readonly mid: string;
+  /** The number of its socket at that edge, for one of `windsock.v1`. */
+  readonly session?: number;
 }
 
 /**
