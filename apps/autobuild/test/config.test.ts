@@ -261,6 +261,17 @@ describe("a matrix", () => {
     expect(await refusal(matrix({ matrix: { a: [1], exclude: [{ a: 1 }] } }))).toContain(
       "at least one combination, got none",
     );
+    const dots = { matrix: { a: ["..", "-v"] } };
+    for (const field of [
+      { run: ["${matrix.a}"] },
+      { image: "${matrix.a}" },
+      { artifacts: "${matrix.a}/x" },
+      { reports: ["/${matrix.a}"] },
+    ])
+      expect(await refusal(matrix({ ...dots, ...field }))).toMatch(/Expected `steps\[0\]/);
+    expect(
+      (await matrix({ image: "${matrix.a}:1", matrix: { a: ["node"] } })).steps[0]?.image,
+    ).toBe("node:1");
     expect(await refusal(matrix({ run: "x ${matrix.nod}", matrix: { node: [1] } }))).toContain(
       'Did you mean "node"?',
     );

@@ -3,7 +3,7 @@ import path from "node:path";
 import { git } from "./git.ts";
 
 /**
- * Calls `handleChange` soon after a branch or HEAD of a local repository moved. Returns what ends the watch.
+ * Calls `handleChange` soon after a branch, a tag or HEAD of a local repository moved. Returns what ends the watch.
  *
  * A hint, and no more: branches in folders, other ref stores and systems out of watches give none, so
  * whoever uses it looks from time to time as well. Rejects when the folder is no repository.
@@ -34,7 +34,7 @@ export async function watchRefs(repository: string, handleChange: () => void): P
   // Only these names: the index next to them changes with every `git status`.
   for (const folder of new Set([gitDir, commonDir]))
     add(folder, (name) => name.startsWith("HEAD") || name.startsWith("packed-refs"));
-  add(path.join(commonDir, "refs", "heads"), () => true);
+  for (const kind of ["heads", "tags"]) add(path.join(commonDir, "refs", kind), () => true);
   return () => {
     for (const watcher of watchers) watcher.close();
   };

@@ -1,5 +1,6 @@
+import { show } from "../errors.ts";
 import { didYouMean, fieldName, refuseAt } from "./config-check.ts";
-import { maxSteps, type Config, type ConfigStep } from "./config-schema.ts";
+import { imageName, isFileGlob, maxSteps, type Config, type ConfigStep } from "./config-schema.ts";
 import type { ConfigText } from "./config-text.ts";
 import { parseDuration } from "./duration.ts";
 import { combinationsOf, nameWith, withValues, type Combination } from "./matrix.ts";
@@ -210,11 +211,23 @@ function plannedStep(
       "Expected `timeout` or `timeoutMs`, got both. Remove `timeoutMs`.",
     );
 
+  // What a value makes of a field must hold up as well as the field did.
+  const fillAs = (field: string, text: string, isGood: (filled: string) => boolean): string => {
+    const filled = fill(text);
+    if (filled === text || isGood(filled)) return filled;
+    const path = ["steps", index, field];
+    return refuseAt(
+      source,
+      path,
+      `Expected ${fieldName(path)} to stay what it may be with the values of the matrix, got ${show(filled)}. Change the values.`,
+    );
+  };
   const { run } = step;
+  const isProgram = (filled: string): boolean => !filled.startsWith("-");
   const planned =
     typeof run === "string"
       ? { ...plainStep(name, "/bin/sh", "-c", fill(run)), command: fill(run) }
-      : plainStep(name, fill(run[0]), ...run.slice(1).map(fill));
+      : plainStep(name, fillAs("run", run[0], isProgram), ...run.slice(1).map(fill));
   const matrixVariables = [...combination].map(([axis, value]) => [
     `MATRIX_${axis.toUpperCase()}`,
     value,
@@ -232,10 +245,13 @@ function plannedStep(
     silenceTimeoutMs: readDuration(step.silenceTimeout) ?? stepDefaults.silenceTimeoutMs,
     retry: readRetry(step.retry),
     tty: step.tty ?? stepDefaults.tty,
-    image: step.image === undefined ? stepDefaults.image : fill(step.image),
+    image:
+      step.image === undefined
+        ? stepDefaults.image
+        : fillAs("image", step.image, (filled) => imageName.test(filled)),
     secrets: step.secrets ?? stepDefaults.secrets,
-    artifacts: asList(step.artifacts ?? []).map(fill),
-    reports: asList(step.reports ?? []).map(fill),
+    artifacts: asList(step.artifacts ?? []).map((glob) => fillAs("artifacts", glob, isFileGlob)),
+    reports: asList(step.reports ?? []).map((glob) => fillAs("reports", glob, isFileGlob)),
   };
 }
 

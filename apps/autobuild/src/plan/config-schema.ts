@@ -3,6 +3,7 @@ import { hasControlCharacter } from "../git/source.ts";
 import { isTimeTable } from "./cron.ts";
 import { durationPattern, parseDuration } from "./duration.ts";
 import { isGlob, maxAlternatives, maxGlobLength } from "./glob.ts";
+import { matrixPlace } from "./matrix.ts";
 
 // Each `error` is the second half of "Expected `field` to be ...". Each `describe` is a row of the reference.
 
@@ -156,6 +157,8 @@ const retry = z.union(
   },
 );
 
+/** A container image: nothing that its program would take for an option. */
+export const imageName: RegExp = /^\w[\w./:@-]{0,254}$/;
 const imageText = "the name of a container image such as docker.io/library/node:26";
 const secretName = "a name of capital letters, digits and underscores such as NPM_TOKEN";
 const filePattern =
@@ -164,14 +167,7 @@ const files = oneOrMore(
   z
     .string({ error: filePattern })
     .max(maxGlobLength, { error: filePattern })
-    .refine(
-      (text) =>
-        isGlob(text) &&
-        !hasControlCharacter(text) &&
-        !text.startsWith("/") &&
-        !text.split("/").includes(".."),
-      { error: `${filePattern}, without .. and not from / on` },
-    ),
+    .refine(isFileGlob, { error: `${filePattern}, without .. and not from / on` }),
   "a glob of files, or an array of 1 to 50 of them",
   50,
 );
@@ -221,7 +217,7 @@ const stepFields = {
     .describe("Whether its output is a terminal. True."),
   image: z
     .string({ error: imageText })
-    .regex(/^[\w][\w./:@${}-]{0,254}$/, { error: imageText })
+    .refine((text) => imageName.test(text.replaceAll(matrixPlace, "x")), { error: imageText })
     .optional()
     .describe("A container image to run it in, by the machine's podman or docker."),
   secrets: z
@@ -326,6 +322,12 @@ export type CronEntry = {
   branch?: string | undefined;
   timezone?: string | undefined;
 };
+
+/** Whether a glob is of files below the workspace, as far as that shows. */
+export function isFileGlob(text: string): boolean {
+  const isInside = !text.startsWith("/") && !text.split("/").includes("..");
+  return isInside && !hasControlCharacter(text) && isGlob(text.replaceAll(matrixPlace, "x"));
+}
 
 /** The JSON schema of `.autobuild.json`, `.autobuild.yml` and `autobuild.config.ts`. */
 export function configJsonSchema(): Record<string, unknown> {

@@ -5,6 +5,8 @@ export type Combination = ReadonlyMap<string, string>;
 
 export const maxCombinations = 50;
 export const maxAxes = 5;
+/** Where a value of the matrix goes. */
+export const matrixPlace: RegExp = /\$\{matrix\.(\w{1,30})\}/g;
 const axisName = /^[A-Za-z_]\w{0,29}$/;
 
 type Matrix = NonNullable<ConfigStep["matrix"]>;
@@ -68,7 +70,7 @@ export function nameWith(name: string, combination: Combination): string {
 /** Puts values where `${matrix.node}` stands; the second is the first name that has no value. */
 export function withValues(text: string, combination: Combination): [string, string | undefined] {
   let missing: string | undefined;
-  const filled = text.replaceAll(/\$\{matrix\.(\w{1,30})\}/g, (found, name: string) => {
+  const filled = text.replaceAll(matrixPlace, (found, name: string) => {
     const value = combination.get(name);
     if (value === undefined) missing ??= name;
     return value ?? found;
