@@ -7,6 +7,7 @@ import { serve } from "../../test/serve.ts";
 import { until } from "../../test/until.ts";
 import { connect } from "../client/index.ts";
 import { createServer, defineService, OptionError, type } from "../index.ts";
+import { deflateFrom, inflate } from "./deflate.ts";
 
 let deflates: MockInstance;
 
@@ -215,4 +216,16 @@ test("an option of another shape is refused", async () => {
     await expect(
       createServer({ services: {}, port: 0, compression: compression as never }),
     ).rejects.toThrow(OptionError);
+});
+
+test("what was compressed, or taken out of it, takes no more memory than its bytes", () => {
+  const messages = Array.from({ length: 500 }, (_, index) => Buffer.from(large(index)));
+  const frames = messages.map((message) => deflateFrom(1).compress(message));
+  const back = frames.map((frame) => inflate(Buffer.from(frame), 100_000));
+  expect(back).toEqual(messages);
+  for (const kept of [frames, back as Buffer[]]) {
+    const buffers = new Set(kept.map(({ buffer }) => buffer));
+    const taken = [...buffers].reduce((sum, buffer) => sum + buffer.byteLength, 0);
+    expect(taken).toBeLessThan(2 * kept.reduce((sum, { length }) => sum + length, 0) + 1);
+  }
 });

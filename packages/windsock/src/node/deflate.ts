@@ -13,7 +13,7 @@ export function deflateFrom(thresholdBytes: number): Deflate {
   return Object.freeze({
     thresholdBytes,
     compress: (message: Uint8Array) =>
-      deflateRawSync(message, settings).subarray(0, -flushEnd.length),
+      ownOf(deflateRawSync(message, settings).subarray(0, -flushEnd.length)),
   });
 }
 
@@ -23,12 +23,21 @@ export function deflateFrom(thresholdBytes: number): Deflate {
  */
 export function inflate(message: Buffer, maxBytes: number): Inflated {
   try {
-    return inflateRawSync(Buffer.concat([message, flushEnd]), {
+    const data = inflateRawSync(Buffer.concat([message, flushEnd]), {
       finishFlush: constants.Z_SYNC_FLUSH,
       maxOutputLength: maxBytes,
     });
+    return ownOf(data);
   } catch (error) {
     const code: unknown = error instanceof Error && "code" in error ? error.code : undefined;
     return code === "ERR_BUFFER_TOO_LARGE" ? "too big" : "corrupt";
   }
+}
+
+/** What zlib gives lies in a slab of 64 KiB, four to a slab; logs and mailboxes would keep all of it. */
+function ownOf(bytes: Buffer): Buffer {
+  if (bytes.buffer.byteLength <= 2 * bytes.length) return bytes;
+  const own = Buffer.allocUnsafeSlow(bytes.length);
+  own.set(bytes);
+  return own;
 }

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { clientFrame } from "../../test/raw-socket.ts";
+import { inflate } from "./deflate.ts";
 import { FrameDecoder, type DecoderLimits } from "./frame-decoder.ts";
 
 // Each answer to each kind of frame is in test/autobahn, over sockets and beside `ws`.
@@ -142,9 +143,17 @@ describe("any sequence of frames that may come", () => {
 });
 
 describe("any bytes at all", () => {
+  const compressing: DecoderLimits = { ...limits, inflation: { maxBytes: 1000, inflate } };
+  /** Payloads as they come, said to be compressed. */
+  const deflated = fc
+    .tuple(fc.constantFrom(0xc1, 0xc2, 0x41), fc.uint8Array({ maxLength: 40 }), mask)
+    .map(([head, payload, key]): Part[] => [
+      { bytes: masked(head, payload, key), gives: undefined },
+      { bytes: masked(0x80, payload, key), gives: undefined },
+    ]);
   const mutated = fc
     .tuple(
-      fc.array(message, { minLength: 1, maxLength: 3 }),
+      fc.array(fc.oneof(message, deflated), { minLength: 1, maxLength: 3 }),
       fc.array(
         fc.tuple(fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }), fc.nat(255)),
         {
@@ -164,9 +173,9 @@ describe("any bytes at all", () => {
 
   test("throw nothing, end with at most one close or fault, and mean the same wherever reads end", () => {
     fc.assert(
-      fc.property(anything, places, (bytes, ends) => {
-        const found = decode([bytes]);
-        expect(decode(cutAt(bytes, ends))).toEqual(found);
+      fc.property(anything, places, fc.constantFrom(limits, compressing), (bytes, ends, bounds) => {
+        const found = decode([bytes], bounds);
+        expect(decode(cutAt(bytes, ends), bounds)).toEqual(found);
         const last = found.findIndex(({ type }) => type === "close" || type === "fault");
         expect([-1, found.length - 1]).toContain(last);
       }),
