@@ -423,6 +423,7 @@ export class Member implements TransportEvents, InflowOwner<Payload>, Follower {
 
   /** Called about once a second: pings the silent, drops the dead, the stalled and those who do not answer a close. */
   sweep(now: number): void {
+    this.#outbox?.settle();
     const transport = this.#transport;
     const heartbeat = this.#heartbeat;
     if (transport === undefined || heartbeat === undefined) return;

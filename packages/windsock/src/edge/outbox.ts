@@ -1,4 +1,5 @@
-import type { Frame } from "../protocol/frame.ts";
+import { Slabs } from "../log/slabs.ts";
+import { Frame } from "../protocol/frame.ts";
 import type { ComeBack, Private } from "../protocol/port.ts";
 import { maxSliceBytes } from "./log-window.ts";
 import type { Speech } from "./speech.ts";
@@ -7,8 +8,9 @@ import type { Speech } from "./speech.ts";
 export class PrivateItem {
   readonly type = "private";
   readonly after: number;
-  readonly item: Private;
   readonly byteLength: number;
+  #item: Private;
+  #isSettled = false;
   /** In how many outboxes it waits. */
   waiting = 0;
   #speech: Speech | undefined;
@@ -16,15 +18,23 @@ export class PrivateItem {
 
   constructor(after: number, item: Private) {
     this.after = after;
-    this.item = item;
+    this.#item = item;
     this.byteLength = "payload" in item ? item.payload.bytes.length : item.message.length;
+  }
+
+  /** It waits for longer than what it was allocated among, and must not keep that. */
+  settle(slabs: Slabs, heldBytes: number): void {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    this.#frame = undefined;
+    if ("payload" in this.#item) this.#item = slabs.keepItem(this.#item, heldBytes);
   }
 
   /** Built once for all who are spoken to in the same way. */
   frame(speech: Speech): Frame {
     const { base, deflate } = speech;
     if (this.#frame === undefined || this.#speech !== base) {
-      this.#frame = base.privateFrame(this.item);
+      this.#frame = base.privateFrame(this.#item);
       this.#speech = base;
     }
     return deflate === undefined ? this.#frame : this.#frame.deflated(deflate);
@@ -119,12 +129,18 @@ export class QueuedBytes {
   }
 }
 
+/** 50 us of copying. */
+const settledAtOnce = 1000;
+
 /** A queue of items. Members have one only while something waits in it. */
 export class Outbox {
   readonly #queued: QueuedBytes;
   #items: OutboxItem[] = [];
   #head = 0;
   #bytes = 0;
+  #hasWaited = false;
+  /** Those in front of it are settled. */
+  #settled = 0;
 
   constructor(queued: QueuedBytes) {
     this.#queued = queued;
@@ -158,6 +174,23 @@ export class Outbox {
     this.#shrink();
   }
 
+  /** Called about once a second. What waits from one time to the next gets memory of its own, so much at a time. */
+  settle(): void {
+    if (!this.#hasWaited) {
+      this.#hasWaited = true;
+      return;
+    }
+    const begin = Math.max(this.#settled, this.#head);
+    const end = Math.min(begin + settledAtOnce, this.#items.length);
+    const slabs = new Slabs();
+    for (let index = begin; index < end; index++) {
+      const item = this.#items[index];
+      if (item?.type === "private") item.settle(slabs, this.#bytes);
+      else if (item?.type === "control") this.#items[index] = settled(item, slabs, this.#bytes);
+    }
+    this.#settled = end;
+  }
+
   /** Its member is over: what it was due is dropped. */
   clear(): void {
     for (let index = this.#head; index < this.#items.length; index++) {
@@ -166,6 +199,7 @@ export class Outbox {
     }
     this.#items = [];
     this.#head = 0;
+    this.#settled = 0;
     this.#bytes = 0;
   }
 
@@ -173,6 +207,7 @@ export class Outbox {
   #shrink(): void {
     if (this.#head < 64 || this.#head * 2 < this.#items.length) return;
     this.#items = this.#items.slice(this.#head);
+    this.#settled = Math.max(this.#settled - this.#head, 0);
     this.#head = 0;
   }
 
@@ -194,6 +229,11 @@ export class Outbox {
     this.#shrink();
     return taken;
   }
+}
+
+function settled(item: ControlItem, slabs: Slabs, heldBytes: number): ControlItem {
+  const { opcode, payload } = item.frame;
+  return { ...item, frame: new Frame(opcode, slabs.keep(payload, heldBytes)) };
 }
 
 function costOf(item: OutboxItem): number {

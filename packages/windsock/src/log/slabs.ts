@@ -1,10 +1,12 @@
+import type { Payload } from "../protocol/port.ts";
+
 const minSlabBytes = 512;
 const maxSlabBytes = 32 * 1024;
 /** A slab is at most such a part of what the log holds: one that a single old entry keeps alive costs little beside it. */
 const slabPart = 8;
 
 /**
- * The memory in which one log keeps its payloads, in the order in which they come and go.
+ * The memory in which one log or queue keeps its payloads, in the order in which they come and go.
  *
  * Node cuts small buffers from slabs of 64 KiB that it shares among all who ask. Of what
  * is allocated in a server nearly everything is gone a moment later, but one entry of a
@@ -28,6 +30,12 @@ export class Slabs {
     kept.set(bytes);
     this.#used += length;
     return kept;
+  }
+
+  /** As `keep`, for the payload of an item. */
+  keepItem<Item extends { readonly payload: Payload }>(item: Item, heldBytes: number): Item {
+    const { kind, bytes } = item.payload;
+    return { ...item, payload: { kind, bytes: this.keep(bytes, heldBytes) } };
   }
 
   /** The log is empty. */

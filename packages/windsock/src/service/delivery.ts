@@ -1,4 +1,5 @@
 import { hash, timingSafeEqual } from "node:crypto";
+import { Slabs } from "../log/slabs.ts";
 import type { Private } from "../protocol/port.ts";
 import { messageOverheadBytes, type PrivateBudget } from "./private-budget.ts";
 import { newSecret } from "./secret.ts";
@@ -13,14 +14,26 @@ export interface DeliveryLimits {
 
 /** A message for some members alone, shared by all for whom it is kept. */
 export class KeptMessage {
-  readonly item: Private;
   readonly bytes: number;
   /** For how many it is kept. */
   keepers = 0;
+  #item: Private;
+  #isSettled = false;
 
   constructor(item: Private) {
-    this.item = item;
+    this.#item = item;
     this.bytes = "payload" in item ? item.payload.bytes.length : item.message.length;
+  }
+
+  get item(): Private {
+    return this.#item;
+  }
+
+  /** It stays longer than what it was allocated among, and must not keep that. */
+  settle(slabs: Slabs, heldBytes: number): void {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    if ("payload" in this.#item) this.#item = slabs.keepItem(this.#item, heldBytes);
   }
 }
 
@@ -51,6 +64,8 @@ export class Delivery {
   readonly #budget: PrivateBudget;
   #kept: KeptPrivate[] = none;
   #keptBytes = 0;
+  /** Those up to this count are settled. */
+  #settledThrough = 0;
   /** Up to this count some went before they were acknowledged; 0 once that was asked. */
   #lostThrough = 0;
   #creditUsed = 0;
@@ -59,10 +74,11 @@ export class Delivery {
   #tokenHash: string | undefined;
   /** Valid until the first word from the new socket: the answer with the new token may be lost. */
   #previousHash: string | undefined;
-
   /** Where it was resumed last. */
   #edge = "";
   #session = 0;
+  /** The sweep of the budget since which it has waited. */
+  sweptAt = 0;
 
   constructor(limits: DeliveryLimits, budget: PrivateBudget) {
     this.#limits = limits;
@@ -92,6 +108,17 @@ export class Delivery {
     this.#drop(this.#kept.length);
     this.#lostThrough = this.count;
     this.#budget.moved(this, false);
+  }
+
+  /** It has acknowledged nothing for a while. Settles so many messages at most, and gives how many it did. */
+  settle(most: number): number {
+    const first = this.#kept[0]?.count ?? 0;
+    const begin = Math.max(this.#settledThrough + 1 - first, 0);
+    const due = this.#kept.slice(begin, begin + most);
+    const slabs = new Slabs();
+    for (const { message } of due) message.settle(slabs, this.#keptBytes);
+    this.#settledThrough = due.at(-1)?.count ?? this.#settledThrough;
+    return due.length;
   }
 
   /** Its membership is over: nothing is kept for it any more. */

@@ -3,6 +3,9 @@ import type { Delivery, KeptMessage } from "./delivery.ts";
 /** What each message that is kept costs beside its payload, for each who has not acknowledged it. */
 export const messageOverheadBytes = 16;
 
+/** Half a millisecond of copying. */
+const settledPerSweep = 10_000;
+
 /**
  * What all memberships of a process have not acknowledged, in bytes. A message for many is
  * one payload, and counts once.
@@ -15,6 +18,7 @@ export class PrivateBudget {
   /** Those that something is kept for; who acknowledged last stands last. */
   readonly #waiting = new Set<Delivery>();
   #bytes = 0;
+  #sweep = 0;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
@@ -45,6 +49,23 @@ export class PrivateBudget {
   /** Something is kept for it now, or it has acknowledged some of it, or nothing is kept for it any more. */
   moved(delivery: Delivery, isWaiting: boolean): void {
     this.#waiting.delete(delivery);
-    if (isWaiting) this.#waiting.add(delivery);
+    if (!isWaiting) return;
+    delivery.sweptAt = this.#sweep;
+    this.#waiting.add(delivery);
+  }
+
+  /**
+   * Called every few seconds: what is kept for those who have acknowledged nothing since the
+   * last time gets memory of its own. Most is acknowledged within a second, and was allocated
+   * among much that is gone since.
+   */
+  settle(): void {
+    let left = settledPerSweep;
+    for (const delivery of this.#waiting) {
+      // Whoever stands behind it has moved later.
+      if (delivery.sweptAt === this.#sweep || left <= 0) break;
+      left -= delivery.settle(left);
+    }
+    this.#sweep += 1;
   }
 }

@@ -261,6 +261,7 @@ export class ServiceHost {
   #scheduleSweep(): void {
     this.#sweep = this.#clock.setTimeout(() => {
       this.#logs.sweep(this.#clock.now());
+      this.#privateBudget.settle();
       this.#durable?.sweep((address) => this.#actors.get(address) !== undefined);
       this.#scheduleSweep();
     }, sweepIntervalMs);
