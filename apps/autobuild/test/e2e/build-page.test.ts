@@ -1,4 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { repeatOf } from "../../src/build/build.ts";
+import { openDatabase } from "../../src/store/database.ts";
+import { Store } from "../../src/store/store.ts";
+import { expectAccessible } from "../support/axe.ts";
 import { hasBrowser, openPage, useBrowser } from "../support/browser.ts";
 import { Gate } from "../support/gate.ts";
 import { Program } from "../support/program.ts";
@@ -36,7 +40,7 @@ describe.skipIf(!hasBrowser)("the page of a build (needs Chromium: set WINDSOCK_
     ]);
     expect(await page.locator(".timeline button").allTextContents()).toEqual([
       expect.stringMatching(/^✓step-1[\d.]+ s, passed$/),
-      expect.stringMatching(/^✗step-2[\d.]+ s, exited with 3$/),
+      expect.stringMatching(/^✗step-2(?:< )?[\d.]+ s, exited with 3$/),
       "–step-3skipped, skipped",
     ]);
     // The second begins where the first ends.
@@ -46,6 +50,81 @@ describe.skipIf(!hasBrowser)("the page of a build (needs Chromium: set WINDSOCK_
     expect(second!.left).toBeGreaterThanOrEqual(first!.right - 2);
     expect(first!.width).toBeGreaterThan(10);
     expect(await step("step-3").isDisabled()).toBe(true);
+  });
+
+  test("shows the tests that failed first, and what was kept, when there is some", async () => {
+    const report = `<testsuite name='s'><testcase classname='s' name='good'/><testcase classname='s' name='bad &lt;b&gt;' file='a.ts' line='7'><failure message='expected 1, got 2'>at a.ts:7</failure></testcase></testsuite>`;
+    const repository = new TestRepository({
+      "report.xml": report,
+      ".autobuild.json": JSON.stringify({
+        steps: [
+          { name: "pack", run: "printf abc > file.txt", artifacts: ["file.txt"] },
+          { name: "test", run: "exit 1", reports: ["report.xml"] },
+        ],
+      }),
+    });
+    const program = await Program.start([repository.folder]);
+    await program.buildEnded(1);
+    const page = await openPage(`${program.url}/builds/1`);
+    const tests = page.getByRole("tab", { name: "Tests: 1 of 2 failed" });
+    await tests.waitFor();
+    expect(await tests.getAttribute("aria-selected")).toBe("true");
+    const failed = page.locator("#panel-tests > .tests > li");
+    expect((await failed.innerText()).split("\n").map((line) => line.trim())).toEqual(
+      expect.arrayContaining(["s › bad <b>", "test · a.ts:7", "expected 1, got 2"]),
+    );
+    await expectAccessible(page);
+    await page.getByText("1 passed, 0 skipped").click();
+    await page.getByText("s › good").waitFor();
+
+    await tests.focus();
+    await page.keyboard.press("ArrowRight");
+    await page.locator("#build .log").waitFor();
+    expect(page.url()).toBe(`${program.url}/builds/1#log`);
+    await page.keyboard.press("ArrowRight");
+    await expectAccessible(page);
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("link", { name: "file.txt" }).click(),
+    ]);
+    expect(download.suggestedFilename()).toBe("file.txt");
+    expect(await page.locator("#panel-artifacts td").allInnerTexts()).toEqual([
+      "file.txt",
+      "3 B",
+      "pack",
+      "ba7816bf8f01",
+    ]);
+    // A build without any has no tabs.
+    repository.commitSteps("Second", "true");
+    await program.buildEnded(2);
+    await page.goto(`${program.url}/builds/2`);
+    await page.locator("#build .log").waitFor();
+    expect(await page.getByRole("tab").count()).toBe(0);
+  });
+
+  test("shows each attempt of a step, and which steps decided how long it took", async () => {
+    const repository = new TestRepository(steps("true"));
+    const first = await Program.start([repository.folder]);
+    await first.buildEnded(1);
+    await first.stop();
+    const { dataDir } = first;
+    writeBuild(dataDir);
+    const program = await Program.start([repository.folder], { dataDir });
+    const page = await openPage(`${program.url}/builds/2`);
+    const flaky = page.locator(".timeline button", { hasText: "flaky" });
+    await flaky.getByText("2 attempts").waitFor();
+    const bars = await flaky
+      .locator(".past")
+      .evaluateAll((all) => all.map((bar) => (bar as HTMLElement).dataset["state"]));
+    expect(bars).toEqual(["failed", "passed"]);
+    expect(
+      await page
+        .locator(".timeline li")
+        .evaluateAll((all) => all.map((item) => (item as HTMLElement).dataset["critical"])),
+    ).toEqual(["false", "true", "true"]);
+    expect(await page.locator(".timeline li").nth(1).innerText()).toContain(
+      "passed, flaky, on the chain that decides how long it takes",
+    );
   });
 
   test("has an address, as it had one before; and says when there is no such build", async () => {
@@ -94,3 +173,39 @@ describe.skipIf(!hasBrowser)("the page of a build (needs Chromium: set WINDSOCK_
     expect(await program.buildEnded(3)).toMatchObject({ state: "passed", causeBuildId: 2 });
   });
 });
+
+/** Writes down a build with steps beside each other, of which one passed at its second attempt. */
+function writeBuild(dataDir: string): void {
+  const database = openDatabase(dataDir);
+  const store = new Store(database);
+  const { id } = store.insertBuild(repeatOf(store.build(1)!, "rebuild", 0));
+  store.startBuild(id, "", 0);
+  const end = { state: "passed", reason: null, logBytes: 0, sha256: "" } as const;
+  const plan = [
+    { name: "quick", needs: [], startMs: 0, durationMs: 100 },
+    { name: "flaky", needs: [], startMs: 0, durationMs: 900 },
+    { name: "last", needs: ["quick", "flaky"], startMs: 900, durationMs: 100 },
+  ];
+  store.insertSteps(
+    id,
+    plan.map((step) => ({ ...step, command: "true" })),
+  );
+  for (const [position, { startMs, durationMs, name }] of plan.entries()) {
+    store.startStep(id, position, startMs);
+    store.attempts.start(id, position, 1, startMs);
+    if (name === "flaky") {
+      store.attempts.end(id, position, 1, { ...end, state: "failed", durationMs: 400 });
+      store.attempts.start(id, position, 2, 500);
+      store.attempts.end(id, position, 2, { ...end, durationMs: 400 });
+    } else store.attempts.end(id, position, 1, { ...end, durationMs });
+    store.endStep(id, position, { state: "passed", reason: null, durationMs });
+  }
+  store.endBuild(id, {
+    state: "passed",
+    reason: null,
+    finishedMs: 1000,
+    durationMs: 1000,
+    logBytes: 0,
+  });
+  database.close();
+}
