@@ -5,12 +5,14 @@ import { MasterKey } from "./auth/master-key.ts";
 import type { AutobuildEvents, Builds } from "./build/builds.ts";
 import { OverviewReader } from "./build/overview-reader.ts";
 import { watchDefaults, type WatchOptions } from "./build/repository-watcher.ts";
+import type { Repository } from "./build/repository.ts";
 import { Retention, retentionDefaults } from "./build/retention.ts";
 import { Scheduler, schedulerDefaults, type SchedulerOptions } from "./build/scheduler.ts";
 import { systemClock, type Clock } from "./clock.ts";
 import { BuildConsole, type Console } from "./console/console.ts";
 import { AutobuildError, messageOf, show } from "./errors.ts";
 import { Emitter, type EventSource } from "./events.ts";
+import { expectRepository } from "./git/expect-repository.ts";
 import { parseSource, type RepositorySource } from "./git/source.ts";
 import { Workspaces } from "./git/workspaces.ts";
 import { Notifier } from "./notify/notifier.ts";
@@ -27,6 +29,7 @@ import type { Runner } from "./run/runner.ts";
 import { stepLogDefaults } from "./run/step-log.ts";
 import { Secrets } from "./secrets/secrets.ts";
 import { AccountStore } from "./store/account-store.ts";
+import { AddedStore } from "./store/added-store.ts";
 import { DataLock } from "./store/data-lock.ts";
 import { openDatabase } from "./store/database.ts";
 import { KeptStore, type KeepBounds, type KeptKind } from "./store/kept-store.ts";
@@ -72,6 +75,14 @@ export interface Autobuild extends EventSource<AutobuildEvents> {
   readonly console: Console;
   /** What forges and hooks on this machine tell. */
   readonly webhooks: Pick<Webhooks, "handle">;
+  /** Everything that is kept, as an absolute path. */
+  readonly dataDir: string;
+  /**
+   * Has one more repository built from now on, also after a restart. Resolves with one that there is already.
+   *
+   * Rejects with `AUTOBUILD_BAD_SOURCE` for what is none, for a relative path, and for a URL with a password in it.
+   */
+  addRepository(source: string): Promise<Repository>;
   /** Who may do what. */
   readonly auth: Auth;
   /** What builds get that name it. Never for a door. */
@@ -105,7 +116,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
     ...options,
   };
   checkNumbers(settings);
-  const sources = withoutRepeats(options.repositories.map((text) => parseSource(text)));
+  const given = options.repositories.map((text) => parseSource(text));
   const dataDir = path.resolve(options.dataDir);
   const clock = options.clock ?? systemClock;
   const notifyConfig = readNotifyConfig(path.join(dataDir, notifyFile));
@@ -121,6 +132,8 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
     throw error;
   }
   const store = new Store(database);
+  const added = new AddedStore(database);
+  const sources = withoutRepeats([...given, ...added.all().map((text) => parseSource(text))]);
   const origins = new OriginStore(database);
   const auth = new Auth({ accounts: new AccountStore(database), key, clock });
   const secrets = new Secrets(new SecretStore(database), key);
@@ -222,8 +235,21 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
     results,
     console: buildConsole,
     webhooks: triggers.webhooks,
+    dataDir,
     auth,
     secrets,
+    async addRepository(text) {
+      const source = parseSource(text);
+      if (source.type === "path" ? !path.isAbsolute(text) : source.label !== source.location) {
+        throw new AutobuildError(
+          "AUTOBUILD_BAD_SOURCE",
+          `Expected an absolute path, or a URL without user name and password, got ${show(source.label)}. Keep passwords where git finds them: a credential helper, or an SSH key.`,
+        );
+      }
+      await expectRepository(source);
+      added.add(source.location, clock.epochMs());
+      return triggers.add(source);
+    },
     on: (name, listener) => events.on(name, listener),
     async start() {
       await scheduler.recover();

@@ -4,10 +4,14 @@ import { etag } from "hono/etag";
 import { secureHeaders } from "hono/secure-headers";
 import { readPage } from "./assets.ts";
 import type { Autobuild } from "./autobuild.ts";
+import { api } from "./http/api.ts";
 import { badges } from "./http/badges.ts";
 import { guard, type DoorEnv } from "./http/guard.ts";
 import { login } from "./http/login.ts";
+import { Metrics } from "./http/metrics.ts";
+import { notFound, problemOf } from "./http/problem.ts";
 import { results } from "./http/results.ts";
+import { mount } from "./http/route.ts";
 import { LogBody } from "./log/log-body.ts";
 import { configJsonSchema } from "./plan/config-schema.ts";
 
@@ -83,21 +87,14 @@ export async function pages(
   app.get("/autobuild.schema.json", (context) =>
     context.json(configJsonSchema(), 200, { "Cache-Control": "no-cache" }),
   );
-  app.get("/api/builds", (context) => {
-    const before = context.req.query("before");
-    if (before !== undefined && !/^\d{1,15}$/.test(before))
-      return context.text("Expected `before` to be the number of a build.\n", 400);
-    return context.json({
-      builds: autobuild.builds.list(before === undefined ? {} : { beforeId: Number(before) }),
-      repositories: autobuild.builds.repositories(),
-    });
-  });
-  app.get("/api/builds/:id{[0-9]{1,15}}", (context) => {
-    const build = autobuild.builds.get(Number(context.req.param("id")));
-    if (build === undefined)
-      return context.text("Expected the number of a build, got one that there is not.\n", 404);
-    return context.json(build);
-  });
+  const report = (message: string): void => console.error(`autobuild: ${message}`);
+  mount(app, api(autobuild), report);
+  const metrics = new Metrics(autobuild);
+  app.get("/metrics", (context) =>
+    context.text(metrics.text(), 200, {
+      "Content-Type": "text/plain; version=0.0.4; charset=utf-8",
+    }),
+  );
   app.get("/builds/:id{[0-9]{1,15}}/log", (context) => {
     const log = autobuild.builds.log(Number(context.req.param("id")));
     if (log === undefined)
@@ -110,11 +107,7 @@ export async function pages(
       "Cache-Control": "no-store",
     });
   });
-  app.notFound((context) =>
-    context.text(
-      "Expected /, /wall, /builds/<number>, /builds/<number>/log, /api/builds or /api/builds/<number>, got another path.\n",
-      404,
-    ),
-  );
+  app.notFound(notFound);
+  app.onError((error) => problemOf(error, report));
   return app;
 }

@@ -31,6 +31,7 @@ const titles = {
   416: "Range Not Satisfiable",
   429: "Too Many Requests",
   500: "Internal Server Error",
+  502: "Bad Gateway",
   503: "Service Unavailable",
   507: "Insufficient Storage",
 } as const;
@@ -66,6 +67,9 @@ const statusOfCode: Partial<Record<AutobuildErrorCode, ProblemStatus>> = {
   AUTOBUILD_BAD_SOURCE: 400,
   AUTOBUILD_BAD_CONFIG: 409,
   AUTOBUILD_NOTHING_TO_BUILD: 409,
+  AUTOBUILD_NO_SUCH_BRANCH: 404,
+  AUTOBUILD_GIT_FAILED: 502,
+  AUTOBUILD_GIT_TIMEOUT: 502,
 };
 
 /**
@@ -105,6 +109,6 @@ export function notFound(context: Context): Response {
   return problem(
     404,
     "HTTP_NO_SUCH_PATH",
-    `Expected a path of /api/openapi.json, or of the page at /, got ${JSON.stringify(context.req.path.slice(0, 100))}.`,
+    `Expected a path of the page (/, /wall, /builds/<number>), of a log (/builds/<number>/log) or of /api/openapi.json, got ${JSON.stringify(context.req.path.slice(0, 100))}.`,
   );
 }

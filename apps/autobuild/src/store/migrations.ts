@@ -3,6 +3,7 @@ import path from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { AutobuildError } from "../errors.ts";
 import { accountTables } from "./account-store.ts";
+import { addedTables } from "./added-store.ts";
 import { attemptTable } from "./attempts.ts";
 import { keptTables, keptTriggers } from "./kept-store.ts";
 import { noticeTables } from "./notice-store.ts";
@@ -75,6 +76,7 @@ const migrations: readonly string[] = [
   attemptTable,
   keptTriggers,
   stepNeeds,
+  addedTables,
 ];
 
 const keptCopies = 2;

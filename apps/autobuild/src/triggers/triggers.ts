@@ -36,7 +36,7 @@ export class Triggers {
   readonly webhooks: Webhooks;
   readonly #parts: TriggersParts;
   readonly #repositories = new Map<number, Repository>();
-  readonly #triggers: readonly RepositoryTriggers[];
+  readonly #triggers: RepositoryTriggers[];
 
   constructor(parts: TriggersParts) {
     this.#parts = parts;
@@ -54,6 +54,19 @@ export class Triggers {
 
   sourceOf(repositoryId: number): RepositorySource | undefined {
     return this.#triggers.find((each) => each.repositoryId === repositoryId)?.source;
+  }
+
+  /** Has one more repository built from now on; one that there is already stays as it is. */
+  add(source: RepositorySource): Repository {
+    const known = this.repositories().find(({ label }) => label === source.label);
+    if (known !== undefined) return known;
+    const triggers = this.#add(source);
+    this.#triggers.push(triggers);
+    triggers.start();
+    const repository = this.#repositories.get(triggers.repositoryId);
+    if (repository === undefined) throw new Error("Expected the repository that was just added.");
+    this.#parts.handleRepository(repository);
+    return repository;
   }
 
   start(): void {

@@ -55,7 +55,10 @@ describe("over HTTP", () => {
     ]);
     expect(await get("/api/builds?before=2")).toMatchObject([200, { builds: [build] }]);
     expect(await get("/api/builds?before=1")).toMatchObject([200, { builds: [] }]);
-    expect(await get("/api/builds?before=x")).toMatchObject([400, /number of a build/]);
+    expect(await get("/api/builds?before=x")).toMatchObject([
+      400,
+      /a fault at `before`: expected a number/,
+    ]);
     for (const path of ["/api/builds/2", "/api/builds/x", "/builds/2/log", "/builds/x/log", "/x"])
       expect([path, (await get(path))[0]]).toEqual([path, 404]);
   });

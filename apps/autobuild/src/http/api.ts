@@ -1,0 +1,309 @@
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { z } from "zod";
+import type { Autobuild } from "../autobuild.ts";
+import { recordedPlan } from "../build/recorded-plan.ts";
+import { AutobuildError } from "../errors.ts";
+import { LogBody } from "../log/log-body.ts";
+import { BuildFolders } from "../run/build-folders.ts";
+import { openApi } from "./openapi.ts";
+import { problem } from "./problem.ts";
+import { route, type Route } from "./route.ts";
+import {
+  buildSchema,
+  planSchema,
+  queueSchema,
+  repositorySchema,
+  resultsSchema,
+  sessionSchema,
+} from "./schemas.ts";
+
+const number = z
+  .string()
+  .regex(/^\d{1,15}$/, "expected a number")
+  .transform(Number);
+const byId = z.object({ id: number.describe("The number of a build") });
+const name = z.string().min(1).max(300);
+
+/** The API: what it takes, what it gives, and who may. */
+export function api(autobuild: Autobuild): readonly Route[] {
+  const { builds } = autobuild;
+  const folders = new BuildFolders(autobuild.dataDir);
+  const buildOf = (id: number) => {
+    const build = builds.get(id);
+    if (build !== undefined) return build;
+    throw new AutobuildError(
+      "AUTOBUILD_NO_SUCH_BUILD",
+      `Expected the number of a build, got ${id}, which no build has.`,
+    );
+  };
+  const repositoryOf = (wanted: string | undefined) => {
+    const all = builds.repositories();
+    const found =
+      wanted === undefined
+        ? all
+        : all.filter((each) => each.label === wanted || each.name === wanted);
+    const [only, ...others] = found;
+    if (only !== undefined && others.length === 0) return only;
+    throw new AutobuildError(
+      "AUTOBUILD_BAD_SOURCE",
+      `Expected one repository${wanted === undefined ? "" : ` called ${JSON.stringify(wanted)}`}, got ${found.length}. ` +
+        `Give \`repository\` as one of: ${all.map(({ label }) => label).join(", ")}.`,
+    );
+  };
+
+  const routes: Route[] = [
+    route({
+      method: "get",
+      path: "/api/builds",
+      summary: "Lists builds, newest first, and the repositories",
+      role: "viewer",
+      query: z.object({
+        before: number.optional().describe("Only builds older than this one"),
+        limit: number
+          .pipe(z.int().min(1).max(1000))
+          .optional()
+          .describe("At most so many, 1 to 1000; 50"),
+        repository: number.optional().describe("Only builds of the repository of this number"),
+        branch: name.optional().describe("Only builds of this branch"),
+      }),
+      answer: {
+        type: "json",
+        status: 200,
+        schema: z.object({ builds: z.array(buildSchema), repositories: z.array(repositorySchema) }),
+        what: "A page of builds",
+      },
+      refusals: [400],
+      handle: ({ query: { before, limit, repository, branch } }) => ({
+        builds: builds.list({
+          ...(before === undefined ? {} : { beforeId: before }),
+          ...(limit === undefined ? {} : { limit }),
+          ...(repository === undefined ? {} : { repositoryId: repository }),
+          ...(branch === undefined ? {} : { branch }),
+        }),
+        repositories: builds.repositories(),
+      }),
+    }),
+    route({
+      method: "post",
+      path: "/api/builds",
+      summary: "Builds a branch or a tag as it is now",
+      role: "builder",
+      body: z
+        .strictObject({
+          repository: name
+            .optional()
+            .describe("Its path, URL or name; needed if there are several"),
+          branch: name.optional().describe("The one that HEAD is on, unless a tag is named"),
+          tag: name.optional(),
+        })
+        .meta({ id: "BuildRequest" }),
+      answer: { type: "json", status: 201, schema: buildSchema, what: "The build, queued" },
+      refusals: [400, 404, 409, 413, 415, 502, 503],
+      handle: ({ body: { repository, branch, tag } }) =>
+        builds.build(repositoryOf(repository).id, { branch, tag }),
+    }),
+    route({
+      method: "post",
+      path: "/api/builds/retry-failed",
+      summary: "Builds the newest commit of each branch again whose last build did not pass",
+      role: "builder",
+      body: z
+        .strictObject({
+          repository: name.optional().describe("Only of this one"),
+          branch: name.optional().describe("Only this one"),
+        })
+        .meta({ id: "RetryRequest" }),
+      answer: {
+        type: "json",
+        status: 201,
+        schema: z.object({ builds: z.array(buildSchema) }),
+        what: "The builds, queued; none where all pass",
+      },
+      refusals: [400, 413, 415, 503],
+      handle({ body: { repository, branch } }) {
+        const only = repository === undefined ? undefined : repositoryOf(repository).id;
+        const failed = autobuild.overview
+          .overview()
+          .branches.filter(
+            ({ build }) =>
+              (build.state === "failed" || build.state === "lost") &&
+              (only === undefined || build.repositoryId === only) &&
+              (branch === undefined || build.branch === branch),
+          );
+        return { builds: failed.map(({ build }) => builds.rebuild(build.id)) };
+      },
+    }),
+    route({
+      method: "get",
+      path: "/api/builds/{id}",
+      summary: "Gives one build with its steps",
+      role: "viewer",
+      params: byId,
+      answer: { type: "json", status: 200, schema: buildSchema, what: "The build" },
+      refusals: [404],
+      handle: ({ params: { id } }) => buildOf(id),
+    }),
+    route({
+      method: "post",
+      path: "/api/builds/{id}/cancel",
+      summary: "Cancels a build; answers when nothing of it runs any more",
+      role: "builder",
+      params: byId,
+      answer: { type: "json", status: 200, schema: buildSchema, what: "The build, cancelled" },
+      refusals: [404, 409],
+      handle: ({ params: { id }, access }) =>
+        builds.cancel(id, access.name ?? "somebody at a terminal"),
+    }),
+    route({
+      method: "post",
+      path: "/api/builds/{id}/retry",
+      summary: "Builds the same commit once more",
+      role: "builder",
+      params: byId,
+      answer: { type: "json", status: 201, schema: buildSchema, what: "The new build, queued" },
+      refusals: [404, 503],
+      handle: ({ params: { id } }) => builds.rebuild(id),
+    }),
+    route({
+      method: "get",
+      path: "/api/builds/{id}/plan",
+      summary: "Says how a build was carried out: the commit, the variables and the commands",
+      role: "viewer",
+      params: byId,
+      answer: { type: "json", status: 200, schema: planSchema, what: "The plan" },
+      refusals: [404, 409],
+      async handle({ params: { id } }) {
+        const build = buildOf(id);
+        const plan = await recordedPlan(folders.of(id));
+        if (plan === undefined)
+          return problem(
+            409,
+            "AUTOBUILD_NOTHING_TO_BUILD",
+            `Expected a build that came to a plan, got build ${id}, which is ${build.state} and has none.`,
+          );
+        const workspace = path.join(autobuild.dataDir, "workspaces", String(id));
+        return {
+          buildId: id,
+          repository:
+            builds.repositories().find((each) => each.id === build.repositoryId)?.label ??
+            build.repository,
+          branch: build.branch,
+          sha: build.sha,
+          reason: plan.reason,
+          environment: plan.environment,
+          steps: plan.steps.map(
+            ({ name: stepName, argv, command, needs, environment, image, secrets }) => ({
+              name: stepName,
+              argv,
+              command,
+              needs,
+              environment,
+              image,
+              secrets,
+            }),
+          ),
+          workspace: existsSync(workspace) ? workspace : null,
+        };
+      },
+    }),
+    route({
+      method: "get",
+      path: "/api/builds/{id}/log",
+      summary: "Gives a build's log as whole lines, as far as it has come",
+      role: "viewer",
+      params: byId,
+      query: z.object({
+        from: number
+          .optional()
+          .describe("Where to begin, in bytes; within a line: at the next one"),
+      }),
+      answer: { type: "other", status: 200, contentType: "text/plain", what: "The log" },
+      refusals: [400, 404],
+      handle({ params: { id }, query: { from = 0 }, context }) {
+        const log = builds.log(buildOf(id).id);
+        if (log === undefined)
+          return problem(
+            404,
+            "AUTOBUILD_NO_SUCH_BUILD",
+            `Expected a build that has started, got build ${id}, which has not.`,
+          );
+        return context.body(new LogBody(log, from).stream(), 200, {
+          "Content-Type": "text/plain; charset=utf-8",
+          "Cache-Control": "no-store",
+        });
+      },
+    }),
+    route({
+      method: "get",
+      path: "/api/builds/{id}/results",
+      summary: "Gives the tests and the kept files of a build",
+      role: "viewer",
+      params: byId,
+      answer: { type: "json", status: 200, schema: resultsSchema, what: "Tests and files" },
+      refusals: [404],
+    }),
+    route({
+      method: "get",
+      path: "/api/queue",
+      summary: "Lists what waits, and why",
+      role: "viewer",
+      answer: { type: "json", status: 200, schema: queueSchema, what: "The queue" },
+      handle: () => autobuild.overview.queue(),
+    }),
+    route({
+      method: "get",
+      path: "/api/repositories",
+      summary: "Lists the repositories that are built",
+      role: "viewer",
+      answer: {
+        type: "json",
+        status: 200,
+        schema: z.object({ repositories: z.array(repositorySchema) }),
+        what: "The repositories",
+      },
+      handle: () => ({ repositories: builds.repositories() }),
+    }),
+    route({
+      method: "post",
+      path: "/api/repositories",
+      summary: "Builds one more repository from now on, also after a restart",
+      role: "admin",
+      body: z
+        .strictObject({
+          source: z
+            .string()
+            .min(1)
+            .max(2000)
+            .describe("Its path on the server's machine, or its URL"),
+        })
+        .meta({ id: "RepositoryRequest" }),
+      answer: { type: "json", status: 201, schema: repositorySchema, what: "The repository" },
+      refusals: [400, 413, 415, 503],
+      handle: ({ body: { source } }) => autobuild.addRepository(source),
+    }),
+    route({
+      method: "get",
+      path: "/api/session",
+      summary: "Says who asks, and what they may do",
+      role: "viewer",
+      answer: { type: "json", status: 200, schema: sessionSchema, what: "Who asks" },
+      handle: ({ access: { name: own, role } }) => ({ name: own, role }),
+    }),
+    route({
+      method: "get",
+      path: "/api/openapi.json",
+      summary: "Describes all of this",
+      role: "viewer",
+      answer: {
+        type: "json",
+        status: 200,
+        schema: z.looseObject({ openapi: z.string() }),
+        what: "An OpenAPI 3.1 description",
+      },
+      handle: () => description,
+    }),
+  ];
+  const description = openApi(routes);
+  return routes;
+}

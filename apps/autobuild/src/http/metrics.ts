@@ -1,0 +1,122 @@
+import { statfsSync } from "node:fs";
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import type { Autobuild } from "../autobuild.ts";
+
+type Labels = Readonly<Record<string, string>>;
+type Sample = readonly [labels: Labels, value: number];
+
+const namespace = "autobuild";
+
+/**
+ * How AutoBuild does, in the text format of Prometheus (version 0.0.4).
+ *
+ * Written by hand: a dozen gauges that are read off when somebody asks need no registry.
+ */
+export class Metrics {
+  readonly #autobuild: Autobuild;
+  readonly #delay: ReturnType<typeof monitorEventLoopDelay>;
+  readonly #ended = new Map<string, number>();
+  #endedSeconds = 0;
+
+  constructor(autobuild: Autobuild) {
+    this.#autobuild = autobuild;
+    this.#delay = monitorEventLoopDelay({ resolution: 20 });
+    this.#delay.enable();
+    const counted = new Set<number>();
+    autobuild.on("buildChanged", ({ id, state, durationMs, finishedMs }) => {
+      if (finishedMs === null || counted.has(id)) return;
+      // An end may be told more than once; among the newest thousand it is known again.
+      counted.add(id);
+      for (const oldest of counted) {
+        if (counted.size <= 1000) break;
+        counted.delete(oldest);
+      }
+      this.#ended.set(state, (this.#ended.get(state) ?? 0) + 1);
+      this.#endedSeconds += (durationMs ?? 0) / 1000;
+    });
+  }
+
+  text(): string {
+    const { builds, overview, dataDir } = this.#autobuild;
+    const nowMs = Date.now();
+    const queue = overview.queue();
+    const repositories = builds.repositories();
+    const oldest = Math.min(nowMs, ...queue.first.map(({ build }) => build.queuedMs));
+    const { rss, heapUsed } = process.memoryUsage();
+    const { user, system } = process.cpuUsage();
+    const states = ["passed", "failed", "cancelled", "lost"];
+    const lines = [
+      metric(
+        "builds_ended_total",
+        "counter",
+        "Builds that have ended since the start",
+        states.map((state) => [{ state }, this.#ended.get(state) ?? 0]),
+      ),
+      metric("build_seconds_total", "counter", "Time that ended builds took", [
+        [{}, this.#endedSeconds],
+      ]),
+      metric("builds_running", "gauge", "Builds that run", [[{}, builds.running().length]]),
+      metric("builds_queued", "gauge", "Builds that wait", [[{}, queue.count]]),
+      metric("queue_oldest_seconds", "gauge", "How long the one that waits longest has waited", [
+        [{}, (nowMs - oldest) / 1000],
+      ]),
+      metric(
+        "repository_up",
+        "gauge",
+        "Whether the last look at a repository went well",
+        repositories.map(({ label, state }) => [
+          { repository: label },
+          state.type === "unreachable" ? 0 : 1,
+        ]),
+      ),
+      metric(
+        "data_free_bytes",
+        "gauge",
+        "Room on the disk that holds the data folder",
+        freeBytes(dataDir),
+      ),
+      metric("event_loop_delay_seconds", "gauge", "99th percentile since the last look", [
+        [{}, this.#delay.percentile(99) / 1e9],
+      ]),
+      metric("process_resident_bytes", "gauge", "Memory of the server", [[{}, rss]]),
+      metric("process_heap_bytes", "gauge", "Of it, JavaScript objects", [[{}, heapUsed]]),
+      metric("process_cpu_seconds_total", "counter", "Processor time of the server", [
+        [{}, (user + system) / 1e6],
+      ]),
+      metric("process_start_seconds", "gauge", "When it was started, since 1970", [
+        [{}, nowMs / 1000 - process.uptime()],
+      ]),
+    ];
+    this.#delay.reset();
+    return lines.join("");
+  }
+}
+
+function metric(
+  name: string,
+  type: "counter" | "gauge",
+  help: string,
+  samples: readonly Sample[],
+): string {
+  const full = `${namespace}_${name}`;
+  const lines = samples.map(([labels, value]) => `${full}${labelsText(labels)} ${value}`);
+  return `# HELP ${full} ${help}\n# TYPE ${full} ${type}\n${lines.map((line) => `${line}\n`).join("")}`;
+}
+
+function labelsText(labels: Labels): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`);
+  return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
+}
+
+function escaped(value: string): string {
+  return value.replaceAll("\\", "\\\\").replaceAll("\n", "\\n").replaceAll('"', '\\"');
+}
+
+function freeBytes(folder: string): Sample[] {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return [[{}, bavail * bsize]];
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,163 @@
+import { z } from "zod";
+import type { Build } from "../build/build.ts";
+import type { Queue } from "../build/overview.ts";
+import type { Repository } from "../build/repository.ts";
+
+// What the API gives. The types hold these to what the code has; tests hold every answer to them.
+
+const ms = z.int().describe("Milliseconds since 1970, UTC");
+const lengthMs = z.number().describe("Milliseconds");
+const stepState = z.enum(["waiting", "running", "passed", "failed", "cancelled", "skipped"]);
+
+const attemptSchema = z
+  .object({
+    attempt: z.int().min(1),
+    state: stepState,
+    reason: z.string().nullable(),
+    startedMs: ms,
+    durationMs: lengthMs.nullable(),
+    logBytes: z.int().nullable().describe("Of its log; null while it grows"),
+    sha256: z.string().nullable().describe("Of its whole log; null while it grows"),
+  })
+  .meta({ id: "Attempt" });
+
+const stepSchema = z
+  .object({
+    position: z.int().min(0),
+    name: z.string(),
+    command: z.string().describe("As a person would type it"),
+    state: stepState,
+    reason: z.string().nullable(),
+    startedMs: ms.nullable(),
+    durationMs: lengthMs.nullable(),
+    needs: z
+      .array(z.string())
+      .nullable()
+      .describe("Steps that must pass before it; null: the one before it"),
+    attempts: z.array(attemptSchema).describe("A step that passed after more than one is flaky"),
+  })
+  .meta({ id: "Step" });
+
+export const buildSchema = z
+  .object({
+    id: z.int().min(1),
+    repositoryId: z.int().min(1),
+    repository: z.string().describe("The repository's short name"),
+    branch: z.string().describe("A branch, `tag <name>` or `pull request <number>`"),
+    sha: z.string(),
+    author: z.string(),
+    subject: z.string(),
+    committedMs: ms,
+    cause: z.enum(["commit", "manual", "rebuild", "cron", "requeue"]),
+    causeBuildId: z.int().nullable().describe("The build that this one repeats"),
+    state: z.enum(["queued", "running", "passed", "failed", "cancelled", "lost"]),
+    reason: z.string().nullable().describe("A sentence for people"),
+    queuedMs: ms,
+    startedMs: ms.nullable(),
+    finishedMs: ms.nullable(),
+    durationMs: lengthMs.nullable(),
+    logBytes: z.int().min(0).describe("Of the log, once the build has ended"),
+    steps: z.array(stepSchema),
+  })
+  .meta({ id: "Build" }) satisfies z.ZodType<Build>;
+
+export const repositorySchema = z
+  .object({
+    id: z.int().min(1),
+    name: z.string(),
+    label: z.string().describe("Its path, or its URL without user name and password"),
+    state: z.discriminatedUnion("type", [
+      z.object({ type: z.literal("waiting") }),
+      z.object({
+        type: z.literal("reachable"),
+        checkedMs: ms,
+        headBranch: z.string().nullable(),
+        branchCount: z.int(),
+        passedOver: z.int().describe("Branches and tags that are not built for their names"),
+      }),
+      z.object({
+        type: z.literal("unreachable"),
+        message: z.string(),
+        failures: z.int(),
+        nextTryMs: ms,
+      }),
+    ]),
+  })
+  .meta({ id: "Repository" }) satisfies z.ZodType<Repository>;
+
+export const queueSchema = z
+  .object({
+    count: z.int().min(0),
+    first: z
+      .array(z.object({ build: buildSchema, reason: z.string().describe("Why it waits") }))
+      .describe("In the order in which they will start"),
+  })
+  .meta({ id: "Queue" }) satisfies z.ZodType<Queue>;
+
+const role = z.enum(["none", "viewer", "builder", "admin"]);
+
+export const sessionSchema = z
+  .object({ name: z.string().nullable(), role })
+  .meta({ id: "Session" });
+
+export const planSchema = z
+  .object({
+    buildId: z.int(),
+    repository: z.string().describe("Its path or URL"),
+    branch: z.string(),
+    sha: z.string(),
+    reason: z.string().describe("Why it was built like this"),
+    environment: z.record(z.string(), z.string()).describe("On top of what every step gets"),
+    steps: z.array(
+      z.object({
+        name: z.string(),
+        argv: z.array(z.string()),
+        command: z.string(),
+        needs: z.array(z.string()),
+        environment: z.record(z.string(), z.string()),
+        image: z.string().nullable(),
+        secrets: z.array(z.string()).describe("Names alone"),
+      }),
+    ),
+    workspace: z
+      .string()
+      .nullable()
+      .describe("Where it was built, on the server's machine, while that is kept"),
+  })
+  .meta({ id: "Plan" });
+
+export const resultsSchema = z
+  .object({
+    counts: z.object({
+      passed: z.int(),
+      failed: z.int(),
+      skipped: z.int(),
+      flaky: z.int().describe("Of those that passed"),
+    }),
+    problems: z.array(z.string()),
+    tests: z.array(
+      z.object({
+        suite: z.string(),
+        name: z.string(),
+        state: z.enum(["passed", "failed", "skipped"]),
+        isFlaky: z.boolean(),
+        durationMs: z.number().nullable(),
+        message: z.string().nullable(),
+        details: z.string().nullable(),
+        file: z.string().nullable(),
+        line: z.int().nullable(),
+        position: z.int().describe("The step whose report it is in"),
+        isNew: z.boolean().describe("Failed now, and not when the branch was built before"),
+      }),
+    ),
+    artifacts: z.array(
+      z.object({
+        position: z.int(),
+        name: z.string(),
+        bytes: z.int(),
+        sha256: z.string(),
+        url: z.string().describe("Where it can be had, with ranges"),
+      }),
+    ),
+  })
+  .meta({ id: "Results" });
