@@ -63,6 +63,8 @@ export class RepositoryWatcher {
   #isOpen = false;
   /** The heads of the last look whose every build was queued. */
   #handled: string | undefined;
+  /** What was copied and is not handled yet. */
+  #fetched: { readonly seen: string; readonly heads: Heads } | undefined;
   #failures = 0;
   #cancelTimer = (): void => {};
   #endWatch: (() => void) | undefined;
@@ -172,6 +174,7 @@ export class RepositoryWatcher {
       // The copy may be what is broken, or gone: the next look makes it anew where it is missing.
       this.#isOpen = false;
       this.#handled = undefined;
+      this.#fetched = undefined;
       const waitMs = Math.min(
         this.#pollMs() * 2 ** Math.min(this.#failures, 16),
         this.#options.maxBackoffMs,
@@ -193,11 +196,17 @@ export class RepositoryWatcher {
     const seen = JSON.stringify([remote.head, ...remote.branches, ...remote.tags]);
     if (seen === this.#handled || remote.head === undefined) return remote;
 
-    await this.#mirror.fetch(remote, signal);
-    // A branch may have moved between the two; what is in the mirror can be built.
-    const { branches, tags } = await this.#mirror.heads(signal);
-    const { branch, sha } = remote.head;
-    const heads = { ...remote, branches, tags, head: { branch, sha: branches.get(branch) ?? sha } };
+    // While news wait for room in the queue, the copy has them already.
+    if (this.#fetched?.seen !== seen) {
+      this.#fetched = undefined;
+      await this.#mirror.fetch(remote, signal);
+      // A branch may have moved between the two; what is in the mirror can be built.
+      const { branches, tags } = await this.#mirror.heads(signal);
+      const { branch, sha } = remote.head;
+      const head = { branch, sha: branches.get(branch) ?? sha };
+      this.#fetched = { seen, heads: { ...remote, branches, tags, head } };
+    }
+    const { heads } = this.#fetched;
     let hasRoom = true;
     for (const wanted of this.#listener.chooseBuilds(heads)) {
       hasRoom = await this.#listener.queueCommit(wanted, this.#mirror, signal);
@@ -206,6 +215,7 @@ export class RepositoryWatcher {
     }
     await this.#listener.handleLook(heads, this.#mirror, signal);
     this.#handled = hasRoom ? seen : undefined;
+    if (hasRoom) this.#fetched = undefined;
     return heads;
   }
 
