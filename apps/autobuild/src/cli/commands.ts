@@ -1,18 +1,22 @@
 import { AutobuildError } from "../errors.ts";
 import { backup, restore } from "./backup.ts";
 import { exitCode, UsageError, type Command, type Invocation } from "./command.ts";
+import { hook } from "./hook.ts";
 import { plan } from "./plan.ts";
 import { schema } from "./schema.ts";
 import { secret } from "./secret.ts";
 import { serve } from "./serve.ts";
 import { token } from "./token.ts";
 import { user } from "./user.ts";
+import { watch } from "./watch.ts";
 
 /** In the order in which help lists them. */
 export const commands: readonly Command[] = [
   serve,
+  watch,
   plan,
   schema,
+  hook,
   user,
   token,
   secret,

@@ -1,11 +1,11 @@
 import { WindsockError, type Server } from "windsock";
-import { createAutobuild, type Autobuild } from "../autobuild.ts";
+import { createAutobuild, type Autobuild, type AutobuildOptions } from "../autobuild.ts";
 import { AutobuildError, messageOf } from "../errors.ts";
 import { expectRepository } from "../git/expect-repository.ts";
 import { parseSource } from "../git/source.ts";
 import { help, readCommandLine } from "../options.ts";
 import { startServer } from "../server.ts";
-import { exitCode, type Command } from "./command.ts";
+import { exitCode, type Command, type Invocation } from "./command.ts";
 import { writeServerFile } from "./server-file.ts";
 
 // Builds are told to a person in the terminal they started AutoBuild in; the pages show the same lines.
@@ -19,45 +19,52 @@ export const serve: Command = {
   name: "serve",
   summary: "builds repositories and shows the builds (also without `serve`)",
   help,
-  async run({ argv, environment, cwd, terminal }) {
-    const command = await readCommandLine(argv, environment, cwd);
-    if (command.type === "help") {
-      await terminal.write(help);
-      return exitCode.done;
-    }
-    for (const repository of command.repositories) await expectRepository(parseSource(repository));
-    const autobuild = createAutobuild({
-      ...command,
-      hookSecret: environment["AUTOBUILD_HOOK_SECRET"],
-    });
-    autobuild.on("problem", ({ message }) => console.error(`autobuild: ${message}`));
-    autobuild.on("repositoryChanged", ({ label, state }) => {
-      if (state.type === "unreachable") console.error(`autobuild: ${label}: ${state.message}`);
-    });
-    // A taken port is found out before anything is built.
-    const server = await startServer(autobuild, command).catch(async (error: unknown) => {
-      await autobuild.stop();
-      // Windsock's sentences are for people, too.
-      throw error instanceof WindsockError
-        ? new AutobuildError("AUTOBUILD_STOPPED", error.message, { cause: error })
-        : error;
-    });
-    const labels = autobuild.builds.repositories().map(({ label }) => label);
-    const forget = writeServerFile(command.dataDir, {
-      url: server.url,
-      token: autobuild.auth.localToken,
-      pid: process.pid,
-      repositories: labels,
-    });
-    process.once("exit", forget);
-    stopOnSignal(autobuild, server);
-    await autobuild.start();
-    follow(autobuild);
-    console.log(`AutoBuild builds ${labels.join(", ")} and keeps its data in ${command.dataDir}`);
-    console.log(`AutoBuild is at ${server.url.replace("127.0.0.1", "localhost")}`);
-    return undefined;
-  },
+  run: (invocation) => runServer(invocation),
 };
+
+/** Runs a server as a command line says. Gives no exit code: it ends the process by itself. */
+export async function runServer(
+  { argv, environment, cwd, terminal }: Invocation,
+  more: Pick<AutobuildOptions, "watchTrees"> = {},
+): Promise<number | undefined> {
+  const command = await readCommandLine(argv, environment, cwd);
+  if (command.type === "help") {
+    await terminal.write(help);
+    return exitCode.done;
+  }
+  for (const repository of command.repositories) await expectRepository(parseSource(repository));
+  const autobuild = createAutobuild({
+    ...command,
+    ...more,
+    hookSecret: environment["AUTOBUILD_HOOK_SECRET"],
+  });
+  autobuild.on("problem", ({ message }) => console.error(`autobuild: ${message}`));
+  autobuild.on("repositoryChanged", ({ label, state }) => {
+    if (state.type === "unreachable") console.error(`autobuild: ${label}: ${state.message}`);
+  });
+  // A taken port is found out before anything is built.
+  const server = await startServer(autobuild, command).catch(async (error: unknown) => {
+    await autobuild.stop();
+    // Windsock's sentences are for people, too.
+    throw error instanceof WindsockError
+      ? new AutobuildError("AUTOBUILD_STOPPED", error.message, { cause: error })
+      : error;
+  });
+  const labels = autobuild.builds.repositories().map(({ label }) => label);
+  const forget = writeServerFile(command.dataDir, {
+    url: server.url,
+    token: autobuild.auth.localToken,
+    pid: process.pid,
+    repositories: labels,
+  });
+  process.once("exit", forget);
+  stopOnSignal(autobuild, server);
+  await autobuild.start();
+  follow(autobuild);
+  console.log(`AutoBuild builds ${labels.join(", ")} and keeps its data in ${command.dataDir}`);
+  console.log(`AutoBuild is at ${server.url.replace("127.0.0.1", "localhost")}`);
+  return undefined;
+}
 
 /** The first signal ends builds and then the process; a second one does not wait. */
 function stopOnSignal(autobuild: Autobuild, server: Server): void {
