@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { createAutobuild } from "../src/autobuild.ts";
@@ -129,6 +129,27 @@ describe("a repository", () => {
     new TestRepository().git("clone", "--quiet", aside, folder);
     clock.advance(8000);
     expect(await server.ended(1)).toMatchObject({ state: "passed" });
+  });
+
+  test("that disappears and comes back goes on, and what moved meanwhile is built, also by force", async () => {
+    const repository = new TestRepository(steps("true"));
+    const { folder } = repository;
+    const server = await TestServer.start({ repositories: [folder], maxBackoffMs: 200 });
+    const stateIs = (type: string) => () =>
+      server.autobuild.builds.repositories()[0]?.state.type === type;
+    await server.ended(1);
+    renameSync(folder, `${folder}-aside`);
+    await server.until("it is out of reach", stateIs("unreachable"));
+    renameSync(`${folder}-aside`, folder);
+    repository.git("commit", "--quiet", "--amend", "-m", "amended");
+    expect(await server.ended(2)).toMatchObject({ state: "passed", subject: "amended" });
+    expect(stateIs("reachable")()).toBe(true);
+    repository.git("checkout", "--quiet", "--orphan", "other");
+    repository.commitSteps("from nothing", "true");
+    repository.git("branch", "--force", "main", "other");
+    await server.ended(3);
+    const both = [await server.ended(3), await server.ended(4)].map(({ branch }) => branch);
+    expect(both.toSorted()).toEqual(["main", "other"]);
   });
 
   test("whose copy somebody removed is copied anew", async () => {
