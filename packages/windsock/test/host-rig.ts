@@ -43,7 +43,10 @@ export class HostRig {
     services: Readonly<Record<string, Service>>,
     history: BrittleHistory = new BrittleHistory(),
     options: Partial<
-      Pick<ServiceHostOptions, "maxTotalPrivateBytes" | "history" | "addresses">
+      Pick<
+        ServiceHostOptions,
+        "maxTotalPrivateBytes" | "maxDroppedClients" | "history" | "addresses"
+      >
     > = {},
   ) {
     this.history = history;

@@ -134,6 +134,7 @@ class WiredServer implements Server, HttpTenant {
       report,
       maxMessageBytes: limits.maxPayloadBytes,
       maxTotalPrivateBytes: limits.maxTotalPrivateBytes,
+      maxDroppedClients: limits.maxDroppedClients,
       ...(loaded.some(({ service }) => definitionOfService(service).isDurable)
         ? { history: new SqliteHistory(options.historyFile, { sync: options.historySync }) }
         : {}),

@@ -27,6 +27,8 @@ export interface Limits {
   readonly maxTotalSendQueueBytes: number;
   /** Messages for single `windsock.v1` clients that were not acknowledged, over all services, in bytes. Beyond: those who have acknowledged nothing for longest join anew when they come back. @default 268435456 */
   readonly maxTotalPrivateBytes: number;
+  /** Memberships of `windsock.v1` clients whose connections broke, over all services. Beyond: those that have been away for longest end, `handleClose` gets `lost`. @default 20000 */
+  readonly maxDroppedClients: number;
   /** Time for which a socket may take no byte while some wait, in ms. Beyond: it is dropped as `slow`. @default 30000 */
   readonly stalledTimeoutMs: number;
   /** Time for the other side to answer a close frame, in ms. Beyond: the connection is dropped. @default 5000 */
@@ -50,6 +52,7 @@ export const defaultLimits: Limits = Object.freeze({
   maxSendQueueBytes: 1024 * 1024,
   maxTotalSendQueueBytes: 256 * 1024 * 1024,
   maxTotalPrivateBytes: 256 * 1024 * 1024,
+  maxDroppedClients: 20_000,
   stalledTimeoutMs: 30_000,
   closeTimeoutMs: 5000,
   maxUserBytes: 4096,

@@ -39,7 +39,7 @@ export class ActorParts {
 
   /** The actor is still being built: of it, only what `new ServiceActor` has set already may be used here. */
   constructor(actor: ServiceActor, options: ServiceActorOptions) {
-    const { name, address, clock, definition, edge, log, recorder, report } = options;
+    const { name, address, clock, definition, dropped, edge, log, recorder, report } = options;
     const { limits, onCrash, presence, snapshot, state } = definition;
     const timeoutMs = limits.callbackTimeoutMs;
     const keepsState = onCrash === "keep";
@@ -98,6 +98,7 @@ export class ActorParts {
       members,
       sources,
       committer,
+      dropped,
       recorder,
       presence: this.presence,
       hasSnapshot: snapshot !== undefined,

@@ -9,6 +9,7 @@ import type { LogStore } from "../log/log-store.ts";
 import type { ActorToEdge, Outlet } from "../protocol/port.ts";
 import type { Place } from "./addresses.ts";
 import type { ErasedDefinition } from "./define-service.ts";
+import type { DroppedClients } from "./dropped-clients.ts";
 import type { DurableActors } from "./durable-actors.ts";
 import { handOver } from "./hand-over.ts";
 import { refuse, type Mail } from "./mail.ts";
@@ -23,6 +24,7 @@ export interface ActorTableOptions {
   readonly services: ReadonlyMap<string, ErasedDefinition>;
   readonly clock: Clock;
   readonly logs: LogStore;
+  readonly dropped: DroppedClients;
   /** Absent: nothing outlives the process. */
   readonly durable: DurableActors | undefined;
   /** The way to one edge; undefined when that edge is gone. */
@@ -79,7 +81,7 @@ export class ActorTable {
     const { name, address, params } = place;
     const running = this.#actors.get(address);
     if (running !== undefined) return running;
-    const { clock, logs, report, services } = this.#options;
+    const { clock, dropped, logs, report, services } = this.#options;
     const definition = services.get(name);
     if (definition === undefined) return undefined;
     const durable = definition.isDurable
@@ -94,6 +96,7 @@ export class ActorTable {
       log: durable?.log ?? logs.open(address, definition.history),
       edge: (id) => this.#edge(id, durable?.recorder),
       report,
+      dropped,
       ...durable,
       stopped: (items, wasIdle) => {
         durable?.recorder.flush();

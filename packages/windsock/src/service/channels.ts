@@ -6,6 +6,7 @@ import type { ServiceLimits } from "../protocol/limits.ts";
 import type { Membership, ResumeData } from "../protocol/port.ts";
 import type { Committer } from "./commit.ts";
 import type { KeptPrivate } from "./delivery.ts";
+import type { DroppedClients } from "./dropped-clients.ts";
 import type { LogSources } from "./log-sources.ts";
 import type { Mail } from "./mail.ts";
 import type { Members } from "./members.ts";
@@ -20,6 +21,8 @@ export interface ChannelsOptions {
   readonly members: Members;
   readonly sources: LogSources;
   readonly committer: Committer;
+  /** All of the process that wait for their clients. */
+  readonly dropped: DroppedClients;
   /** Of a durable service. */
   readonly recorder: Recorder | undefined;
   /** Of a service that tells who is there. */
@@ -89,12 +92,13 @@ export class Channels {
 
   /** Its socket is gone, just now or with the process before: it has some time to come back. */
   giveGrace(client: ServiceClient): void {
-    const { clock, limits } = this.#options;
+    const { clock, dropped, limits } = this.#options;
     this.forget(client);
     this.#graces.set(
       client,
       clock.setTimeout(() => this.#end(client), limits.graceMs),
     );
+    dropped.add(client, () => this.#end(client));
   }
 
   /**
@@ -211,14 +215,16 @@ export class Channels {
 
   /** It is gone: nothing waits for it any more. */
   forget(client: ServiceClient): void {
-    this.#graces.get(client)?.cancel();
+    const grace = this.#graces.get(client);
+    if (grace === undefined) return;
+    grace.cancel();
     this.#graces.delete(client);
+    this.#options.dropped.delete(client);
   }
 
   /** The actor ends: no grace outlives it. */
   clear(): void {
-    for (const timer of this.#graces.values()) timer.cancel();
-    this.#graces.clear();
+    for (const client of this.#graces.keys()) this.forget(client);
   }
 
   #refuse(client: ServiceClient, code: number, reason: string): void {

@@ -9,6 +9,7 @@ import { ActorParts } from "./actor-parts.ts";
 import type { Channels } from "./channels.ts";
 import { latestKeyOf, type ErasedDefinition } from "./define-service.ts";
 import { Door } from "./door.ts";
+import type { DroppedClients } from "./dropped-clients.ts";
 import { Encoder } from "./encode.ts";
 import type { Intake } from "./intake.ts";
 import type { LogSources } from "./log-sources.ts";
@@ -35,6 +36,7 @@ export interface ServiceActorOptions {
   /** The way to one edge; undefined when that edge is gone. */
   readonly edge: (id: string) => Outlet<ActorToEdge> | undefined;
   readonly report: (report: Report) => void;
+  readonly dropped: DroppedClients;
   /** Of a durable service. */
   readonly recorder?: Recorder;
   /** What was stored of it. */

@@ -8,6 +8,7 @@ import { Addresses, type AddressBook, type AnyTarget, type Place } from "./addre
 import { broadcastMail } from "./broadcast-mail.ts";
 import { Calls, type CallOptions } from "./calls.ts";
 import { definitionOf, type ErasedDefinition } from "./define-service.ts";
+import { DroppedClients } from "./dropped-clients.ts";
 import { DurableActors } from "./durable-actors.ts";
 import { EdgeMessages } from "./edge-messages.ts";
 import { detach } from "./encode.ts";
@@ -40,6 +41,8 @@ export interface ServiceHostOptions {
   readonly maxMessageBytes?: number;
   /** What all `windsock.v1` clients may leave unacknowledged together. @default 268435456 */
   readonly maxTotalPrivateBytes?: number;
+  /** Memberships without a socket, over all services. @default 20000 */
+  readonly maxDroppedClients?: number;
   /** Where durable services keep what outlives the process. Needed if there is one. */
   readonly history?: HistoryStore;
 }
@@ -106,6 +109,7 @@ export class ServiceHost {
       services: this.#services,
       clock,
       logs,
+      dropped: new DroppedClients(options.maxDroppedClients ?? defaultLimits.maxDroppedClients),
       durable: this.#durable,
       edge,
       report,

@@ -128,3 +128,36 @@ test("what the budget took is not kept in the history either, once something fol
   }
   expect(history.load("one")?.privates.length).toBeLessThanOrEqual(1);
 });
+
+// Sockets were bounded, the memberships that they leave behind were not: who connected, joined
+// and was cut, again and again, left one each time, for a minute.
+test("of the members that are away so many are kept, over all services, and those away for longest end", async () => {
+  const ended: string[] = [];
+  const service = defineService({
+    handleClose: (client, reason) => void ended.push(`${client.id} ${reason.type}`),
+  });
+  const rig = new HostRig({ one: service, two: service }, new BrittleHistory(), {
+    maxDroppedClients: 2,
+  });
+  for (const [mid, address] of [
+    ["a", "one"],
+    ["b", "two"],
+    ["c", "one"],
+  ] as const)
+    rig.join(mid, address, { dialect: "v1" });
+  await rig.settle();
+  rig.post({ type: "down", address: "one", mid: "a" });
+  rig.post({ type: "down", address: "two", mid: "b" });
+  await rig.settle();
+  expect(ended).toEqual([]);
+  // Who is back counts no more.
+  expect(await comeBack(rig, "one", "a")).toBe("resumed");
+  rig.post({ type: "down", address: "one", mid: "c" });
+  await rig.settle();
+  expect(ended).toEqual([]);
+  rig.post({ type: "down", address: "one", mid: "a-again" });
+  await rig.settle();
+  expect(ended).toEqual(["b lost"]);
+  expect(await comeBack(rig, "two", "b")).toBe("rejoin");
+  expect(await comeBack(rig, "one", "c")).toBe("resumed");
+});
