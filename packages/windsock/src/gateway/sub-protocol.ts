@@ -25,6 +25,10 @@ export function negotiateProtocol(
   listed: readonly string[],
 ): Negotiation {
   if (offers.length === 0) return { type: "agreed", protocol: undefined };
+  const [only = ""] = offers;
+  // What our client and most others offer: one that is listed, and nothing else.
+  if (offers.length === 1 && listed.includes(only) && token.test(only))
+    return { type: "agreed", protocol: only };
   const offered = offers.flatMap((value) => value.split(",")).map((each) => each.trim());
   const odd = offered.find((each) => !token.test(each));
   if (odd !== undefined) {

@@ -15,6 +15,8 @@ export function headerLength(payloadLength: number): number {
 }
 
 /** `head`: FIN, reserved bits and opcode. */
+const maxLoopLength = 48;
+
 function writeHeader(target: Buffer, offset: number, head: number, length: number): number {
   target[offset] = head;
   if (length < 126) {
@@ -117,8 +119,9 @@ export class Frame {
   }
 }
 
-/** A loop: for the few characters of an envelope it takes a quarter of what `Buffer.write` does. */
+/** A loop for the few characters of most envelopes: a quarter of what `Buffer.write` takes for them. */
 function writeAscii(target: Buffer, offset: number, text: string): number {
+  if (text.length > maxLoopLength) return offset + target.write(text, offset, "latin1");
   for (let index = 0; index < text.length; index++) target[offset + index] = text.charCodeAt(index);
   return offset + text.length;
 }

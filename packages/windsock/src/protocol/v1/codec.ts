@@ -130,26 +130,24 @@ function decode(message: WireMessage, shapes: AnyShapes): unknown[] | undefined 
   if (names === undefined) return undefined;
   if (bytes !== undefined && !names.includes("payload"))
     throw fault(`\`${type}\``, "a text message", "a binary one");
-  return names.reduce<unknown[]>(
-    (known, name, index) => {
-      const isBytes = bytes !== undefined && name === "payload";
-      const value = isBytes ? bytes : elements[index + 1];
-      const expected = !isBytes && elements.length <= index + 1 ? "present" : fields[name](value);
-      if (expected !== undefined)
-        throw fault(`\`${name}\`, element ${index + 1} of \`${type}\`,`, expected, shown(value));
-      known.push(value);
-      return known;
-    },
-    [type],
-  );
+  const known: unknown[] = [type];
+  for (const name of names) {
+    const index = known.length;
+    const isBytes = bytes !== undefined && name === "payload";
+    const value = isBytes ? bytes : elements[index];
+    const expected = !isBytes && elements.length <= index ? "present" : fields[name](value);
+    if (expected !== undefined)
+      throw fault(`\`${name}\`, element ${index} of \`${type}\`,`, expected, shown(value));
+    known.push(value);
+  }
+  return known;
 }
 
 function named(elements: readonly unknown[] | undefined, shapes: AnyShapes): unknown {
   if (elements === undefined) return undefined;
-  const [type, ...values] = elements;
-  const envelope: Record<string, unknown> = { type };
-  for (const [index, name] of (shapes[type as string] ?? []).entries())
-    envelope[name] = values[index];
+  const envelope: Record<string, unknown> = { type: elements[0] };
+  let index = 0;
+  for (const name of shapes[elements[0] as string] ?? []) envelope[name] = elements[++index];
   return envelope;
 }
 
