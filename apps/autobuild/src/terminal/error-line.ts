@@ -1,0 +1,14 @@
+/** Words of a line that tell of a failure. */
+const failure =
+  /(?:^|[^\w-])(?:error|errors|fail|failed|failure|failures|fatal|panic|panicked|exception|traceback|segmentation fault|assertionerror|\w+(?:Error|Exception))(?:[^\w-]|$)/i;
+/** The same words in lines that tell of none, or of an option. */
+const harmless =
+  /\b(?:0|no|zero|without) (?:\w+ )?(?:errors?|fail(?:ed|ures?)?|exceptions?)\b|\b(?:errors?|fail(?:ed|ures?)?)\s*[:=]\s*0\b|--?[\w-]*(?:error|fail)|\bif (?:\w+ )?(?:error|fails?)\b/i;
+const command = /^::error\b|^##\[error\]|^\^\^\^ \+\+\+/;
+const mightFail = /err|fail|fatal|panic|except|trace|segm/i;
+
+/** Whether a line looks as if something failed. A guess, to have somewhere to jump to. */
+export function isErrorLine(text: string): boolean {
+  if (command.test(text)) return true;
+  return mightFail.test(text) && failure.test(text.slice(0, 500)) && !harmless.test(text);
+}
