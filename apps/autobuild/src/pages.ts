@@ -8,6 +8,7 @@ import { api } from "./http/api.ts";
 import { badges } from "./http/badges.ts";
 import { guard, type DoorEnv } from "./http/guard.ts";
 import { login } from "./http/login.ts";
+import { logs } from "./http/logs.ts";
 import { Metrics } from "./http/metrics.ts";
 import { notFound, problemOf } from "./http/problem.ts";
 import { results } from "./http/results.ts";
@@ -54,6 +55,7 @@ export async function pages(
   app.route("/", login(auth));
   app.route("/", badges(autobuild));
   app.route("/", results(autobuild));
+  app.route("/", logs(autobuild));
   const page = await readPage();
   for (const [url, { type, body, gzip }] of page.files) {
     app.get(url, (context) => {

@@ -1,0 +1,130 @@
+import { Hono, type Context } from "hono";
+import type { Autobuild } from "../autobuild.ts";
+import type { IndexedLog } from "../log/indexed-log.ts";
+import { shelfOf } from "../log/log-shelf.ts";
+import type { LogTime } from "../log/step-log.ts";
+import type { DoorEnv } from "./guard.ts";
+import { problem } from "./problem.ts";
+
+const chunkBytes = 256 * 1024;
+const maxQuery = 200;
+
+/**
+ * The logs of a build, each by itself:
+ *
+ *     /builds/12/logs/0.1           its bytes, also while it grows, and ranges of them
+ *     /builds/12/logs/0.1/index     where to begin in it, its groups, and what looks like errors
+ *     /builds/12/logs/0.1/search?q= the rows that have a text
+ *     /builds/12/logs/0.1/times     when its bytes were printed
+ */
+export function logs(autobuild: Autobuild): Hono<DoorEnv> {
+  const app = new Hono<DoorEnv>();
+  const found = (context: Context): IndexedLog | undefined =>
+    shelfOf(autobuild).get(Number(context.req.param("id")), context.req.param("log") ?? "");
+  const path = "/builds/:id{[0-9]{1,15}}/logs/:log{[a-z0-9.]{1,12}}";
+
+  app.get(path, async (context) => {
+    const log = found(context);
+    if (log === undefined) return noLog();
+    await log.reader.refresh();
+    const { length } = log.reader;
+    const range = rangeOf(context.req.header("range"), length);
+    const headers = {
+      "Accept-Ranges": "bytes",
+      "Content-Type": "text/plain; charset=utf-8",
+      "Cache-Control": "private, no-store",
+    };
+    if (range === "none") return context.body(null, 416, { "Content-Range": `bytes */${length}` });
+    const { from, to } = range ?? { from: 0, to: length };
+    return context.body(streamOf(log, from, to), range === undefined ? 200 : 206, {
+      ...headers,
+      "Content-Length": String(to - from),
+      ...(range === undefined ? {} : { "Content-Range": `bytes ${from}-${to - 1}/${length}` }),
+    });
+  });
+  app.get(`${path}/index`, async (context) => {
+    const log = found(context);
+    if (log === undefined) return noLog();
+    await log.advance();
+    const { index, reader } = log;
+    const times = index.groups.length === 0 ? [] : await reader.times();
+    return context.json({
+      byte: index.byte,
+      lines: index.lineCount,
+      checkpoints: index.checkpoints,
+      groups: index.groups,
+      groupTimes: index.groups.map(({ from, until }) => [
+        timeAt(times, from),
+        until === undefined ? null : timeAt(times, until),
+      ]),
+      errors: index.errors,
+      end: reader.end ?? null,
+      nowMs: Date.now(),
+    });
+  });
+  app.get(`${path}/search`, async (context) => {
+    const log = found(context);
+    if (log === undefined) return noLog();
+    const query = context.req.query("q") ?? "";
+    if (query === "" || query.length > maxQuery)
+      return problem(
+        400,
+        "HTTP_BAD_REQUEST",
+        `Expected \`q\` to be a text of 1 to ${maxQuery} characters, got ${query.length}.`,
+      );
+    return context.json(await log.search(query, context.req.raw.signal));
+  });
+  app.get(`${path}/times`, async (context) => {
+    const log = found(context);
+    if (log === undefined) return noLog();
+    const times = await log.reader.times();
+    return context.json({ times: times.map(({ byte, epochMs }) => [byte, epochMs]) });
+  });
+  return app;
+}
+
+function streamOf({ reader }: IndexedLog, from: number, to: number): ReadableStream<Uint8Array> {
+  let next = from;
+  return new ReadableStream({
+    async pull(controller) {
+      const bytes = await reader.read(next, Math.min(chunkBytes, to - next));
+      next += bytes.length;
+      if (bytes.length > 0) controller.enqueue(bytes);
+      if (next >= to || bytes.length === 0) controller.close();
+    },
+  });
+}
+
+/** One range of bytes (RFC 9110, section 14.1.2), up to and without `to`. Undefined: all; `none`: beyond the log. */
+function rangeOf(
+  header: string | undefined,
+  length: number,
+): { readonly from: number; readonly to: number } | undefined | "none" {
+  const match = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header ?? "");
+  if (match === null) return undefined;
+  const [, first = "", last = ""] = match;
+  if (first === "" && last === "") return undefined;
+  const from = first === "" ? Math.max(0, length - Number(last)) : Number(first);
+  const to = first === "" || last === "" ? length : Math.min(Number(last) + 1, length);
+  return from >= length || to <= from ? "none" : { from, to };
+}
+
+/** When the byte was printed: with the last burst that began at it or before. */
+function timeAt(times: readonly LogTime[], byte: number): number | null {
+  let low = 0;
+  let high = times.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((times[middle]?.byte ?? 0) <= byte) low = middle + 1;
+    else high = middle;
+  }
+  return times[low - 1]?.epochMs ?? null;
+}
+
+function noLog(): Response {
+  return problem(
+    404,
+    "HTTP_NOT_FOUND",
+    "Expected a build and a log of it, `setup` or `<step>.<attempt>`, got another one.",
+  );
+}
