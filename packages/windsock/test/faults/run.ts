@@ -39,5 +39,6 @@ if (Number(values.crowd) > 0) {
 for (const fault of faults.slice(0, 100)) console.error(fault);
 if (faults.length > 0) {
   console.error(`${faults.length} faults. Again: --seed ${options.seed}`);
-  process.exitCode = 1;
 } else console.log("Nothing was lost, repeated or out of order.");
+// Not by running empty: with the sockets of a peer that was killed, Node 26 may then wait for ever, at full speed.
+process.exit(faults.length > 0 ? 1 : 0);
