@@ -24,6 +24,13 @@ export interface PageAssets {
   readonly files: ReadonlyMap<string, Asset>;
 }
 
+let readVersion = "";
+
+/** The version of the page that was read last; empty before the first. A page that is open may be an older one. */
+export function pageVersion(): string {
+  return readVersion;
+}
+
 const source = new URL("./", import.meta.url);
 const entry = new URL("page/main.ts", source);
 /** In the order of the cascade. One that is not there is left out. */
@@ -66,6 +73,7 @@ export async function readPage(): Promise<PageAssets> {
   const hash = createHash("sha256").update(page);
   for (const [name, text] of texts) hash.update(name).update(text);
   const version = hash.digest("base64url").slice(0, 12);
+  readVersion = version;
   const base = `/assets/${version}`;
 
   const files = new Map<string, Asset>();
@@ -88,7 +96,11 @@ export async function readPage(): Promise<PageAssets> {
     .filter((name) => texts.has(name))
     .map((name) => `<link rel="stylesheet" href="${base}/${name}" />`);
   const script = `<script type="module" src="${base}/${nameOf(entry)}"></script>`;
-  const html = page.replace("<!-- assets -->", [...sheets, ...preloads, script].join("\n    "));
+  const meta = `<meta name="version" content="${version}" />`;
+  const html = page.replace(
+    "<!-- assets -->",
+    [meta, ...sheets, ...preloads, script].join("\n    "),
+  );
   return { version, html, files };
 }
 

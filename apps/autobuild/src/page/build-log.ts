@@ -1,18 +1,17 @@
-import { Connection, type ConnectionState } from "./connection.ts";
+import type { Step } from "../build/build.ts";
+import { Connection } from "./connection.ts";
 import { ConsoleView } from "./console-view.ts";
 import { make } from "./dom.ts";
 
 /** A log that is shown. */
 export interface ShownLog {
+  /** Goes to where a step begins. False when that is not here (yet). */
+  showStep(step: Step): boolean;
   destroy(): void;
 }
 
 /** Shows the log of a build as it grows. */
-export function showLog(
-  container: HTMLElement,
-  buildId: number,
-  handleState: (state: ConnectionState) => void,
-): ShownLog {
+export function showLog(container: HTMLElement, buildId: number): ShownLog {
   const scroller = make("div", "scroller");
   scroller.tabIndex = 0;
   scroller.setAttribute("role", "region");
@@ -34,9 +33,10 @@ export function showLog(
       offset += encoder.encode(text).length + 1;
       view.append(text);
     },
-    handleState,
+    handleState() {},
   });
   return {
+    showStep: ({ name, command }) => view.show(`=== step ${name}: ${command.split("\n", 1)[0]}`),
     destroy() {
       connection.close();
       container.replaceChildren();

@@ -35,6 +35,8 @@ let refusal: string | undefined;
 let statusState: ConnectionState = "live";
 /** The build whose log is shown. */
 let shownLog: { readonly id: number; readonly log: ShownLog } | undefined;
+/** The step that the log was last moved to. */
+let shownPlace: string | undefined;
 /** What the build that is shown reported and kept; undefined results: they are on their way, or there is no answer. */
 let shownResults: { readonly key: string; results: BuildResults | undefined } | undefined;
 /** The build that was asked for and is not there. */
@@ -53,6 +55,7 @@ const buildPage = new BuildPage(parts.build, {
   handleCancel: () => void ask("cancel"),
   handleStep(step) {
     const id = idOf(route);
+    shownPlace = undefined;
     if (id !== undefined) router.go(pathOf({ type: "build", id, step }));
   },
   handleTab(tab) {
@@ -64,6 +67,9 @@ const wall = new Wall(parts.wall);
 const model = new Model({
   handleChange() {
     if (!model.isLive) consolePage.drop();
+    // Nobody reads there now, or ever touches it: it takes the new page by itself.
+    if (model.isOutdated && (route.type === "wall" || document.visibilityState === "hidden"))
+      location.reload();
     openLog();
     drawSoon();
   },
@@ -96,7 +102,10 @@ document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") void wall.stayAwake(route.type === "wall");
 });
 addEventListener("resize", () => drawSoon());
-setInterval(draw, 1000);
+setInterval(() => {
+  openLog();
+  draw();
+}, 1000);
 
 /** Shows the page that the address names. */
 function select(next: Route): void {
@@ -115,8 +124,9 @@ function select(next: Route): void {
       "aria-current",
       (link as HTMLElement).dataset["route"] === next.type ? "page" : undefined,
     );
-  openLog();
+  // A step is shown where the log is to be seen.
   draw();
+  openLog();
 }
 
 /** Follows the log of the build that is shown, once it is known that there is one. */
@@ -124,14 +134,18 @@ function openLog(): void {
   const id = idOf(route);
   if (shownLog !== undefined && shownLog.id !== id) {
     shownLog.log.destroy();
-    shownLog = undefined;
+    shownLog = shownPlace = undefined;
   }
   if (id === undefined || !model.hasSnapshot) return;
   const build = model.builds.get(id);
   if (build === undefined) {
     if (missingId !== id) void find(id);
   } else if (shownLog === undefined && build.startedMs !== null)
-    shownLog = { id, log: showLog(buildPage.logContainer, id, () => {}) };
+    shownLog = { id, log: showLog(buildPage.logContainer, id) };
+  const step = route.type === "build" ? build?.steps[route.step ?? -1] : undefined;
+  const place = `${id} ${step?.position}`;
+  if (step !== undefined && place !== shownPlace && shownLog?.log.showStep(step) === true)
+    shownPlace = place;
 }
 
 /** Tests and files are there when the build has ended. */
@@ -283,6 +297,7 @@ function drawProblems(): void {
     state.type === "unreachable" ? [[`${name} cannot be reached`, state.message]] : [],
   );
   if (refusal !== undefined) problems.push([refusal, ""]);
+  if (model.isOutdated) problems.push(["AutoBuild was updated.", "Load this page anew to use it."]);
   const text = problems.flat().join("\n");
   if (parts.problems.dataset["text"] === text) return;
   parts.problems.dataset["text"] = text;

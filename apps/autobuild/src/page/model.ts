@@ -26,6 +26,8 @@ export class Model {
   queue: Queue = { count: 0, first: [] };
   repositories: readonly Repository[] = [];
   hasSnapshot = false;
+  /** Whether the server has another page than this one by now. */
+  isOutdated = false;
   /** Who looks at the page; undefined while that is not known. */
   access: { readonly name: string | null; readonly role: Role } | undefined;
   /** The server's clock less this one: times are the server's. */
@@ -127,6 +129,7 @@ export class Model {
       case "snapshot":
         this.#skewMs = event.nowMs - Date.now();
         this.hasSnapshot = true;
+        this.isOutdated = event.pageVersion !== ownVersion();
         if (event.access !== undefined) this.access = event.access;
         this.builds.snapshot(event.builds);
         this.repositories = event.repositories;
@@ -173,6 +176,10 @@ export class Model {
     this.#state = state;
     this.#stateSinceMs = Date.now();
   }
+}
+
+function ownVersion(): string | undefined {
+  return document.querySelector<HTMLMetaElement>("meta[name=version]")?.content;
 }
 
 function keyOf({ repositoryId, branch }: Pick<BranchRow, "repositoryId" | "branch">): string {

@@ -1,5 +1,6 @@
 import { defineService, reply, type } from "windsock";
 import { z } from "zod";
+import { pageVersion } from "../assets.ts";
 import { requireRole, type Access } from "../auth/access.ts";
 import { admit, currentAccess } from "../auth/admit.ts";
 import type { Role } from "../auth/role.ts";
@@ -19,6 +20,8 @@ export type BuildsEvent =
       /** Newest first. */
       readonly builds: readonly Build[];
       readonly repositories: readonly Repository[];
+      /** Of the page that the server has. */
+      readonly pageVersion: string;
       /** Who is told, in the answer to their join. */
       readonly access?: { readonly name: string | null; readonly role: Role };
     } & Overview)
@@ -134,6 +137,7 @@ function everything(): Extract<BuildsEvent, { type: "snapshot" }> {
   return {
     type: "snapshot",
     nowMs: Date.now(),
+    pageVersion: pageVersion(),
     builds: builds.list({ limit: shownBuilds }),
     repositories: builds.repositories(),
     ...overview.overview(),

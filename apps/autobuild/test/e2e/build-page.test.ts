@@ -7,6 +7,7 @@ import { hasBrowser, openPage, useBrowser } from "../support/browser.ts";
 import { Gate } from "../support/gate.ts";
 import { Program } from "../support/program.ts";
 import { steps, TestRepository } from "../support/repository.ts";
+import { until } from "../support/until.ts";
 
 describe.skipIf(!hasBrowser)("the page of a build (needs Chromium: set WINDSOCK_CHROMIUM)", () => {
   useBrowser();
@@ -47,7 +48,7 @@ describe.skipIf(!hasBrowser)("the page of a build (needs Chromium: set WINDSOCK_
     const [first, second] = await page
       .locator(".timeline .past")
       .evaluateAll((bars) => bars.map((bar) => bar.getBoundingClientRect()));
-    expect(second!.left).toBeGreaterThanOrEqual(first!.right - 2);
+    expect(second!.left).toBeGreaterThan(first!.left + first!.width / 2);
     expect(first!.width).toBeGreaterThan(10);
     expect(await step("step-3").isDisabled()).toBe(true);
   });
@@ -100,6 +101,27 @@ describe.skipIf(!hasBrowser)("the page of a build (needs Chromium: set WINDSOCK_
     await page.goto(`${program.url}/builds/2`);
     await page.locator("#build .log").waitFor();
     expect(await page.getByRole("tab").count()).toBe(0);
+  });
+
+  test("a step leads to its lines in the log", async () => {
+    const repository = new TestRepository(steps("seq 300", "seq 301 600"));
+    const program = await Program.start([repository.folder]);
+    await program.buildEnded(1);
+    const page = await openPage(`${program.url}/builds/1#0`);
+    const top = (): Promise<string> =>
+      page.locator("#build .scroller").evaluate((scroller) => {
+        const { top, left } = scroller.getBoundingClientRect();
+        return document.elementFromPoint(left + 30, top + 9)?.textContent ?? "";
+      });
+    await until("the first step is at the top", async () =>
+      (await top()).startsWith("=== step step-1"),
+    );
+    await page.locator(".timeline button", { hasText: "step-2" }).click();
+    await until("the second is", async () => (await top()).startsWith("=== step step-2"));
+    expect(page.url()).toBe(`${program.url}/builds/1#1`);
+    expect(await page.locator(".timeline button[aria-pressed=true] .name").innerText()).toBe(
+      "step-2",
+    );
   });
 
   test("shows each attempt of a step, and which steps decided how long it took", async () => {

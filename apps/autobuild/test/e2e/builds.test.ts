@@ -16,6 +16,7 @@ describe("/websocket/builds", () => {
       {
         type: "snapshot",
         nowMs: expect.any(Number),
+        pageVersion: expect.stringMatching(/^[\w-]{12}$/),
         access: { name: null, role: "admin" },
         ...(await program.builds()),
         branches: [

@@ -44,7 +44,7 @@ describe.skipIf(!hasBrowser)("the overview (needs Chromium: set WINDSOCK_CHROMIU
     expect(await row(page, "next").locator(".spark path.failed").getAttribute("d")).not.toBe("");
     // The branch of HEAD stands first, whatever was built last.
     expect(await page.locator("#branches .branch").allTextContents()).toEqual(["next", "main"]);
-  });
+  }, 60_000);
 
   test("tells how long it will take, once two builds have told it", async () => {
     const gates = [new Gate(), new Gate()] as const;
@@ -126,6 +126,8 @@ describe.skipIf(!hasBrowser)("the overview (needs Chromium: set WINDSOCK_CHROMIU
       ...(port !== undefined && { port }),
     });
     await program.buildEnded(2);
+    // It would come by itself; who is told that the network is back tries at once.
+    await page.evaluate(() => dispatchEvent(new Event("online")));
     await page.locator("#connection", { hasText: /^live$/ }).waitFor();
     await row(page, "main").getByText("#2 passed").waitFor();
     expect(await page.locator("#stale").isHidden()).toBe(true);
