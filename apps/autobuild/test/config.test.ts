@@ -127,6 +127,10 @@ describe("a configuration", () => {
     await expect(one({ timeoutMs: day + 1 })).rejects.toThrow("got 86400001 (number).");
     await expect(one({ timeout: "24h1s" })).rejects.toThrow("of at most 24 hours");
     await expect(one({ name: "n".repeat(101) })).rejects.toThrow("1 to 100 characters");
+    const variables = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, index) => [`V${index}`, "x"]));
+    expect(Object.keys((await one({ env: variables(200) })).environment)).toHaveLength(200);
+    await expect(one({ env: variables(201) })).rejects.toThrow("at most 200 texts, got an object");
     await expect(one({ retry: 11 })).rejects.toThrow("0 to 10");
     await expect(planIn({ ".autobuild.json": " ".repeat(1024 * 1024 + 1) })).rejects.toThrow(
       "at most 1 MiB",

@@ -40,6 +40,24 @@ describe("a tag", () => {
   });
 });
 
+test("tags are built whatever they are called, and nothing else happens", async () => {
+  const repository = new TestRepository(config({ when: { tag: "**" } }, "echo tag $AUTOBUILD_TAG"));
+  const server = await TestServer.start({ repositories: [repository.folder] });
+  const { builds } = server.autobuild;
+  await server.ended(1);
+  const names = ["--upload-pack=x", "-h", "$(touch${IFS}x)", "a;b", "ünï😀", "`id`", "%0a", "HEAD"];
+  for (const name of names) repository.git("update-ref", `refs/tags/${name}`, "HEAD");
+  await server.until(
+    "all are built",
+    () => builds.list().filter(({ state }) => state === "passed").length === names.length + 1,
+  );
+  const built = builds.list().slice(0, names.length);
+  expect(built.map(({ branch }) => branch).toSorted()).toEqual(
+    names.map((name) => `tag ${name}`).toSorted(),
+  );
+  for (const build of built) expect(await server.logOf(build.id)).toContain(`\n${build.branch}\n`);
+});
+
 describe("the configuration of a commit", () => {
   test("says which branches are built, and by which files", async () => {
     const rules = { when: { branch: ["**", "!wip/**"], path: "src/**" } };

@@ -9,6 +9,7 @@ import { matrixPlace } from "./matrix.ts";
 
 const maxTimeoutMs = 24 * 60 * 60_000;
 export const maxSteps = 100;
+export const maxVariables = 200;
 
 const noNul = /^[^\0]*$/;
 // The shell that starts it would take a hyphen for an option of its own.
@@ -64,11 +65,15 @@ const duration = z.union(
   { error: durations },
 );
 
-const environment = z.record(
-  z.string().regex(/^(?!AUTOBUILD)[A-Za-z_][A-Za-z0-9_]*$/, { error: variableName }),
-  z.string({ error: "a text (in quotes)" }).regex(noNul, { error: "a text without NUL" }),
-  { error: "an object of texts" },
-);
+const environment = z
+  .record(
+    z.string().regex(/^(?!AUTOBUILD)[A-Za-z_][A-Za-z0-9_]*$/, { error: variableName }),
+    z.string({ error: "a text (in quotes)" }).regex(noNul, { error: "a text without NUL" }),
+    { error: "an object of texts" },
+  )
+  .refine((variables) => Object.keys(variables).length <= maxVariables, {
+    error: `an object of at most ${maxVariables} texts`,
+  });
 
 const glob = z
   .string({ error: globText })
