@@ -162,6 +162,12 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
       workspaces,
       passEnv: options.passEnv ?? [],
       mirrorFolderOf,
+      secretsFor: ({ repositoryId }, plan, isTrusted) =>
+        secrets.grant({
+          repository: triggers.sourceOf(repositoryId)?.label ?? "",
+          names: plan.steps.flatMap((step) => step.secrets),
+          isFork: !isTrusted,
+        }),
       sourceOf: (repositoryId) => triggers.sourceOf(repositoryId),
       folders,
       recordOptions: settings,

@@ -13,6 +13,7 @@ import { makeBackup } from "../src/backup/backup.ts";
 import { restoreBackup } from "../src/backup/restore.ts";
 import { DataLock } from "../src/store/data-lock.ts";
 import { openDatabase } from "../src/store/database.ts";
+import { migrate } from "../src/store/migrations.ts";
 import { steps, TestRepository } from "./support/repository.ts";
 import { TestServer } from "./support/server.ts";
 import { temporaryFolder } from "./support/temporary.ts";
@@ -115,19 +116,9 @@ describe("a backup", () => {
 
 test("a database is copied before a newer AutoBuild changes it", () => {
   const dataDir = temporaryFolder();
-  openDatabase(dataDir).close();
   const file = path.join(dataDir, "autobuild.sqlite");
   const database = new DatabaseSync(file);
-  // Back to what the first AutoBuild made.
-  const first = ["repository", "head", "build", "step", "build_of_commit", "build_alive"];
-  const later = database
-    .prepare("SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'")
-    .all()
-    .filter(({ name }) => !first.includes(String(name)));
-  database.exec("PRAGMA foreign_keys = OFF");
-  for (const { type, name } of later.toSorted((left) => (left["type"] === "index" ? -1 : 1)))
-    database.exec(`DROP ${String(type)} IF EXISTS "${String(name)}"`);
-  database.exec("PRAGMA user_version = 1");
+  migrate(database, 1);
   database.close();
   expect(() => openDatabase(dataDir)).not.toThrow();
   const copies = readdirSync(dataDir).filter((name) => name.includes("before-v"));

@@ -21,8 +21,8 @@ describe("a child's output", () => {
     expect(decode(100, text)).toBe(text);
   });
 
-  test("turns CR LF into LF, also where a chunk ends between the two", () => {
-    expect(decode(100, "a\r\nb\r", "\nc\r\r\n")).toBe("a\nb\nc\r\n");
+  test("leaves out carriage returns before a line feed, also where a chunk ends between the two", () => {
+    expect(decode(100, "a\r\nb\r", "\nc\r\r\n")).toBe("a\nb\nc\n");
   });
 
   test("shows what is not UTF-8 as U+FFFD", () => {

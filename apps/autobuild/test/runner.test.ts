@@ -23,15 +23,26 @@ class TestRun {
     this.order = {
       cookie,
       workspace: this.folder,
-      environment: buildEnvironment({
-        buildId: 12,
-        sha: "abc",
-        branch: "main",
-        cookie,
-        configured: {},
-        passEnv: [],
-      }),
-      steps: commands.map((command) => (typeof command === "string" ? shell(command) : command)),
+      environmentOf: (planned, hasTerminals) =>
+        buildEnvironment({
+          buildId: 12,
+          sha: "abc",
+          branch: "main",
+          isTerminal: planned.tty && hasTerminals,
+          cookie,
+          configured: planned.environment,
+          passEnv: [],
+        }),
+      secrets: {},
+      steps: commands.map((command, index) =>
+        typeof command === "string"
+          ? {
+              ...shell(command),
+              name: `step ${index}`,
+              needs: index === 0 ? [] : [`step ${index - 1}`],
+            }
+          : command,
+      ),
       startAttempt: async () => ({
         output: {
           write: (bytes) => {
@@ -44,7 +55,10 @@ class TestRun {
         end: async () => {},
       }),
       handleStepStart: (position) => this.steps.push(`${position} starts`),
-      handleStepEnd: (position, end) => this.steps.push(`${position} ${end.type}`),
+      handleStepEnd: ({ position, state, end, attempts }) =>
+        this.steps.push(
+          `${position} ${end?.type ?? state}${attempts > 1 ? ` at attempt ${attempts}` : ""}`,
+        ),
       signal: this.abort.signal,
     };
   }
@@ -65,7 +79,7 @@ class TestRun {
 }
 
 function shell(line: string, timeoutMs = defaultStepTimeoutMs): PlannedStep {
-  return { ...step("step", "/bin/sh", "-c", line), command: line, timeoutMs };
+  return { ...step("step", "/bin/sh", "-c", line), command: line, timeoutMs, tty: false };
 }
 
 async function endOf(...commands: (string | PlannedStep)[]): Promise<StepEnd | undefined> {
@@ -81,7 +95,7 @@ describe("steps", () => {
       position: 1,
       end: { type: "exited", code: 3 },
     });
-    expect(run.steps).toEqual(["0 starts", "0 passed", "1 starts", "1 exited"]);
+    expect(run.steps).toEqual(["0 starts", "0 passed", "1 starts", "1 exited", "2 skipped"]);
     expect(run.output).toBe(`${run.folder}\none\n`);
   });
 
@@ -129,6 +143,188 @@ describe("steps", () => {
     await run.run();
     expect(run.output.length).toBe(1_288_895);
     expect(run.output.endsWith("\n200000\n")).toBe(true);
+  });
+});
+
+describe("steps that need others", () => {
+  const named = (name: string, line: string, ...needs: string[]): PlannedStep => ({
+    ...shell(line),
+    name,
+    needs,
+  });
+
+  test("run beside each other, and start when what they need has passed", async () => {
+    const run = new TestRun([
+      named("a", "until [ -e b ]; do sleep 0.01; done; touch a"),
+      named("b", "touch b; until [ -e a ]; do sleep 0.01; done"),
+      named("c", "[ -e a ] && [ -e b ] && echo both", "a", "b"),
+    ]);
+    expect(await run.run()).toEqual({ type: "passed" });
+    expect(run.output).toBe("both\n");
+    expect(run.steps.slice(0, 2)).toEqual(["0 starts", "1 starts"]);
+  });
+
+  test("are skipped when one of them fails, with all that needs them; others run on", async () => {
+    const run = new TestRun([
+      named("bad", "exit 1"),
+      named("after bad", "echo never", "bad"),
+      named("after that", "echo never", "after bad"),
+      named("other", "until [ -e go ]; do sleep 0.01; done"),
+      named("last", "echo last", "other"),
+    ]);
+    const ended = run.run();
+    await until("the skipped ones are said", () => run.steps.includes("2 skipped"));
+    writeFiles(run.folder, { go: "" });
+    expect(await ended).toEqual({
+      type: "failed",
+      position: 0,
+      end: { type: "exited", code: 1 },
+    });
+    expect(run.output).toBe("last\n");
+  });
+
+  test("are no more at a time than there is room for", async () => {
+    const run = new TestRun(
+      Array.from({ length: 6 }, (_, index) =>
+        named(
+          String(index),
+          "mkdir slot$$; ls -d slot* 2>/dev/null | wc -l; sleep 0.05; rmdir slot$$",
+        ),
+      ),
+    );
+    expect(await run.run(new ProcessRunner({ maxParallel: 2 }))).toEqual({ type: "passed" });
+    expect(Math.max(...run.output.trim().split("\n").map(Number))).toBeLessThanOrEqual(2);
+  });
+});
+
+describe("attempts", () => {
+  const flaky = (line: string, times: number, ...on: ("exit" | "timeout")[]): PlannedStep => ({
+    ...shell(line),
+    retry: { times, on },
+  });
+  const failTwice = "echo x >> tries; [ $(wc -l < tries) -ge 3 ]";
+
+  test("follow one that failed, as often as the plan says", async () => {
+    const run = new TestRun([flaky(failTwice, 2, "exit")]);
+    expect(await run.run()).toEqual({ type: "passed" });
+    expect(run.steps).toEqual(["0 starts", "0 passed at attempt 3"]);
+    const once = new TestRun([flaky(failTwice, 1, "exit")]);
+    expect(await once.run()).toMatchObject({ type: "failed" });
+    expect(once.steps.at(-1)).toBe("0 exited at attempt 2");
+  });
+
+  test("do not follow an end of another kind, or a cancelled one", async () => {
+    expect(await new TestRun([flaky(failTwice, 5, "timeout")]).run()).toMatchObject({
+      type: "failed",
+    });
+    const run = new TestRun([flaky("echo $$ > pid; sleep 1000", 5, "exit", "timeout")]);
+    const ended = run.run();
+    await run.pidIn("pid");
+    run.abort.abort();
+    expect(await ended).toEqual({ type: "aborted" });
+    expect(run.steps).toEqual(["0 starts", "0 aborted"]);
+  });
+});
+
+describe("a step that prints nothing for too long", () => {
+  test("is ended, and one that prints is not", async () => {
+    const quiet = { ...shell("echo x; sleep 1000"), silenceTimeoutMs: 100 };
+    expect(await endOf(quiet)).toEqual({ type: "silent", silenceMs: 100 });
+    const talking = "for i in 1 2 3 4 5 6; do echo $i; sleep 0.05; done";
+    expect(await endOf({ ...shell(talking), silenceTimeoutMs: 2000 })).toBeUndefined();
+  });
+});
+
+describe("a terminal", () => {
+  const onTerminal = (line: string): PlannedStep => ({ ...shell(line), tty: true });
+
+  test("is what a step's output is, with a size and colours, and no input", async () => {
+    const run = new TestRun([
+      onTerminal('[ -t 1 ] && [ -t 2 ] && stty size <&1; cat; echo "$TERM $FORCE_COLOR"'),
+    ]);
+    expect(await run.run()).toEqual({ type: "passed" });
+    expect(run.output).toBe("50 160\r\nxterm-256color 1\r\n");
+  });
+
+  test("has all of a step's output, and tells how it ended", async () => {
+    const run = new TestRun([onTerminal("seq 1 100000; kill -SEGV $$")]);
+    expect(await run.run()).toMatchObject({ end: { type: "killed", signal: "SIGSEGV" } });
+    expect(run.output.endsWith("\r\n100000\r\n")).toBe(true);
+    expect(run.output.length).toBe(688_895);
+    expect(
+      await endOf({ ...onTerminal(""), argv: ["/bin/echo", "x".repeat(3_000_000)] }),
+    ).toMatchObject({
+      type: "notStarted",
+      message: expect.stringContaining("E2BIG"),
+    });
+  });
+
+  test("ends with its step: TERM, then KILL, and what hid from them", async () => {
+    const run = new TestRun([
+      onTerminal(
+        "trap '' TERM HUP; setsid sh -c 'echo $$ > hidden; exec sleep 1000' & echo $$ > pid; while :; do sleep 0.01; done",
+      ),
+    ]);
+    const ended = run.run(new ProcessRunner({ graceMs: 100 }));
+    const pids = [await run.pidIn("pid"), await run.pidIn("hidden")];
+    run.abort.abort();
+    expect(await ended).toEqual({ type: "aborted" });
+    expect(pids.filter(isRunning)).toEqual([]);
+  });
+});
+
+test("a secret is not in the output, wherever the pipe cuts it", async () => {
+  const run = new TestRun([
+    {
+      ...shell(
+        'printf %s "$TOKEN" | head -c 4; sleep 0.05; printf %s "$TOKEN" | tail -c +5; echo; echo "$TOKEN"',
+      ),
+      environment: { TOKEN: "hunter2hunter3" },
+    },
+  ]);
+  await new ProcessRunner().run({ ...run.order, secrets: { TOKEN: "hunter2hunter3" } });
+  expect(run.output).toBe("***\n***\n");
+});
+
+describe("a step with an image", () => {
+  // A program of that name that writes down what it is asked, and runs the command itself.
+  const docker = `#!/bin/sh
+printf '%s\\n' "$@" >> "$0.asked"
+[ "$1" = run ] || exit 0
+while [ "$1" != -- ]; do shift; done
+shift 2
+exec "$@"
+`;
+
+  test("runs in a container, gets variables by name, and leaves no container", async () => {
+    const bin = temporaryFolder();
+    writeFiles(bin, { docker: docker });
+    const run = new TestRun([
+      {
+        ...shell("echo in $TOKEN"),
+        image: "node:26",
+        environment: { TOKEN: "secret-value", PATH: `${bin}:${process.env["PATH"]}` },
+      },
+    ]);
+    expect(await run.run()).toEqual({ type: "passed" });
+    expect(run.output).toBe("in secret-value\n");
+    const asked = readFileSync(path.join(bin, "docker.asked"), "utf8");
+    expect(asked).toContain(`--volume=${run.folder}:/workspace\n`);
+    expect(asked).toContain("--env=TOKEN\n");
+    expect(asked).not.toContain("secret-value");
+    expect(asked).toMatch(
+      /--\nnode:26\n\/bin\/sh\n-c\necho in \$TOKEN\nrm\n--force\nautobuild-[\w-]+\n$/,
+    );
+  });
+
+  test("says what is missing where there is no program for it", async () => {
+    expect(
+      await endOf({ ...shell("true"), image: "x", environment: { PATH: "/nowhere" } }),
+    ).toEqual({
+      type: "notStarted",
+      message:
+        "expected docker or podman to run step step in x, found neither on the PATH. Install one, or remove `image`",
+    });
   });
 });
 
@@ -224,7 +420,7 @@ describe("ending a build", () => {
     const run = new TestRun(["echo x"]);
     run.abort.abort();
     expect(await run.run()).toEqual({ type: "aborted" });
-    expect(run.steps).toEqual([]);
+    expect(run.steps).toEqual(["0 skipped"]);
   });
 
   test.runIf(process.platform === "linux")(

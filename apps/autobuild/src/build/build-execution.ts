@@ -3,10 +3,12 @@ import { AutobuildError, messageOf } from "../errors.ts";
 import { addExtras } from "../git/checkout-extras.ts";
 import type { RepositorySource } from "../git/source.ts";
 import type { Workspaces } from "../git/workspaces.ts";
+import type { Plan } from "../plan/plan.ts";
 import type { Tools } from "../plan/tools.ts";
 import type { BuildRecord } from "../run/build-record.ts";
 import { buildEnvironment } from "../run/environment.ts";
-import { sayEnd, stateOf, type Runner } from "../run/runner.ts";
+import { sayEnd, type Runner } from "../run/runner.ts";
+import type { GrantedSecrets } from "../secrets/secrets.ts";
 import type { OriginStore } from "../store/origin-store.ts";
 import { planBuild } from "./build-plan.ts";
 import type { Build, EndState } from "./build.ts";
@@ -26,6 +28,8 @@ export interface ExecutionTools {
   readonly tools: Tools;
   readonly clock: Clock;
   readonly passEnv: readonly string[];
+  /** The secrets that a plan's steps name, as far as this build may have them. */
+  secretsFor(build: Build, plan: Plan, isTrusted: boolean): GrantedSecrets;
   mirrorFolderOf(repositoryId: number): string;
   /** Undefined for one that is built no more. */
   sourceOf(repositoryId: number): RepositorySource | undefined;
@@ -62,29 +66,37 @@ export async function executeBuild(
     if (plan.checkout !== undefined && source !== undefined)
       await addExtras(workspace, plan.checkout, source, signal);
     record.plan(plan);
+    const { values: secrets, missing } = tools.secretsFor(build, plan, origin.isTrusted);
+    for (const name of missing)
+      record.line(
+        `the secret ${name} is not set: steps go without it (autobuild secret set ${name})`,
+      );
     await record.endSetup();
 
     const { id: buildId, sha, branch } = build;
     const end = await runner.run({
       cookie,
       workspace,
-      environment: buildEnvironment({
-        buildId,
-        sha,
-        branch,
-        event: origin.event,
-        tag: tagOf(branch),
-        cookie,
-        configured: plan.environment,
-        // What a person passes on may be a secret; a fork's code gets none.
-        passEnv: origin.isTrusted ? passEnv : [],
-      }),
+      secrets,
+      environmentOf: (step, hasTerminals) =>
+        buildEnvironment({
+          buildId,
+          sha,
+          branch,
+          event: origin.event,
+          tag: tagOf(branch),
+          isTerminal: step.tty && hasTerminals,
+          cookie,
+          configured: { ...plan.environment, ...step.environment, ...only(secrets, step.secrets) },
+          // What a person passes on may be a secret; a fork's code gets none.
+          passEnv: origin.isTrusted ? passEnv : [],
+        }),
       steps: plan.steps,
       signal,
       handleStepStart: (position) => record.startStep(position),
       startAttempt: (position, attempt) => record.startAttempt(position, attempt),
-      handleStepEnd: (position, stepEnd, durationMs) =>
-        record.endStep(position, stateOf(stepEnd), stepEnd, durationMs, 1),
+      handleStepEnd: ({ position, state, end: stepEnd, durationMs, attempts }) =>
+        record.endStep(position, state, stepEnd, durationMs, attempts),
     });
     switch (end.type) {
       case "passed":
@@ -104,6 +116,18 @@ export async function executeBuild(
     }
     return { state: "failed", reason: messageOf(error) };
   }
+}
+
+function only(
+  secrets: Readonly<Record<string, string>>,
+  names: readonly string[],
+): Record<string, string> {
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = secrets[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
 }
 
 /** The result line that ends a build's console log. */

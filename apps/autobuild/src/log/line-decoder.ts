@@ -10,7 +10,7 @@ const carriageReturn = 0x0d;
 /**
  * Turns a child's bytes into whole lines of UTF-8, each ending in a line feed.
  *
- * What is not UTF-8 becomes U+FFFD, and CR LF becomes LF. All else stays as it came, escape sequences
+ * What is not UTF-8 becomes U+FFFD, and carriage returns before a line feed are left out. All else stays as it came, escape sequences
  * and lone carriage returns too: a viewer decides what to make of them. Holds one unfinished line of at
  * most `maxLineBytes`.
  */
@@ -53,10 +53,12 @@ export class LineDecoder {
       }
     };
     for (let end = bytes.indexOf(newline); end !== -1; end = bytes.indexOf(newline, start)) {
-      const hasCarriageReturn = end > start && bytes[end - 1] === carriageReturn;
-      breakLongLine(hasCarriageReturn ? end - 1 : end);
-      if (hasCarriageReturn) {
-        pieces.push(bytes.subarray(plainFrom, end - 1));
+      // A terminal puts one before each line feed, also where there was one.
+      let textEnd = end;
+      while (textEnd > start && bytes[textEnd - 1] === carriageReturn) textEnd--;
+      breakLongLine(textEnd);
+      if (textEnd < end) {
+        pieces.push(bytes.subarray(plainFrom, textEnd));
         plainFrom = end;
       }
       start = end + 1;

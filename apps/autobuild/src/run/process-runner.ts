@@ -1,26 +1,42 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import type { Readable } from "node:stream";
-import { setTimeout as sleep } from "node:timers/promises";
 import { systemClock, type Clock } from "../clock.ts";
 import { formatDuration } from "../clock.ts";
 import { messageOf } from "../errors.ts";
 import type { PlannedStep } from "../plan/plan.ts";
 import type { OutputStream } from "./console-log.ts";
+import { containerOf } from "./container.ts";
+import { maskedTexts } from "./mask.ts";
 import { endGroups, signalGroup, sweepCookie } from "./process-tree.ts";
-import { sayEnd, type RunEnd, type Runner, type RunOrder, type StepEnd } from "./runner.ts";
+import {
+  sayEnd,
+  stateOf,
+  type RunEnd,
+  type Runner,
+  type RunOrder,
+  type StepEnd,
+} from "./runner.ts";
+import { StepGraph } from "./step-graph.ts";
+import { StepOutput } from "./step-output.ts";
+import { loadTerminals, startStep } from "./step-process.ts";
 
 /** Waits of the process runner. */
 export interface ProcessRunnerOptions {
   /** From TERM to KILL. @default 5_000 */
   readonly graceMs: number;
-  /** How long a finished step's pipe may stay silent while something in the background holds it. @default 200 */
+  /** How long a finished step's output may stay silent while something in the background holds it. @default 200 */
   readonly quietMs: number;
+  /** Steps of a build at the same time. @default 4 */
+  readonly maxParallel: number;
   readonly clock: Clock;
 }
 
-const defaults: ProcessRunnerOptions = { graceMs: 5000, quietMs: 200, clock: systemClock };
+const defaults: ProcessRunnerOptions = {
+  graceMs: 5000,
+  quietMs: 200,
+  maxParallel: 4,
+  clock: systemClock,
+};
 
-/** Runs steps as children of the server, each in a process group of its own, with no input. */
+/** Runs steps as children of this process, each in a process group of its own, with no input. */
 export class ProcessRunner implements Runner {
   readonly #options: ProcessRunnerOptions;
 
@@ -29,7 +45,8 @@ export class ProcessRunner implements Runner {
   }
 
   async run(order: RunOrder): Promise<RunEnd> {
-    const run = new BuildProcesses(order, this.#options);
+    const terminals = await loadTerminals();
+    const run = new BuildProcesses(order, this.#options, terminals);
     try {
       return await run.steps();
     } finally {
@@ -46,154 +63,192 @@ export class ProcessRunner implements Runner {
 class BuildProcesses {
   readonly #order: RunOrder;
   readonly #options: ProcessRunnerOptions;
+  readonly #terminals: Awaited<ReturnType<typeof loadTerminals>>;
+  readonly #masked: readonly Buffer[];
+  readonly #graph: StepGraph;
   /** Groups that had a member when last looked at. A step may leave some in the background for the next one. */
   readonly #groups = new Set<number>();
   readonly #outputs: StepOutput[] = [];
+  #failed: { position: number; end: StepEnd } | undefined;
 
-  constructor(order: RunOrder, options: ProcessRunnerOptions) {
+  constructor(
+    order: RunOrder,
+    options: ProcessRunnerOptions,
+    terminals: Awaited<ReturnType<typeof loadTerminals>>,
+  ) {
     this.#order = order;
     this.#options = options;
+    this.#terminals = terminals;
+    this.#masked = maskedTexts(Object.values(order.secrets));
+    this.#graph = new StepGraph(order.steps);
   }
 
+  /** Runs each step as soon as those that it needs have passed. What runs beside one that fails runs on. */
   async steps(): Promise<RunEnd> {
-    const { clock } = this.#options;
-    for (const [position, step] of this.#order.steps.entries()) {
-      if (this.#order.signal.aborted) return { type: "aborted" };
-      const startedMs = clock.monotonicMs();
-      this.#order.handleStepStart(position);
-      const attempt = await this.#order.startAttempt(position, 1);
-      const end = await this.#step(step, attempt.output);
-      const durationMs = clock.monotonicMs() - startedMs;
-      if (end.type !== "passed")
-        attempt.remark(`${sayEnd(end)} after ${formatDuration(durationMs)}`);
-      await attempt.end(end, durationMs);
-      this.#order.handleStepEnd(position, end, durationMs);
-      if (end.type === "aborted") return { type: "aborted" };
-      if (end.type !== "passed") return { type: "failed", position, end };
+    const { signal } = this.#order;
+    const running = new Map<number, Promise<void>>();
+    for (;;) {
+      const ready = signal.aborted ? [] : this.#graph.ready();
+      for (const position of ready.slice(0, this.#options.maxParallel - running.size)) {
+        this.#graph.start(position);
+        running.set(
+          position,
+          this.#step(position).finally(() => running.delete(position)),
+        );
+      }
+      if (running.size === 0) break;
+      await Promise.race(running.values());
     }
-    return { type: "passed" };
+    if (signal.aborted) return { type: "aborted" };
+    return this.#failed === undefined ? { type: "passed" } : { type: "failed", ...this.#failed };
   }
 
   /** Ends what is left, so that nothing of the build runs on, and takes the last of its output. */
   async end(): Promise<void> {
     await endGroups([...this.#groups], this.#options.graceMs, this.#options.clock);
     await sweepCookie(this.#order.cookie);
-    await Promise.all(this.#outputs.map((output) => output.close()));
+    await Promise.all(this.#outputs.map((output) => output.drain()));
+    for (const position of this.#graph.abandon()) this.#skip(position);
   }
 
-  #step(step: PlannedStep, log: OutputStream): Promise<StepEnd> {
+  async #step(position: number): Promise<void> {
+    const { clock } = this.#options;
+    const step = this.#order.steps[position] as PlannedStep;
+    const startedMs = clock.monotonicMs();
+    this.#order.handleStepStart(position);
+    let end: StepEnd;
+    let attempts = 0;
+    do {
+      attempts += 1;
+      end = await this.#attempt(position, step, attempts, attempts <= step.retry.times);
+    } while (attempts <= step.retry.times && isRetried(step, end) && !this.#order.signal.aborted);
+    this.#order.handleStepEnd({
+      position,
+      state: stateOf(end),
+      end,
+      durationMs: clock.monotonicMs() - startedMs,
+      attempts,
+    });
+    if (end.type !== "passed" && end.type !== "aborted") this.#failed ??= { position, end };
+    for (const skipped of this.#graph.end(position, end.type === "passed")) this.#skip(skipped);
+  }
+
+  #skip(position: number): void {
+    this.#order.handleStepEnd({
+      position,
+      state: "skipped",
+      end: null,
+      durationMs: 0,
+      attempts: 0,
+    });
+  }
+
+  async #attempt(
+    position: number,
+    step: PlannedStep,
+    attempt: number,
+    isLast: boolean,
+  ): Promise<StepEnd> {
+    const { clock } = this.#options;
+    const startedMs = clock.monotonicMs();
+    const record = await this.#order.startAttempt(position, attempt);
+    const end = await this.#process(step, record.output);
+    const durationMs = clock.monotonicMs() - startedMs;
+    if (end.type !== "passed") {
+      const again = isLast && isRetried(step, end) ? "; it is tried again" : "";
+      record.remark(`${sayEnd(end)} after ${formatDuration(durationMs)}${again}`);
+    }
+    await record.end(end, durationMs);
+    return end;
+  }
+
+  async #process(step: PlannedStep, log: OutputStream): Promise<StepEnd> {
     const { graceMs, quietMs, clock } = this.#options;
-    const { signal, workspace, environment } = this.#order;
+    const { signal, workspace } = this.#order;
+    const environment = this.#order.environmentOf(step, this.#terminals !== undefined);
+    let command: readonly [string, ...string[]] = step.argv;
+    let endContainer = async (): Promise<void> => {};
+    if (step.image !== null) {
+      const container = await containerOf(
+        step,
+        step.image,
+        workspace,
+        environment,
+        this.#order.cookie,
+      );
+      if (typeof container === "string") return { type: "notStarted", message: container };
+      command = container.argv;
+      endContainer = () => container.end();
+    }
 
     return new Promise((resolve) => {
-      const child = start(step, workspace, environment);
-      if (child instanceof Error) return resolve({ type: "notStarted", message: child.message });
-      const { pid } = child;
-      // A child that could not be started may have no pipe.
-      const output = child.stdout === null ? undefined : new StepOutput(child.stdout, log);
-      if (output !== undefined) this.#outputs.push(output);
-      if (pid !== undefined) this.#groups.add(pid);
-
       let early: StepEnd | undefined;
+      let pid: number | undefined;
+      let isSettled = false;
+      let stopSilence = (): void => {};
       const endEarly = (end: StepEnd): void => {
         if (early !== undefined) return;
         early = end;
         if (pid !== undefined) void endGroups([pid], graceMs, clock);
       };
+      const { silenceTimeoutMs, timeoutMs } = step;
+      const waitForOutput = (): void => {
+        if (silenceTimeoutMs === null || isSettled) return;
+        stopSilence();
+        stopSilence = clock.after(silenceTimeoutMs, () =>
+          endEarly({ type: "silent", silenceMs: silenceTimeoutMs }),
+        );
+      };
       const handleAbort = (): void => endEarly({ type: "aborted" });
-      const stopTimer = clock.after(step.timeoutMs, () =>
-        endEarly({ type: "timedOut", timeoutMs: step.timeoutMs }),
-      );
-      signal.addEventListener("abort", handleAbort, { once: true });
-      if (signal.aborted) handleAbort();
-
+      const stopTimer = clock.after(timeoutMs, () => endEarly({ type: "timedOut", timeoutMs }));
+      const output = new StepOutput(log, this.#masked, waitForOutput);
       const settle = async (end: StepEnd): Promise<void> => {
+        if (isSettled) return;
+        isSettled = true;
         stopTimer();
+        stopSilence();
         signal.removeEventListener("abort", handleAbort);
-        await output?.quiet(quietMs);
+        await output.quiet(quietMs);
         if (pid !== undefined && !signalGroup(pid, 0)) this.#groups.delete(pid);
+        await endContainer();
         resolve(end);
       };
-      child.once(
-        "error",
-        (error) => void settle({ type: "notStarted", message: messageOf(error) }),
-      );
-      child.once("exit", (code, killedBy) => {
-        if (early !== undefined) void settle(early);
-        else if (code === 0) void settle({ type: "passed" });
-        else if (code !== null) void settle({ type: "exited", code });
-        else void settle({ type: "killed", signal: killedBy ?? "a signal" });
-      });
+      try {
+        const started = startStep(
+          { argv: command, cwd: workspace, environment, tty: step.tty },
+          {
+            handleOutput: (bytes) => output.take(bytes),
+            handleOutputEnd: () => output.close(),
+            handleExit: (end) => void settle(early ?? end),
+          },
+          this.#terminals,
+        );
+        output.of(started);
+        this.#outputs.push(output);
+        pid = started.pid;
+        if (pid !== undefined) this.#groups.add(pid);
+      } catch (error) {
+        // Arguments that are too long, for one, throw at once.
+        output.close();
+        void settle({ type: "notStarted", message: messageOf(error) });
+        return;
+      }
+      waitForOutput();
+      signal.addEventListener("abort", handleAbort, { once: true });
+      if (signal.aborted) handleAbort();
     });
   }
 }
 
-function start(
-  step: PlannedStep,
-  workspace: string,
-  environment: Readonly<Record<string, string>>,
-): ChildProcess | Error {
-  try {
-    // One pipe for both streams keeps their order. The shell only joins them: it becomes the command.
-    return spawn("/bin/sh", ["-c", 'exec "$@" 2>&1', "sh", ...step.argv], {
-      cwd: workspace,
-      env: environment,
-      stdio: ["ignore", "pipe", "ignore"],
-      detached: true,
-    });
-  } catch (error) {
-    // Arguments that are too long, for one, throw at once.
-    return error instanceof Error ? error : new Error(messageOf(error));
-  }
-}
-
-const maxNoisyRounds = 10;
-
-/** Carries one step's output from its pipe to the log, as fast as the log takes it. */
-class StepOutput {
-  readonly #pipe: Readable;
-  readonly #closed: Promise<void>;
-  #isClosed = false;
-  #chunks = 0;
-
-  constructor(pipe: Readable, log: OutputStream) {
-    this.#pipe = pipe;
-    pipe.on("data", (bytes: Buffer) => {
-      this.#chunks++;
-      const wait = log.write(bytes);
-      if (wait === undefined) return;
-      pipe.pause();
-      void wait.then(() => pipe.resume());
-    });
-    this.#closed = new Promise((resolve) => {
-      pipe.once("close", () => {
-        this.#isClosed = true;
-        log.end();
-        resolve();
-      });
-    });
-    pipe.on("error", () => pipe.destroy());
-  }
-
-  /**
-   * Resolves when the pipe has closed, or nothing came for `quietMs`: a process in the background may hold
-   * it open. One that keeps writing is waited for ten times as long.
-   */
-  async quiet(quietMs: number): Promise<void> {
-    let noisyRounds = 0;
-    for (let seen = -1; !this.#isClosed && seen !== this.#chunks && noisyRounds < maxNoisyRounds;) {
-      // While the log holds the pipe back, silence says nothing.
-      const isHeldBack = this.#pipe.isPaused();
-      seen = isHeldBack ? -1 : this.#chunks;
-      if (!isHeldBack) noisyRounds++;
-      await Promise.race([this.#closed, sleep(quietMs)]);
-    }
-  }
-
-  /** Takes what is still in the pipe. All writers should be gone; one that hid is cut off. */
-  async close(): Promise<void> {
-    await this.quiet(50);
-    this.#pipe.destroy();
-    await this.#closed;
+function isRetried({ retry }: PlannedStep, end: StepEnd): boolean {
+  switch (end.type) {
+    case "exited":
+    case "killed":
+      return retry.on.includes("exit");
+    case "timedOut":
+    case "silent":
+      return retry.on.includes("timeout");
+    default:
+      return false;
   }
 }

@@ -81,8 +81,11 @@ const migrations: readonly string[] = [
 
 const keptCopies = 2;
 
-/** Brings a database up to this version of AutoBuild, each migration in a transaction of its own. */
-export function migrate(database: DatabaseSync): void {
+/**
+ * Brings a database up to this version of AutoBuild, or up to an earlier one, each migration in a transaction of
+ * its own.
+ */
+export function migrate(database: DatabaseSync, upTo: number = migrations.length): void {
   const version = Number(database.prepare("PRAGMA user_version").get()?.["user_version"]);
   if (version > migrations.length) {
     throw new AutobuildError(
@@ -93,7 +96,7 @@ export function migrate(database: DatabaseSync): void {
   }
   if (version > 0 && version < migrations.length) keepCopy(database, version);
   for (const [index, migration] of migrations.entries()) {
-    if (index < version) continue;
+    if (index < version || index >= upTo) continue;
     database.exec(`BEGIN IMMEDIATE; ${migration} PRAGMA user_version = ${index + 1}; COMMIT;`);
   }
 }
