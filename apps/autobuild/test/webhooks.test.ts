@@ -1,5 +1,6 @@
 import { createHmac, randomUUID } from "node:crypto";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
+import type { AutobuildOptions } from "../src/autobuild.ts";
 import { addressOf, webhookDefaults, Webhooks } from "../src/triggers/webhooks.ts";
 import { HttpRepository } from "./support/http-repository.ts";
 import { steps, TestRepository } from "./support/repository.ts";
@@ -45,13 +46,18 @@ function delivery(sent: Sent): Request {
   } as RequestInit);
 }
 
-async function serve(files: Record<string, string> = steps("true"), hookSecret = secret) {
+async function serve(
+  files: Record<string, string> = steps("true"),
+  hookSecret = secret,
+  more: Partial<AutobuildOptions> = {},
+) {
   const repository = await HttpRepository.serve(files);
   const server = await TestServer.start({
     repositories: [repository.url],
     hookSecret,
     // What comes before that is brought by a webhook.
     remotePollMs: 3_600_000,
+    ...more,
   });
   await server.ended(1);
   const send = async (sent: Sent): Promise<{ status: number; text: string }> => {
@@ -189,12 +195,14 @@ describe("a pull request", () => {
   });
 
   test("of a fork is built where the default branch says so, without what others get", async () => {
-    const { repository, server, send, builds } = await serve(config(true, "true"));
-    const sha = repository.push(
-      "theirs",
-      config(false, "echo $AUTOBUILD_BRANCH"),
-      "refs/pull/7/head",
-    );
+    process.env["TEAM_TOKEN"] = "hunter2";
+    onTestFinished(() => void delete process.env["TEAM_TOKEN"]);
+    const run = 'echo "of the team: $TEAM_TOKEN."';
+    const { repository, server, send, builds } = await serve(config(true, run), secret, {
+      passEnv: ["TEAM_TOKEN"],
+    });
+    expect(await server.logOf(1)).toContain("of the team: hunter2.");
+    const sha = repository.push("theirs", config(false, run), "refs/pull/7/head");
     expect(await send({ payload: request(repository.url, 7, 2), headers })).toEqual({
       status: 202,
       text: "fetches the pull request and builds it without secrets\n",
@@ -205,6 +213,7 @@ describe("a pull request", () => {
     expect((await send({ payload: again, headers })).status).toBe(202);
     expect(builds.rebuild(2)).toMatchObject({ id: 3 });
     expect(await server.ended(3)).toMatchObject({ state: "passed" });
+    for (const id of [2, 3]) expect(await server.logOf(id)).toContain("of the team: .");
     expect(builds.list()).toHaveLength(3);
   });
 
