@@ -49,6 +49,8 @@ export interface AutobuildOptions
   readonly dataDir: string;
   /** Paths and URLs of the repositories to build; relative paths count from the working folder. */
   readonly repositories: readonly string[];
+  /** Folders in which repositories on this machine must lie, links resolved. @default anywhere */
+  readonly repositoryRoots?: readonly string[] | undefined;
   /** Names of variables that builds inherit besides the usual ones. @default [] */
   readonly passEnv?: readonly string[];
   /** Whether what is not committed is built too, at each change, in repositories that somebody works in. @default false */
@@ -116,7 +118,9 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
     ...options,
   };
   checkNumbers(settings);
-  const given = options.repositories.map((text) => parseSource(text));
+  const read = (text: string): RepositorySource =>
+    parseSource(text, process.cwd(), options.repositoryRoots);
+  const given = options.repositories.map(read);
   const dataDir = path.resolve(options.dataDir);
   const clock = options.clock ?? systemClock;
   const notifyConfig = readNotifyConfig(path.join(dataDir, notifyFile));
@@ -133,7 +137,15 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
   }
   const store = new Store(database);
   const added = new AddedStore(database);
-  const sources = withoutRepeats([...given, ...added.all().map((text) => parseSource(text))]);
+  let sources: readonly RepositorySource[];
+  try {
+    // One that was added may lie outside of the folders that are allowed now.
+    sources = withoutRepeats([...given, ...added.all().map(read)]);
+  } catch (error) {
+    database.close();
+    lock.release();
+    throw error;
+  }
   const origins = new OriginStore(database);
   const auth = new Auth({ accounts: new AccountStore(database), key, clock });
   const secrets = new Secrets(new SecretStore(database), key);
@@ -245,7 +257,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
     auth,
     secrets,
     async addRepository(text) {
-      const source = parseSource(text);
+      const source = read(text);
       if (source.type === "path" ? !path.isAbsolute(text) : source.label !== source.location) {
         throw new AutobuildError(
           "AUTOBUILD_BAD_SOURCE",

@@ -35,6 +35,8 @@ A repository is a path or a URL; without one it is the repository you are in.
   --public-url <url> AUTOBUILD_PUBLIC_URL  its address behind a proxy: https://ci.example.org
   --anonymous <role> AUTOBUILD_ANONYMOUS   what people may do without a login: none, viewer
                                          or builder (see autobuild user --help)
+                     AUTOBUILD_REPOSITORY_ROOTS  folders, with colons between, in which repositories
+                                         on this machine must lie (anywhere)
                      AUTOBUILD_HOOK_SECRET  what forges sign their webhooks with: /hooks/github and others
   --pass-env <name>                      a variable that builds inherit; may be repeated
   --help

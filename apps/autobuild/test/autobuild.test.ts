@@ -642,9 +642,25 @@ describe("stopping and starting", () => {
     expect(make({ maxQueuedBuilds: "200" })).toThrow(
       'Expected `maxQueuedBuilds` to be an integer of at least 1, got "200" (string).',
     );
+    expect(make({ repositories: ["/etc"], repositoryRoots: ["/srv"] })).toThrow("outside of /srv");
     expect(make({ repositories: ["ext::sh"] })).toThrow(
       expect.objectContaining({ code: "AUTOBUILD_BAD_SOURCE" }),
     );
+  });
+
+  test("a repository that is added later lies in an allowed folder, too, also at the next start", async () => {
+    const inside = new TestRepository(steps("true"));
+    const outside = new TestRepository(steps("true"));
+    const dataDir = temporaryFolder();
+    const repositoryRoots = [path.dirname(inside.folder)];
+    const first = await TestServer.start({ repositories: [], dataDir, repositoryRoots });
+    await expect(first.autobuild.addRepository(outside.folder)).rejects.toThrow("lies outside of");
+    await first.autobuild.addRepository(inside.folder);
+    await first.autobuild.stop();
+    const make = (roots: string[]) => () =>
+      createAutobuild({ dataDir, repositories: [], repositoryRoots: roots });
+    expect(make(["/srv"])).toThrow("lies outside of /srv");
+    await make(repositoryRoots)().stop();
   });
 
   test("a listener that throws hurts nobody", async () => {

@@ -1,3 +1,4 @@
+import path from "node:path";
 import { WindsockError, type Server } from "windsock";
 import { createAutobuild, type Autobuild, type AutobuildOptions } from "../autobuild.ts";
 import { AutobuildError, messageOf } from "../errors.ts";
@@ -37,6 +38,7 @@ export async function runServer(
     ...command,
     ...more,
     hookSecret: environment["AUTOBUILD_HOOK_SECRET"],
+    repositoryRoots: readRoots(environment["AUTOBUILD_REPOSITORY_ROOTS"]),
   });
   autobuild.on("problem", ({ message }) => console.error(`autobuild: ${message}`));
   autobuild.on("repositoryChanged", ({ label, state }) => {
@@ -64,6 +66,12 @@ export async function runServer(
   console.log(`AutoBuild builds ${labels.join(", ")} and keeps its data in ${command.dataDir}`);
   console.log(`AutoBuild is at ${server.url.replace("127.0.0.1", "localhost")}`);
   return undefined;
+}
+
+/** Folders as in `PATH`, with colons between. */
+function readRoots(text: string | undefined): string[] | undefined {
+  const roots = text?.split(path.delimiter).filter((root) => path.isAbsolute(root));
+  return roots === undefined || text === "" ? undefined : roots;
 }
 
 /** The first signal ends builds and then the process; a second one does not wait. */
