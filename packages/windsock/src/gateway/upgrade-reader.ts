@@ -8,11 +8,13 @@ export interface ReadUpgrade extends RequestHead {
   readonly byteLength: number;
 }
 
+/** What a line means here; `node`: it says how a request goes on, or what must come first, which Node knows. */
+type Kind = "usual" | "private" | "key" | "upgrade" | "connection" | "node";
+
 interface Line {
   readonly name: string;
   readonly value: string;
-  /** The name in lower case. */
-  readonly lower: string;
+  readonly kind: Kind;
 }
 
 /** A larger head is read by Node, which has bounds of its own. */
@@ -29,10 +31,19 @@ const targetPattern = /^\/[\x21-\x7e]*$/;
 const linePattern =
   /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*((?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?)[ \t]*$/;
 const connectionPattern = /(?:^|,)[ \t]*upgrade[ \t]*(?:,|$)/i;
-/** Different for every client: of no use to others, and not theirs to have. */
-const isPrivate = /^(?:cookie|authorization|sec-websocket-key)$/;
-/** Fields that say how a request goes on, or what must come first: Node knows them. */
-const isNodes = /^(?:content-length|transfer-encoding|expect|trailer|te)$/;
+const kinds: ReadonlyMap<string, Kind> = new Map<string, Kind>([
+  // Different for every client: of no use to others, and not theirs to have.
+  ["cookie", "private"],
+  ["authorization", "private"],
+  ["sec-websocket-key", "key"],
+  ["upgrade", "upgrade"],
+  ["connection", "connection"],
+  ["content-length", "node"],
+  ["transfer-encoding", "node"],
+  ["expect", "node"],
+  ["trailer", "node"],
+  ["te", "node"],
+]);
 
 /**
  * Reads the head of an upgrade that came in one read, and nothing else: an HTTP parser costs
@@ -63,14 +74,14 @@ export class UpgradeReader {
     for (let at = firstEnd + 2; at < text.length;) {
       const next = text.indexOf("\r\n", at);
       const line = this.#line(text.slice(at, next));
-      if (line === undefined || isNodes.test(line.lower)) return undefined;
-      const { name, value, lower } = line;
+      if (line === undefined || line.kind === "node") return undefined;
+      const { name, value, kind } = line;
       rawHeaders.push(name, value);
-      if (lower !== "sec-websocket-key") kept.push(name, value);
-      if (lower === "upgrade") {
+      if (kind !== "key") kept.push(name, value);
+      if (kind === "upgrade") {
         if (isUpgrade || value.toLowerCase() !== "websocket") return undefined;
         isUpgrade = true;
-      } else if (lower === "connection") isConnection ||= connectionPattern.test(value);
+      } else if (kind === "connection") isConnection ||= connectionPattern.test(value);
       at = next + 2;
     }
     if (!isUpgrade || !isConnection) return undefined;
@@ -92,11 +103,10 @@ export class UpgradeReader {
     if (known !== undefined) return known;
     const [, name, value] = linePattern.exec(text) ?? [];
     if (name === undefined || value === undefined) return undefined;
-    const lower = name.toLowerCase();
-    if (isPrivate.test(lower) || text.length > maxLineLength)
-      return { name: this.#shared(name), value: own(value), lower };
+    const kind = kinds.get(name.toLowerCase()) ?? "usual";
+    const line = { name: this.#shared(name), value: own(value), kind };
+    if (kind === "private" || kind === "key" || text.length > maxLineLength) return line;
     if (this.#lines.size >= maxLines) this.#lines.clear();
-    const line = { name: this.#shared(name), value: own(value), lower };
     this.#lines.set(own(text), line);
     return line;
   }
@@ -108,7 +118,7 @@ export class UpgradeReader {
     if (known !== undefined) return known.name;
     if (this.#lines.size >= maxLines || name.length > maxLineLength) return own(name);
     const copy = own(name);
-    this.#lines.set(key, { name: copy, value: "", lower: copy.toLowerCase() });
+    this.#lines.set(key, { name: copy, value: "", kind: kinds.get(copy.toLowerCase()) ?? "usual" });
     return copy;
   }
 }

@@ -308,7 +308,8 @@ export class Upgrades {
       return gone;
     }
     if (socket instanceof Socket) {
-      socket.setTimeout(0);
+      // Of an HTTP server that others have made.
+      if ((socket.timeout ?? 0) > 0) socket.setTimeout(0);
       socket.setNoDelay(true);
     }
     socket.write(handshakeAnswer(request.rawHeaders, agreed), "latin1");
