@@ -50,6 +50,11 @@ export class FrontDoor implements SocketOwner {
     for (const socket of this.#waiting.items) socket.destroy();
   }
 
+  /** The HTTP server has ended all that there was. */
+  stop(): void {
+    this.#waiting.stop();
+  }
+
   read(chunk: Buffer, socket: Socket): void {
     this.#waiting.delete(socket);
     const head = this.#reader.read(chunk);

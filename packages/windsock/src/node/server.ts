@@ -246,12 +246,14 @@ class WiredServer implements Server, HttpTenant {
     }
     this.#host.close();
     this.#edge.destroy({ type: "shutdown" });
+    this.#upgrades.stop();
     runningHosts.delete(this.#host);
     if (this.#ownsHttp) {
       const closed = this.#closeHttp();
       this.#door?.closeIdleConnections();
       this.#http.closeAllConnections();
       await closed;
+      this.#door?.stop();
     }
     this.#leaveHttp();
     return { timedOut };

@@ -105,6 +105,7 @@ describe("RFC 6455, section 7: the end", () => {
     await over;
     expect(told).toEqual(["closed undefined "]);
     expect(connections.count).toBe(0);
+    await quiet();
     expect(clock.pending).toBe(0);
   });
 

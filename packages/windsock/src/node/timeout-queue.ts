@@ -8,6 +8,7 @@ export class TimeoutQueue<Item> {
   /** With the time at which each is due: the longest first. */
   readonly #due = new Map<Item, number>();
   #timer: Timer | undefined;
+  #isLooking = false;
 
   constructor(clock: Clock, timeoutMs: number, expired: (item: Item) => void) {
     this.#clock = clock;
@@ -27,7 +28,19 @@ export class TimeoutQueue<Item> {
 
   /** It is done. */
   delete(item: Item): void {
-    if (!this.#due.delete(item) || this.#due.size > 0) return;
+    if (!this.#due.delete(item) || this.#due.size > 0 || this.#isLooking) return;
+    // In a storm the next one comes in the same round: a timer for each would cost more than all else here.
+    this.#isLooking = true;
+    setImmediate(this.#look);
+  }
+
+  readonly #look = (): void => {
+    this.#isLooking = false;
+    if (this.#due.size === 0) this.stop();
+  };
+
+  /** Whoever is late stays so, until another is added. */
+  stop(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
   }

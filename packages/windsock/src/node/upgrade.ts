@@ -95,6 +95,7 @@ export class Upgrades {
   readonly #plain: Shares;
   readonly #sessions: Shares;
   readonly #connections = new Connections();
+  readonly #closeTimeouts: TimeoutQueue<SocketTransport>;
   readonly #headers = new HeaderPool();
   readonly #cookies: SessionCookies;
   /** Those that wait for `authorize`, or for a place: at most `maxPendingUpgrades`. */
@@ -109,6 +110,7 @@ export class Upgrades {
       closeTimeoutMs,
       (transport) => transport.destroy(),
     );
+    this.#closeTimeouts = closeTimeouts;
     const sharesOf = (maxBytes: number, maxInflatedBytes: number): Shares => {
       const share = { connections: this.#connections, closeTimeouts };
       const limits = decoderLimits(maxBytes);
@@ -138,6 +140,11 @@ export class Upgrades {
     const sentence = "The server is stopping and takes nobody new. Come back in 5 s.";
     const refusal = refuse(503, sentence, { "Retry-After": "5" });
     this.#options.authorization.refuseWaiting(refusal);
+  }
+
+  /** All sockets have been ended. */
+  stop(): void {
+    this.#closeTimeouts.stop();
   }
 
   /** Takes over the socket. `rest`: what was read of it behind the head. Never throws. */
