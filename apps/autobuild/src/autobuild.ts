@@ -87,8 +87,6 @@ export interface Autobuild extends EventSource<AutobuildEvents> {
   addRepository(source: string): Promise<Repository>;
   /** Who may do what. */
   readonly auth: Auth;
-  /** What builds get that name it. Never for a door. */
-  readonly secrets: Pick<Secrets, "grant">;
   /** Settles what an earlier AutoBuild left, then watches and builds. Call it once. */
   start(): Promise<void>;
   /**
@@ -255,7 +253,6 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
     webhooks: triggers.webhooks,
     dataDir,
     auth,
-    secrets,
     async addRepository(text) {
       const source = read(text);
       if (source.type === "path" ? !path.isAbsolute(text) : source.label !== source.location) {

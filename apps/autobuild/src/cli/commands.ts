@@ -1,11 +1,20 @@
 import { AutobuildError } from "../errors.ts";
+import { add } from "./add.ts";
+import { RefusedError } from "./api-client.ts";
 import { backup, restore } from "./backup.ts";
+import { cancel } from "./cancel.ts";
 import { exitCode, UsageError, type Command, type Invocation } from "./command.ts";
 import { hook } from "./hook.ts";
+import { logs } from "./logs.ts";
 import { plan } from "./plan.ts";
+import { reproduce } from "./reproduce.ts";
+import { retry } from "./retry.ts";
+import { run } from "./run.ts";
 import { schema } from "./schema.ts";
 import { secret } from "./secret.ts";
 import { serve } from "./serve.ts";
+import { shell } from "./shell.ts";
+import { status } from "./status.ts";
 import { token } from "./token.ts";
 import { user } from "./user.ts";
 import { watch } from "./watch.ts";
@@ -14,9 +23,17 @@ import { watch } from "./watch.ts";
 export const commands: readonly Command[] = [
   serve,
   watch,
+  add,
+  run,
+  status,
+  logs,
+  cancel,
+  retry,
+  reproduce,
+  shell,
+  hook,
   plan,
   schema,
-  hook,
   user,
   token,
   secret,
@@ -51,6 +68,10 @@ export async function runCommandLine(invocation: Invocation): Promise<number | u
     if (error instanceof UsageError) {
       terminal.say(`${error.message}\n\n${command.help}`);
       return exitCode.usage;
+    }
+    if (error instanceof RefusedError) {
+      terminal.say(error.message);
+      return exitCode.failed;
     }
     if (!(error instanceof AutobuildError)) throw error;
     terminal.say(error.message);

@@ -1,0 +1,33 @@
+import type { Build } from "../build/build.ts";
+import { formatDuration } from "../clock.ts";
+import { plainText } from "../plain-text.ts";
+import { exitCode } from "./command.ts";
+
+const marks: Readonly<Record<Build["state"], string>> = {
+  queued: "·",
+  running: "▸",
+  passed: "✓",
+  failed: "✗",
+  cancelled: "–",
+  lost: "?",
+};
+
+/** A build in a line for people: `✓ #12 project main 1a2b3c4 passed in 3.4 s  Fix it`. */
+export function buildLine(build: Build, nowMs: number = Date.now()): string {
+  const { id, repository, branch, sha, state, subject, startedMs, durationMs, reason } = build;
+  const time =
+    state === "running" && startedMs !== null
+      ? ` for ${formatDuration(nowMs - startedMs)}`
+      : durationMs === null
+        ? ""
+        : ` in ${formatDuration(durationMs)}`;
+  const why = reason === null ? "" : ` (${reason})`;
+  return plainText(
+    `${marks[state]} #${id} ${repository} ${branch} ${sha.slice(0, 7)} ${state}${time}${why}  ${subject}`,
+  );
+}
+
+/** What a command ends with that waited for this build. */
+export function exitCodeOf({ state }: Build): number {
+  return state === "passed" ? exitCode.done : exitCode.notPassed;
+}

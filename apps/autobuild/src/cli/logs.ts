@@ -1,0 +1,52 @@
+import { ApiClient } from "./api-client.ts";
+import { exitCodeOf } from "./build-line.ts";
+import {
+  exitCode,
+  readArguments,
+  readBuildId,
+  UsageError,
+  whereHelp,
+  whereOptions,
+  type Command,
+} from "./command.ts";
+import { followBuild } from "./follow-build.ts";
+import { resetColour, terminalText } from "./terminal-text.ts";
+
+export const logs: Command = {
+  name: "logs",
+  summary: "prints a build's log, also while it grows",
+  help: `Usage: autobuild logs [build] [-f] [options]
+
+Prints the log of a build; without one, of the newest. Of what a build prints only colours reach the terminal:
+other sequences could set its title, read its clipboard or type in your place.
+
+  -f, --follow                           go on until the build has ended; exits with 3 if it did not pass.
+                                         A connection that breaks is made again, and no line is lost.
+  --raw                                  everything as it was printed
+${whereHelp}
+`,
+  async run({ argv, environment, cwd, terminal }) {
+    const { values, positionals } = readArguments(argv, {
+      follow: { type: "boolean", short: "f" },
+      raw: { type: "boolean" },
+      ...whereOptions,
+    });
+    if (positionals.length > 1) throw new UsageError("Expected one build, got several.");
+    const api = await ApiClient.find(values, environment, cwd);
+    const { id } = await api.build(
+      positionals[0] === undefined ? undefined : readBuildId(positionals[0]),
+    );
+    const raw = values.raw === true;
+    if (values.follow === true) return exitCodeOf(await followBuild(api, id, terminal, { raw }));
+    let rest = "";
+    for await (const text of api.text(`/api/builds/${id}/log`)) {
+      // Whole lines, so that no sequence is cut in two.
+      const end = (rest + text).lastIndexOf("\n") + 1;
+      const lines = (rest + text).slice(0, end);
+      rest = (rest + text).slice(end);
+      await terminal.write(raw ? lines : terminalText(lines));
+    }
+    if (terminal.isInteractive) await terminal.write(resetColour);
+    return exitCode.done;
+  },
+};

@@ -1,0 +1,55 @@
+import type { Build } from "../build/build.ts";
+import { ApiClient } from "./api-client.ts";
+import { buildLine, exitCodeOf } from "./build-line.ts";
+import {
+  exitCode,
+  readArguments,
+  readBuildId,
+  UsageError,
+  whereHelp,
+  whereOptions,
+  type Command,
+} from "./command.ts";
+import { followBuild } from "./follow-build.ts";
+
+export const retry: Command = {
+  name: "retry",
+  summary: "builds commits once more",
+  help: `Usage: autobuild retry <build> [...] [options]
+       autobuild retry --failed [options]
+
+Builds the commits of these builds once more, from a fresh checkout.
+
+  --failed                               of each branch whose last build did not pass
+  -f, --follow                           with one build: print its log until it has ended; exits with 3 if it
+                                         did not pass
+  --json
+${whereHelp}
+`,
+  async run({ argv, environment, cwd, terminal }) {
+    const { values, positionals } = readArguments(argv, {
+      failed: { type: "boolean" },
+      follow: { type: "boolean", short: "f" },
+      json: { type: "boolean" },
+      ...whereOptions,
+    });
+    const ids = positionals.map((text) => readBuildId(text));
+    if (ids.length > 0 === (values.failed === true))
+      throw new UsageError("Expected the numbers of builds, or --failed.");
+    const api = await ApiClient.find(values, environment, cwd);
+    const builds =
+      values.failed === true
+        ? (await api.post<{ builds: readonly Build[] }>("/api/builds/retry-failed")).builds
+        : await Promise.all(ids.map((id) => api.post<Build>(`/api/builds/${id}/retry`)));
+    const [only, ...others] = builds;
+    if (values.follow === true && only !== undefined && others.length === 0) {
+      terminal.say(buildLine(only));
+      return exitCodeOf(await followBuild(api, only.id, terminal));
+    }
+    if (values.json === true) await terminal.json(builds);
+    else for (const build of builds) await terminal.print(buildLine(build));
+    if (builds.length === 0)
+      terminal.say("The last build of every branch passed, or has not ended.");
+    return exitCode.done;
+  },
+};

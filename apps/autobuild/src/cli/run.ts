@@ -1,0 +1,53 @@
+import type { Build } from "../build/build.ts";
+import { ApiClient } from "./api-client.ts";
+import { buildLine, exitCodeOf } from "./build-line.ts";
+import {
+  exitCode,
+  readArguments,
+  UsageError,
+  whereHelp,
+  whereOptions,
+  type Command,
+} from "./command.ts";
+import { followBuild } from "./follow-build.ts";
+
+export const run: Command = {
+  name: "run",
+  summary: "builds a branch or a tag now",
+  help: `Usage: autobuild run [branch] [options]
+
+Builds a branch as it is at its source; without one, the one that HEAD is on there.
+
+  --tag <name>                           a tag in the place of a branch
+  --repository <path, URL or name>       which one, if several are built
+  -f, --follow                           print the log until it has ended; exits with 3 if it did not pass
+  --json
+${whereHelp}
+`,
+  async run({ argv, environment, cwd, terminal }) {
+    const { values, positionals } = readArguments(argv, {
+      tag: { type: "string" },
+      repository: { type: "string" },
+      follow: { type: "boolean", short: "f" },
+      json: { type: "boolean" },
+      ...whereOptions,
+    });
+    const [branch, ...more] = positionals;
+    if (more.length > 0) throw new UsageError("Expected one branch, got several.");
+    if (branch !== undefined && values.tag !== undefined)
+      throw new UsageError("Expected a branch or --tag, got both.");
+    const api = await ApiClient.find(values, environment, cwd);
+    const build = await api.post<Build>("/api/builds", {
+      ...(branch === undefined ? {} : { branch }),
+      ...(values.tag === undefined ? {} : { tag: values.tag }),
+      ...(values.repository === undefined ? {} : { repository: values.repository }),
+    });
+    if (values.follow === true) {
+      terminal.say(buildLine(build));
+      return exitCodeOf(await followBuild(api, build.id, terminal));
+    }
+    if (values.json === true) await terminal.json(build);
+    else await terminal.print(buildLine(build));
+    return exitCode.done;
+  },
+};
