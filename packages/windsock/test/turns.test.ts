@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { expect, test } from "vitest";
 import {
   broadcast,
@@ -296,6 +297,33 @@ test.each(["resolves", "rejects"] as const)(
     expect(reports).toHaveLength(1);
   },
 );
+
+test("a callback runs in no context of whoever sent to it, and what it enters ends with it", async () => {
+  const storage = new AsyncLocalStorage<string>();
+  const seen: unknown[] = [];
+  const probe = defineService({
+    async handleBroadcast(message: string) {
+      seen.push(storage.getStore());
+      storage.enterWith(message);
+      await Promise.resolve();
+      seen.push(storage.getStore());
+    },
+    handleIncoming(_client, message) {
+      seen.push(storage.getStore());
+      storage.enterWith(String(message));
+    },
+  });
+  const { server, open, clock } = await serve({ probe });
+  const client = await open("probe");
+  storage.run("the sender's", () => server.broadcast("probe", "one"));
+  storage.run("the sender's", () => server.broadcast("probe", "two"));
+  await settle();
+  expect(seen.splice(0)).toEqual([undefined, "one", undefined, "two"]);
+  client.send("three");
+  client.send("four");
+  await until(clock, () => seen.length === 2);
+  expect(seen).toEqual([undefined, undefined]);
+});
 
 test("what an async callback does leaves when its promise settles, not before", async () => {
   const gate = Promise.withResolvers<void>();
