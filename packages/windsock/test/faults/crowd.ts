@@ -4,12 +4,14 @@ import type { ClientPorts, ClientSocket } from "../../src/client/index.ts";
 import type { ServerFigures } from "./durable-server.ts";
 import { SeededRandom } from "./random.ts";
 import { ServerProcess } from "./server-process.ts";
-import { TestClient, type TestChannel } from "./test-client.ts";
+import { TestClient, type Seen, type TestChannel } from "./test-client.ts";
 
 /** How the crowd came back, and how the server took it. */
 export interface CrowdFigures extends ServerFigures {
   /** From the moment in which all was lost until everybody had everything. */
   readonly backMs: number;
+  /** How many were told so. */
+  readonly clients: number;
 }
 
 export interface CrowdResult {
@@ -70,6 +72,9 @@ class Crowd {
     await this.#back("third");
     figures["lost their server"] = { backMs: since(began), ...(await server.figures()) };
 
+    // Who was refused for a while, or away for long, was told; that is no fault as long as nothing is missing.
+    for (const code of this.#channels.flatMap(({ seen }) => seen.map(errorOf)))
+      if (code !== undefined) figures[code] = { clients: (figures[code]?.clients ?? 0) + 1 };
     const due = ["first", "while cut off", "second", "restarted", "while dead", "third"];
     return { faults: this.#faults(due), figures };
   }
@@ -98,7 +103,7 @@ class Crowd {
   #faults(due: readonly string[]): string[] {
     return this.#channels.flatMap(({ seen }, index) => {
       const shown = seen
-        .filter(({ type }) => type !== "resumed")
+        .filter(({ type }) => type !== "resumed" && type !== "error")
         .map((one) => (one.type === "published" ? one.message : one.type));
       const isRight = JSON.stringify(shown) === JSON.stringify(due);
       return isRight ? [] : [`client ${index} has ${JSON.stringify(shown)}`];
@@ -144,6 +149,10 @@ class Crowd {
       return socket as unknown as ClientSocket;
     } as unknown as ClientPorts["WebSocket"];
   }
+}
+
+function errorOf(one: Seen): string | undefined {
+  return one.type === "error" ? one.code : undefined;
 }
 
 function isOpen({ channel }: TestChannel): boolean {
