@@ -296,6 +296,7 @@ const leastValues = {
   maxQueuedBuilds: 1,
   keptWorkspaces: 0,
   localPollMs: 10,
+  watchedPollMs: 10,
   remotePollMs: 1000,
   maxBackoffMs: 10,
   maxLineBytes: 64,

@@ -46,15 +46,27 @@ describe("a repository", () => {
     ]);
   });
 
-  test("is looked at as soon as a branch moves, without waiting for the next look", async () => {
-    const repository = new TestRepository(steps("true"));
+  test("is looked at as soon as a branch or a tag moves, without waiting for the next look", async () => {
+    const tagged = (run: string) => ({
+      ".autobuild.json": JSON.stringify({ when: { tag: "*" }, steps: [{ name: "a", run }] }),
+    });
+    const repository = new TestRepository(tagged("true"));
     const server = await TestServer.start({
       repositories: [repository.folder],
       localPollMs: 60_000,
     });
     await server.ended(1);
-    repository.commitSteps("second", "true");
+    repository.commit("second", tagged("true"));
     expect(await server.ended(2)).toMatchObject({ subject: "second" });
+    repository.git("checkout", "--quiet", "-b", "deep/er/topic");
+    expect(await server.ended(3)).toMatchObject({ branch: "deep/er/topic" });
+    repository.commit("third", tagged("true"));
+    expect(await server.ended(4)).toMatchObject({ subject: "third" });
+    repository.git("pack-refs", "--all");
+    repository.commit("fourth", tagged("true"));
+    expect(await server.ended(5)).toMatchObject({ subject: "fourth" });
+    repository.git("tag", "v1");
+    expect(await server.ended(6)).toMatchObject({ branch: "tag v1" });
   });
 
   test("has a commit of a branch built once, also when the branch comes back to it", async () => {

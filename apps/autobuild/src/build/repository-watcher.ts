@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { AutobuildError, messageOf } from "../errors.ts";
 import type { Heads, Mirror } from "../git/mirror.ts";
-import { watchRefs } from "../git/ref-watch.ts";
+import { watchRefs, type RefWatch } from "../git/ref-watch.ts";
 import type { RepositorySource } from "../git/source.ts";
 import type { RepositoryState } from "./repository.ts";
 
@@ -24,8 +24,10 @@ export interface HeadsListener {
 
 /** How often a watcher looks. */
 export interface WatchOptions {
-  /** @default 2_000 */
+  /** A repository on this machine that the system does not watch for us. @default 2_000 */
   readonly localPollMs: number;
+  /** One that it does watch: what it overlooks is found then. @default 30_000 */
+  readonly watchedPollMs: number;
   /** Varied by a fifth to either side, so that many servers do not ask at once. @default 30_000 */
   readonly remotePollMs: number;
   /** The longest wait after repeated failures; it doubles up to here. @default 300_000 */
@@ -34,6 +36,7 @@ export interface WatchOptions {
 
 export const watchDefaults: WatchOptions = {
   localPollMs: 2000,
+  watchedPollMs: 30_000,
   remotePollMs: 30_000,
   maxBackoffMs: 300_000,
 };
@@ -67,7 +70,7 @@ export class RepositoryWatcher {
   #fetched: { readonly seen: string; readonly heads: Heads } | undefined;
   #failures = 0;
   #cancelTimer = (): void => {};
-  #endWatch: (() => void) | undefined;
+  #watch: RefWatch | undefined;
 
   constructor(
     source: RepositorySource,
@@ -122,10 +125,10 @@ export class RepositoryWatcher {
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#cancelTimer();
-    this.#endWatch?.();
+    this.#watch?.end();
     await this.#look;
     await this.#turn;
-    this.#endWatch?.();
+    this.#watch?.end();
   }
 
   #inTurn<Result>(task: () => Promise<Result>): Promise<Result> {
@@ -171,6 +174,9 @@ export class RepositoryWatcher {
     } catch (error) {
       if (signal.aborted) return 0;
       this.#failures++;
+      // Whatever comes back in its place is another folder.
+      this.#watch?.end();
+      this.#watch = undefined;
       // The copy may be what is broken, or gone: the next look makes it anew where it is missing.
       this.#isOpen = false;
       this.#handled = undefined;
@@ -192,7 +198,7 @@ export class RepositoryWatcher {
   async #bringNews(signal: AbortSignal): Promise<Heads> {
     await this.#open(signal);
     const remote = await this.#mirror.remoteHeads(signal);
-    await this.#watch(signal);
+    await this.#startWatch(signal);
     const seen = JSON.stringify([remote.head, ...remote.branches, ...remote.tags]);
     if (seen === this.#handled || remote.head === undefined) return remote;
 
@@ -219,14 +225,16 @@ export class RepositoryWatcher {
     return heads;
   }
 
-  async #watch(signal: AbortSignal): Promise<void> {
-    if (this.#source.type !== "path" || this.#endWatch !== undefined) return;
-    this.#endWatch = await watchRefs(this.#source.location, () => this.wake());
-    if (signal.aborted) this.#endWatch();
+  async #startWatch(signal: AbortSignal): Promise<void> {
+    if (this.#source.type !== "path" || this.#watch !== undefined) return;
+    this.#watch = await watchRefs(this.#source.location, () => this.wake());
+    if (signal.aborted) this.#watch.end();
   }
 
   #pollMs(): number {
-    if (this.#source.type === "path") return this.#options.localPollMs;
+    const { localPollMs, watchedPollMs } = this.#options;
+    if (this.#source.type === "path")
+      return this.#watch?.isLive === true ? watchedPollMs : localPollMs;
     return this.#options.remotePollMs * (0.8 + 0.4 * Math.random());
   }
 }

@@ -2,13 +2,20 @@ import { watch, type FSWatcher } from "node:fs";
 import path from "node:path";
 import { git } from "./git.ts";
 
+/** A watch of the branches and tags of a local repository. */
+export interface RefWatch {
+  /** Whether the system tells of changes: false where it has no watches left, or has given this one up. */
+  readonly isLive: boolean;
+  end(): void;
+}
+
 /**
- * Calls `handleChange` soon after a branch, a tag or HEAD of a local repository moved. Returns what ends the watch.
+ * Calls `handleChange` soon after a branch, a tag or HEAD of a local repository moved.
  *
- * A hint, and no more: branches in folders, other ref stores and systems out of watches give none, so
+ * A hint, and no more: network drives give none, and neither does a repository that is moved as a whole, so
  * whoever uses it looks from time to time as well. Rejects when the folder is no repository.
  */
-export async function watchRefs(repository: string, handleChange: () => void): Promise<() => void> {
+export async function watchRefs(repository: string, handleChange: () => void): Promise<RefWatch> {
   const output = await git([
     "-C",
     repository,
@@ -19,23 +26,38 @@ export async function watchRefs(repository: string, handleChange: () => void): P
   ]);
   const [gitDir = "", commonDir = ""] = output.split("\n");
   const watchers: FSWatcher[] = [];
+  let isLive = true;
 
-  const add = (folder: string, isOfInterest: (name: string) => boolean): void => {
+  const add = (
+    folder: string,
+    isOfInterest: (name: string) => boolean,
+    recursive = false,
+  ): void => {
     try {
-      const watcher = watch(folder, { persistent: false }, (_event, name) => {
+      const watcher = watch(folder, { persistent: false, recursive }, (_event, name) => {
         if (name === null || isOfInterest(name)) handleChange();
       });
-      watcher.on("error", () => watcher.close());
+      watcher.on("error", () => {
+        isLive = false;
+        watcher.close();
+      });
       watchers.push(watcher);
     } catch {
-      // Not there, or the system has no watches left.
+      isLive = false;
     }
   };
   // Only these names: the index next to them changes with every `git status`.
   for (const folder of new Set([gitDir, commonDir]))
     add(folder, (name) => name.startsWith("HEAD") || name.startsWith("packed-refs"));
-  for (const kind of ["heads", "tags"]) add(path.join(commonDir, "refs", kind), () => true);
-  return () => {
-    for (const watcher of watchers) watcher.close();
+  // Branches with a slash are in folders.
+  add(path.join(commonDir, "refs"), () => true, true);
+  return {
+    get isLive() {
+      return isLive;
+    },
+    end() {
+      isLive = false;
+      for (const watcher of watchers) watcher.close();
+    },
   };
 }

@@ -14,7 +14,12 @@ export class TestServer {
   readonly problems: string[] = [];
 
   constructor(options: Partial<AutobuildOptions> & Pick<AutobuildOptions, "repositories">) {
-    this.autobuild = createAutobuild({ dataDir: temporaryFolder(), localPollMs: 200, ...options });
+    this.autobuild = createAutobuild({
+      dataDir: temporaryFolder(),
+      localPollMs: 200,
+      watchedPollMs: options.localPollMs ?? 200,
+      ...options,
+    });
     this.autobuild.on("buildChanged", (build) => {
       const line = `${build.id} ${build.state}`;
       if (this.seen.at(-1) !== line) this.seen.push(line);
