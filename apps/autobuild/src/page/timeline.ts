@@ -62,7 +62,7 @@ export class Timeline {
       setAttribute(row.button, "aria-pressed", String(position === selected));
       setText(row.sign, stepSigns[step.state]);
       setText(row.name, step.name);
-      const ms = stepMs(step, nowMs);
+      const ms = step.startedMs === null ? undefined : stepMs(step, nowMs);
       setText(row.time, ms === undefined ? step.state : duration(ms));
       setText(row.words, `, ${wordsOf(step, steps, isBranched && path.has(position))}`);
       const span = spans[position];

@@ -80,7 +80,7 @@ describe.skipIf(!hasBrowser)("the console at / (needs Chromium: set WINDSOCK_CHR
     gates[2].open();
     await logEnds(page, "=== build 1 passed");
     await page.waitForFunction(isAtEnd);
-  });
+  }, 60_000);
 
   test("stays small with 50,000 lines, and says where the rest is", async () => {
     const repository = new TestRepository(
