@@ -255,7 +255,12 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
     auth,
     async addRepository(text) {
       const source = read(text);
-      if (source.type === "path" ? !path.isAbsolute(text) : source.label !== source.location) {
+      const url = source.type === "url" ? URL.parse(source.location) : null;
+      // The user of ssh is no secret; that of a web address may be a token.
+      const hasSecret =
+        url !== null &&
+        (url.password !== "" || (/^https?:$/.test(url.protocol) && url.username !== ""));
+      if (hasSecret || (source.type === "path" && !path.isAbsolute(text))) {
         throw new AutobuildError(
           "AUTOBUILD_BAD_SOURCE",
           `Expected an absolute path, or a URL without user name and password, got ${show(source.label)}. Keep passwords where git finds them: a credential helper, or an SSH key.`,

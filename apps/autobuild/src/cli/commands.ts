@@ -7,6 +7,7 @@ import { exitCode, UsageError, type Command, type Invocation } from "./command.t
 import { hook } from "./hook.ts";
 import { logs } from "./logs.ts";
 import { plan } from "./plan.ts";
+import { remove } from "./remove.ts";
 import { reproduce } from "./reproduce.ts";
 import { retry } from "./retry.ts";
 import { run } from "./run.ts";
@@ -24,6 +25,7 @@ export const commands: readonly Command[] = [
   serve,
   watch,
   add,
+  remove,
   run,
   status,
   logs,

@@ -28,7 +28,10 @@ export function openApi(routes: readonly Route[]): Json {
       answer.type === "json"
         ? { "application/json": { schema: schemaOf(answer.schema, "output", schemas) } }
         : { [answer.contentType]: { schema: { type: "string" } } };
-    const statuses = [401, 403, ...route.refusals].toSorted((left, right) => left - right);
+    const writes = route.method === "get" ? [] : [507];
+    const statuses = [401, 403, ...route.refusals, ...writes].toSorted(
+      (left, right) => left - right,
+    );
     paths[route.path] = {
       ...paths[route.path],
       [route.method]: {

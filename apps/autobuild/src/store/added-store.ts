@@ -12,7 +12,7 @@ export const addedTables = `
 
 /** Paths and URLs of repositories that were added while the server ran. */
 export class AddedStore {
-  readonly #statements: Record<"all" | "add", StatementSync>;
+  readonly #statements: Record<"all" | "add" | "remove", StatementSync>;
 
   constructor(database: DatabaseSync) {
     this.#statements = {
@@ -20,6 +20,7 @@ export class AddedStore {
       add: database.prepare(
         "INSERT INTO added_repository (location, added_ms) VALUES (?, ?) ON CONFLICT DO NOTHING",
       ),
+      remove: database.prepare("DELETE FROM added_repository WHERE location = ?"),
     };
   }
 
@@ -29,5 +30,10 @@ export class AddedStore {
 
   add(location: string, nowMs: number): void {
     this.#statements.add.run(location, nowMs);
+  }
+
+  /** False: it was not added. */
+  remove(location: string): boolean {
+    return this.#statements.remove.run(location).changes === 1;
   }
 }

@@ -1,6 +1,7 @@
+import { DatabaseSync } from "node:sqlite";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { Build } from "../../src/build/build.ts";
 import { hasEnded } from "../../src/build/build.ts";
 import type { Problem } from "../../src/http/problem.ts";
@@ -275,6 +276,32 @@ describe("the API", () => {
       "application/problem+json",
     ]);
   }, 60_000);
+
+  test("says that the disk is full, and goes on when there is room again", async () => {
+    const repository = new TestRepository(steps("true"));
+    const doors = await Doors.open({ repositories: [repository.folder] });
+    const client = await Client.of(doors);
+    await doors.autobuild.start();
+    await until("it is built", () => {
+      const build = doors.autobuild.builds.get(1);
+      return build !== undefined && hasEnded(build);
+    });
+    // What SQLite throws in such a case, made by SQLite itself.
+    const database = new DatabaseSync(":memory:");
+    database.exec("PRAGMA max_page_count = 2; CREATE TABLE t (b BLOB)");
+    const fill = (): Build => {
+      database.exec("INSERT INTO t VALUES (zeroblob(100000))");
+      throw new Error("Expected a full database.");
+    };
+    vi.spyOn(doors.autobuild.builds, "rebuild").mockImplementationOnce(fill);
+    const full = await client.ask<Problem>("post", "/api/builds/1/retry");
+    expect(full.body).toMatchObject({
+      status: 507,
+      code: "HTTP_DISK_FULL",
+      detail: expect.stringMatching(/^Expected room on the disk .* Make room, then try again\.$/),
+    });
+    expect((await client.ask("post", "/api/builds/1/retry")).status).toBe(201);
+  });
 
   test("keeps what was added over a restart", async () => {
     const repository = new TestRepository(steps("true"));

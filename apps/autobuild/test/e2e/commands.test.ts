@@ -107,6 +107,8 @@ describe("commands", () => {
     expect([added.code, added.output]).toEqual([0, `${second.folder} is built from now on.\n`]);
     await program.buildEnded(2);
     expect((await command(["add", "/no/such/folder"])).code).toBe(1);
+    expect((await command(["remove", second.folder])).code).toBe(0);
+    expect((await command(["remove", second.folder])).code).toBe(1);
   }, 120_000);
 
   test("reproduce a build as a script that runs, and in a shell", async () => {
