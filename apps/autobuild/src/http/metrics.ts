@@ -1,5 +1,5 @@
 import { statfsSync } from "node:fs";
-import { monitorEventLoopDelay } from "node:perf_hooks";
+import { performance, type EventLoopUtilization } from "node:perf_hooks";
 import type { Autobuild } from "../autobuild.ts";
 
 type Labels = Readonly<Record<string, string>>;
@@ -14,14 +14,13 @@ const namespace = "autobuild";
  */
 export class Metrics {
   readonly #autobuild: Autobuild;
-  readonly #delay: ReturnType<typeof monitorEventLoopDelay>;
+  /** Counted by the event loop itself: a server that idles is not woken for it. */
+  #loop: EventLoopUtilization = performance.eventLoopUtilization();
   readonly #ended = new Map<string, number>();
   #endedSeconds = 0;
 
   constructor(autobuild: Autobuild) {
     this.#autobuild = autobuild;
-    this.#delay = monitorEventLoopDelay({ resolution: 20 });
-    this.#delay.enable();
     const counted = new Set<number>();
     autobuild.on("buildChanged", ({ id, state, durationMs, finishedMs }) => {
       if (finishedMs === null || counted.has(id)) return;
@@ -44,6 +43,9 @@ export class Metrics {
     const oldest = Math.min(nowMs, ...queue.first.map(({ build }) => build.queuedMs));
     const { rss, heapUsed } = process.memoryUsage();
     const { user, system } = process.cpuUsage();
+    const loop = performance.eventLoopUtilization();
+    const busy = performance.eventLoopUtilization(loop, this.#loop).utilization;
+    this.#loop = loop;
     const states = ["passed", "failed", "cancelled", "lost"];
     const lines = [
       metric(
@@ -75,9 +77,12 @@ export class Metrics {
         "Room on the disk that holds the data folder",
         freeBytes(dataDir),
       ),
-      metric("event_loop_delay_seconds", "gauge", "99th percentile since the last look", [
-        [{}, this.#delay.percentile(99) / 1e9],
-      ]),
+      metric(
+        "event_loop_utilization",
+        "gauge",
+        "Share of its time that the server was busy since the last look",
+        [[{}, busy]],
+      ),
       metric("process_resident_bytes", "gauge", "Memory of the server", [[{}, rss]]),
       metric("process_heap_bytes", "gauge", "Of it, JavaScript objects", [[{}, heapUsed]]),
       metric("process_cpu_seconds_total", "counter", "Processor time of the server", [
@@ -87,7 +92,6 @@ export class Metrics {
         [{}, nowMs / 1000 - process.uptime()],
       ]),
     ];
-    this.#delay.reset();
     return lines.join("");
   }
 }
