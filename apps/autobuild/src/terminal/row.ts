@@ -34,6 +34,8 @@ export class Row {
   isContinued = false;
   /** In cells. */
   width = 0;
+  /** Another after each change. */
+  version = 0;
   /** One cell is one UTF-16 unit. */
   #isSimple = true;
 
@@ -72,6 +74,7 @@ export class Row {
 
   /** Puts a text at a cell, over what is there. Gives the cell behind it. */
   put(column: number, text: string, style: Style): number {
+    this.version += 1;
     const isTextSimple = isSimple(text);
     if (column < this.width) return this.#overwrite(column, text, style);
     if (column > this.width) this.#append(" ".repeat(column - this.width), plainStyle, true);
@@ -81,6 +84,7 @@ export class Row {
 
   /** Blanks the cells in [from, to). */
   erase(from: number, to: number): void {
+    this.version += 1;
     if (from >= this.width) return;
     if (to >= this.width) {
       this.#cut(from);

@@ -1,0 +1,196 @@
+import { connect, type ChannelState } from "windsock/client";
+import type { LogEnd } from "../../log/step-log.ts";
+import type { IndexData } from "../../terminal/line-index.ts";
+import { LogDocument } from "./log-document.ts";
+
+/** What the server knows of a log. */
+export interface LogIndexAnswer extends IndexData {
+  readonly byte: number;
+  readonly lines: number;
+  /** When each group began and ended, in ms since 1970. */
+  readonly groupTimes: readonly (readonly [number | null, number | null])[];
+  readonly end: LogEnd | null;
+  /** The server's clock. */
+  readonly nowMs: number;
+}
+
+/** Whether what was read is what was written. */
+export type Proof = "unknown" | "same" | "different" | "unchecked";
+
+export interface FeedListener {
+  /** There are other rows. */
+  handleChange(): void;
+  handleState(state: ChannelState): void;
+  handleEnd(end: LogEnd, proof: Proof): void;
+  handleProblem(message: string): void;
+}
+
+const tailBytes = 64 * 1024;
+const maxFetches = 4;
+/** Larger logs are not fetched as a whole, so there is nothing to compare. */
+const maxCheckedBytes = 32 * 1024 * 1024;
+
+/** Brings a log into a document: its end at once and live, what lies before when somebody reads it. */
+export class LogFeed {
+  document = new LogDocument(undefined);
+  groupTimes: (readonly [number | null, number | null])[] = [];
+  end: LogEnd | undefined;
+  /** How often bytes were asked for again, because others came than were expected. */
+  gaps = 0;
+  readonly url: string;
+  readonly #path: string;
+  readonly #listener: FeedListener;
+  readonly #over = new AbortController();
+  readonly #wanted = new Set<number>();
+  #queue: { from: number; until: number }[] = [];
+  #fetching = 0;
+  #channel: ReturnType<typeof connect> | undefined;
+  #membership = "";
+
+  constructor(buildId: number, name: string, listener: FeedListener) {
+    this.url = `/builds/${buildId}/logs/${name}`;
+    this.#path = `log/${buildId}/${name}`;
+    this.#listener = listener;
+    void this.#start();
+  }
+
+  close(): void {
+    this.#over.abort();
+    this.#channel?.close();
+  }
+
+  async #start(): Promise<void> {
+    for (let attempt = 0; !this.#over.signal.aborted; attempt++) {
+      try {
+        const answer = await fetch(`${this.url}/index`, { signal: this.#over.signal });
+        if (answer.ok) {
+          this.#open((await answer.json()) as LogIndexAnswer);
+          return;
+        }
+        if (answer.status === 404) {
+          this.#listener.handleProblem("There is no such log.");
+          return;
+        }
+      } catch {
+        // Offline, or the server restarts: it is tried again, as the connection is.
+      }
+      await new Promise((resolve) => setTimeout(resolve, Math.min(10_000, 500 * 2 ** attempt)));
+    }
+  }
+
+  #open(index: LogIndexAnswer): void {
+    const from = Math.max(0, index.byte - tailBytes);
+    const checkpoints = index.checkpoints.filter(({ byte }) => byte <= from);
+    this.document = new LogDocument(
+      {
+        ...index,
+        checkpoints: checkpoints.length === 0 ? index.checkpoints.slice(0, 1) : checkpoints,
+      },
+      (start, until) => this.#want(start, until),
+    );
+    this.groupTimes = [...index.groupTimes];
+    const channel = connect(this.#path);
+    this.#channel = channel;
+    channel.on("state", (state) => {
+      this.#listener.handleState(state);
+      if (state.type === "open" && state.id !== this.#membership) {
+        this.#membership = state.id;
+        this.#follow();
+      }
+    });
+    channel.on("message", (message, { source }) => {
+      if (source.type === "tail") this.#take(message as Uint8Array, source.offset);
+      else this.#ended(message as { type: "end" } & LogEnd);
+    });
+    channel.on("error", (error) => this.#listener.handleProblem(error.message));
+    this.#listener.handleChange();
+  }
+
+  #follow(): void {
+    void this.#channel?.send({ type: "follow", from: this.document.byte }).catch(() => {});
+  }
+
+  /** `offset` is the one behind the bytes. */
+  #take(bytes: Uint8Array, offset: number): void {
+    const expected = this.document.byte;
+    const start = offset - bytes.length;
+    if (start > expected) {
+      // Nothing is shown that has a hole in it.
+      this.gaps += 1;
+      this.#follow();
+      return;
+    }
+    if (offset <= expected) return;
+    this.document.write(bytes.subarray(expected - start));
+    this.#listener.handleChange();
+    this.#prove();
+  }
+
+  #ended({ type: _type, ...end }: { type: "end" } & LogEnd): void {
+    this.end = end;
+    this.#listener.handleEnd(end, "unknown");
+    this.#prove();
+  }
+
+  /** Compares what is here with what was written, once all of it is here. */
+  #prove(): void {
+    const { end } = this;
+    if (end === undefined || this.document.byte < end.length) return;
+    const parts = this.document.allBytes();
+    if (
+      parts === undefined ||
+      end.sha256 === undefined ||
+      end.length > maxCheckedBytes ||
+      !isSecureContext
+    ) {
+      this.#listener.handleEnd(end, "unchecked");
+      return;
+    }
+    void new Blob(parts as BlobPart[])
+      .arrayBuffer()
+      .then((bytes) => crypto.subtle.digest("SHA-256", bytes))
+      .then((hash) => {
+        const text = Array.from(new Uint8Array(hash), (byte) =>
+          byte.toString(16).padStart(2, "0"),
+        ).join("");
+        this.#listener.handleEnd(end, text === end.sha256 ? "same" : "different");
+      });
+  }
+
+  #want(from: number, until: number): void {
+    if (this.#wanted.has(from)) return;
+    this.#wanted.add(from);
+    // What was asked for last is what somebody looks at now.
+    this.#queue.unshift({ from, until });
+    for (const { from: given } of this.#queue.splice(2 * maxFetches)) this.#wanted.delete(given);
+    this.#fetchNext();
+  }
+
+  #fetchNext(): void {
+    while (this.#fetching < maxFetches) {
+      const next = this.#queue.shift();
+      if (next === undefined) return;
+      this.#fetching += 1;
+      void this.#fetch(next.from, next.until).finally(() => {
+        this.#fetching -= 1;
+        this.#wanted.delete(next.from);
+        this.#fetchNext();
+      });
+    }
+  }
+
+  async #fetch(from: number, until: number): Promise<void> {
+    try {
+      const answer = await fetch(this.url, {
+        headers: { Range: `bytes=${from}-${until - 1}` },
+        signal: this.#over.signal,
+      });
+      if (answer.status !== 206) return;
+      this.document.fill(from, new Uint8Array(await answer.arrayBuffer()));
+      this.#listener.handleChange();
+      if (this.end !== undefined) this.#prove();
+    } catch {
+      // Without an answer the rows stay empty, and are asked for when they are drawn again.
+    }
+  }
+}

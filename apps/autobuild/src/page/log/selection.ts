@@ -1,0 +1,115 @@
+import type { Row } from "../../terminal/row.ts";
+
+/** A place in the text of a log: a row from 0 on, and how many characters of it come before. */
+interface Place {
+  readonly line: number;
+  readonly at: number;
+}
+
+const maxCopiedLines = 200_000;
+
+/** Copies what is selected, also where its rows are not on the screen any more. */
+export class LogSelection {
+  readonly #layer: HTMLElement;
+  readonly #row: (line: number) => Row | undefined;
+  readonly #lineCount: () => number;
+  #isAll = false;
+
+  constructor(layer: HTMLElement, row: (line: number) => Row | undefined, lineCount: () => number) {
+    this.#layer = layer;
+    this.#row = row;
+    this.#lineCount = lineCount;
+    layer.addEventListener("pointerdown", () => (this.#isAll = false));
+  }
+
+  selectAll(): void {
+    getSelection()?.selectAllChildren(this.#layer);
+    this.#isAll = true;
+  }
+
+  /** For `copy`: puts the text on the clipboard. What is not here yet is fetched first. */
+  copy(event: ClipboardEvent, handleNote: (text: string) => void): void {
+    const range = this.#range();
+    if (range === undefined || event.clipboardData === null) return;
+    const [start, end] = range;
+    event.preventDefault();
+    if (end.line - start.line > maxCopiedLines)
+      handleNote(
+        `Copied the first ${maxCopiedLines.toLocaleString("en")} lines. The raw log has all.`,
+      );
+    const until = Math.min(end.line, start.line + maxCopiedLines);
+    const text = this.#text(start, end, until);
+    if (text !== undefined) {
+      event.clipboardData.setData("text/plain", text);
+      return;
+    }
+    void this.#copyLater(start, end, until, handleNote);
+  }
+
+  async #copyLater(
+    start: Place,
+    end: Place,
+    until: number,
+    handleNote: (text: string) => void,
+  ): Promise<void> {
+    handleNote("Fetching what is to be copied...");
+    for (let tries = 0; tries < 40; tries++) {
+      const text = this.#text(start, end, until);
+      if (text !== undefined) {
+        await navigator.clipboard.writeText(text).then(
+          () => handleNote("Copied."),
+          () => handleNote("Here it is now: copy once more."),
+        );
+        return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    handleNote("Not copied: the lines could not be fetched. The raw log has them.");
+  }
+
+  #range(): readonly [Place, Place] | undefined {
+    const selection = getSelection();
+    if (selection === null || selection.isCollapsed) return undefined;
+    if (this.#isAll)
+      return [
+        { line: 0, at: 0 },
+        { line: Math.max(0, this.#lineCount() - 1), at: Infinity },
+      ];
+    const { anchorNode, anchorOffset, focusNode, focusOffset } = selection;
+    if (!this.#layer.contains(anchorNode) || !this.#layer.contains(focusNode)) return undefined;
+    const anchor = placeOf(anchorNode, anchorOffset);
+    const focus = placeOf(focusNode, focusOffset);
+    if (anchor === undefined || focus === undefined) return undefined;
+    const isForward =
+      anchor.line < focus.line || (anchor.line === focus.line && anchor.at <= focus.at);
+    return isForward ? [anchor, focus] : [focus, anchor];
+  }
+
+  /** Undefined when a row is missing; all that are have been asked for then. */
+  #text(start: Place, end: Place, until: number): string | undefined {
+    let text = "";
+    for (let line = start.line; line <= until; line++) {
+      const row = this.#row(line);
+      if (row === undefined) return undefined;
+      const from = line === start.line ? start.at : 0;
+      const to = line === end.line ? end.at : Infinity;
+      // A line that was too long for one row is one line.
+      if (line > start.line && !row.isContinued) text += "\n";
+      text += row.text.slice(from, to);
+    }
+    return text;
+  }
+}
+
+function placeOf(node: Node | null, offset: number): Place | undefined {
+  const element = node instanceof Element ? node : node?.parentElement;
+  const row = element?.closest<HTMLElement>(".log-row");
+  const text = row?.querySelector(".log-text");
+  if (row == null || text == null || node === null) return undefined;
+  const line = Number(row.dataset["line"]);
+  if (!text.contains(node)) return { line, at: 0 };
+  const range = document.createRange();
+  range.selectNodeContents(text);
+  range.setEnd(node, offset);
+  return { line, at: range.toString().length };
+}
