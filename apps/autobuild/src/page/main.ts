@@ -1,7 +1,7 @@
 import { hasEnded, type Build } from "../build/build.ts";
 import { BranchList } from "./branch-list.ts";
 import { BuildList } from "./build-list.ts";
-import { showLog, type ShownLog } from "./build-log.ts";
+import { BuildLog } from "./build-log.ts";
 import { BuildPage, neighbours } from "./build-page.ts";
 import type { ConnectionState } from "./connection.ts";
 import { ConsolePage } from "./console-page.ts";
@@ -33,10 +33,6 @@ const parts = {
 let route: Route = { type: "console" };
 let refusal: string | undefined;
 let statusState: ConnectionState = "live";
-/** The build whose log is shown. */
-let shownLog: { readonly id: number; readonly log: ShownLog } | undefined;
-/** The step that the log was last moved to. */
-let shownPlace: string | undefined;
 /** What the build that is shown reported and kept; undefined results: they are on their way, or there is no answer. */
 let shownResults: { readonly key: string; results: BuildResults | undefined } | undefined;
 /** The build that was asked for and is not there. */
@@ -55,7 +51,6 @@ const buildPage = new BuildPage(parts.build, {
   handleCancel: () => void ask("cancel"),
   handleStep(step) {
     const id = idOf(route);
-    shownPlace = undefined;
     if (id !== undefined) router.go(pathOf({ type: "build", id, step }));
   },
   handleTab(tab) {
@@ -63,6 +58,7 @@ const buildPage = new BuildPage(parts.build, {
     if (id !== undefined) router.go(pathOf({ type: "build", id, tab }));
   },
 });
+const buildLog = new BuildLog(buildPage.logContainer);
 const wall = new Wall(parts.wall);
 const model = new Model({
   handleChange() {
@@ -131,21 +127,18 @@ function select(next: Route): void {
 
 /** Follows the log of the build that is shown, once it is known that there is one. */
 function openLog(): void {
-  const id = idOf(route);
-  if (shownLog !== undefined && shownLog.id !== id) {
-    shownLog.log.destroy();
-    shownLog = shownPlace = undefined;
+  if (route.type !== "build") {
+    buildLog.hide();
+    return;
   }
-  if (id === undefined || !model.hasSnapshot) return;
+  if (!model.hasSnapshot) return;
+  const { id } = route;
   const build = model.builds.get(id);
   if (build === undefined) {
+    buildLog.hide();
     if (missingId !== id) void find(id);
-  } else if (shownLog === undefined && build.startedMs !== null)
-    shownLog = { id, log: showLog(buildPage.logContainer, id) };
-  const step = route.type === "build" ? build?.steps[route.step ?? -1] : undefined;
-  const place = `${id} ${step?.position}`;
-  if (step !== undefined && place !== shownPlace && shownLog?.log.showStep(step) === true)
-    shownPlace = place;
+  } else if (build.startedMs === null) buildLog.hide();
+  else buildLog.show(build, route);
 }
 
 /** Tests and files are there when the build has ended. */

@@ -320,7 +320,7 @@ export class Terminal {
         this.#column = 0;
         break;
       case "G":
-      case "`":
+      case "\u0060":
         this.#column = Math.min(maxColumns, count) - 1;
         break;
       case "X":
@@ -350,7 +350,7 @@ export class Terminal {
     const match = /^8;[^;]*;(.*)$/s.exec(text);
     if (match === null) return;
     const address = match[1] ?? "";
-    const link = /^https?:\/\/[^\s"<>\\^`{|}]+$/i.test(address) ? address : "";
+    const link = /^https?:\/\/[^\s"<>\\^\u0060{|}]+$/i.test(address) ? address : "";
     this.#style = restyled(this.#style, { link });
   }
 

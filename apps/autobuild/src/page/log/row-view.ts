@@ -1,7 +1,7 @@
 import type { Group } from "../../terminal/groups.ts";
 import type { Row } from "../../terminal/row.ts";
 import { make } from "../dom.ts";
-import { paint, type Scheme } from "./colours.ts";
+import { paint } from "./colours.ts";
 
 /** A row with more pieces shows the rest in one style: a row must not cost more than a row. */
 const maxPieces = 200;
@@ -18,7 +18,6 @@ export interface RowFacts {
   readonly note: string;
   readonly isMarked: boolean;
   readonly isError: boolean;
-  readonly scheme: Scheme;
   /** The address of the line, for its number. */
   readonly href: string;
 }
@@ -43,8 +42,8 @@ export class RowView {
   }
 
   show(facts: RowFacts): void {
-    const { row, group, isClosed, time, note, isMarked, isError, scheme, href } = facts;
-    const key = `${row?.version} ${row?.width} ${row === undefined} ${group?.title} ${isClosed} ${note} ${scheme}`;
+    const { row, group, isClosed, time, note, isMarked, isError, href } = facts;
+    const key = `${row?.version} ${row?.width} ${row === undefined} ${group?.title} ${isClosed} ${note}`;
     if (this.#number.getAttribute("href") !== href) this.#number.setAttribute("href", href);
     if (this.#time.dataset["time"] !== time) this.#time.dataset["time"] = time;
     this.element.classList.toggle("marked", isMarked);
@@ -57,19 +56,13 @@ export class RowView {
       this.#toggle?.remove();
       this.#note?.remove();
       this.#toggle = this.#note = undefined;
-      this.text.replaceChildren(...(row === undefined ? [] : piecesOf(row, 0, scheme)));
+      this.text.replaceChildren(...(row === undefined ? [] : piecesOf(row, 0)));
       return;
     }
-    this.#showGroup(group, isClosed, note, row, scheme);
+    this.#showGroup(group, isClosed, note, row);
   }
 
-  #showGroup(
-    group: Group,
-    isClosed: boolean,
-    note: string,
-    row: Row | undefined,
-    scheme: Scheme,
-  ): void {
+  #showGroup(group: Group, isClosed: boolean, note: string, row: Row | undefined): void {
     if (this.#toggle === undefined) {
       this.#toggle = make("button", "log-fold");
       this.#toggle.type = "button";
@@ -81,14 +74,14 @@ export class RowView {
     this.#toggle.setAttribute("aria-expanded", String(!isClosed));
     this.#toggle.setAttribute("aria-label", `${isClosed ? "Open" : "Close"} ${group.title}`);
     this.text.replaceChildren(
-      ...(row === undefined ? [group.title] : piecesOf(row, group.markLength, scheme)),
+      ...(row === undefined ? [group.title] : piecesOf(row, group.markLength)),
     );
     if (this.#note !== undefined) this.#note.dataset["note"] = note;
   }
 }
 
 /** Its pieces, without so many characters at the start. */
-function piecesOf(row: Row, skipped: number, scheme: Scheme): Node[] {
+function piecesOf(row: Row, skipped: number): Node[] {
   if (row.runs.length === 0) return [document.createTextNode(row.text.slice(skipped))];
   const nodes: Node[] = [];
   let start = skipped;
@@ -99,7 +92,7 @@ function piecesOf(row: Row, skipped: number, scheme: Scheme): Node[] {
     start = end;
     const isLink = style.link !== "";
     const element = make(isLink ? "a" : "span", "", text);
-    paint(element, style, scheme);
+    paint(element, style);
     if (isLink) {
       element.setAttribute("href", style.link);
       element.setAttribute("rel", "noopener noreferrer nofollow");

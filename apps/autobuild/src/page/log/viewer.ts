@@ -40,7 +40,6 @@ export class LogViewer {
   readonly #note = make("p", "log-note");
   readonly #announcer = make("p", "sr");
   readonly #over = new AbortController();
-  readonly #dark = matchMedia("(prefers-color-scheme: dark)");
   readonly #views = new Map<number, RowView>();
   readonly #groupsByLine = new Map<number, Group>();
   readonly #choices = new Map<number, boolean>();
@@ -160,7 +159,6 @@ export class LogViewer {
       (event) => this.#selection.copy(event, (text) => this.#say(text)),
       { signal },
     );
-    this.#dark.addEventListener("change", () => this.#window.draw(), { signal });
   }
 
   #changed(): void {
@@ -257,7 +255,6 @@ export class LogViewer {
         this.#hit === line ||
         (this.#range !== undefined && number >= this.#range.from && number <= this.#range.to),
       isError: document.errors.includes(line),
-      scheme: this.#dark.matches ? "dark" : "light",
       href: lineHash(this.#options.place, { from: number, to: number }),
     });
     return view.element;
@@ -390,11 +387,16 @@ export class LogViewer {
       this.#search.focus();
       return;
     }
-    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (isTyping(event.target)) return;
+    if (event.key === "/" && remembered("shortcuts") !== "no") {
+      event.preventDefault();
+      this.#search.focus();
+      return;
+    }
+    // Elsewhere these keys are the page's.
+    if (!(event.target instanceof Node) || !this.#root.contains(event.target)) return;
     switch (event.key) {
-      case "/":
-        this.#search.focus();
-        break;
       case "n":
         this.#search.go(1);
         break;

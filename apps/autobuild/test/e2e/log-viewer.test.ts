@@ -1,0 +1,119 @@
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
+import { hasBrowser, openPage, useBrowser } from "../support/browser.ts";
+import { Gate } from "../support/gate.ts";
+import { Program } from "../support/program.ts";
+import { steps, TestRepository } from "../support/repository.ts";
+
+/** The rows that can be seen. */
+function rows(page: Page): Promise<string[]> {
+  return page.evaluate(() =>
+    [...document.querySelectorAll(".log-row:not(.pinned) .log-text")].map(
+      ({ textContent }) => textContent,
+    ),
+  );
+}
+
+async function shows(page: Page, text: string): Promise<void> {
+  await page.waitForFunction(
+    (wanted) =>
+      [...document.querySelectorAll(".log-text")].some(({ textContent }) => textContent === wanted),
+    text,
+  );
+}
+
+describe.runIf(hasBrowser)("the log of a step", () => {
+  useBrowser();
+
+  test("is followed live, until the reader moves up, and again from its end on", async () => {
+    const gate = new Gate();
+    const repository = new TestRepository(
+      steps(`seq 1 500; ${gate.wait}; seq 501 600; sleep 0.1; echo end`),
+    );
+    const program = await Program.start([repository.folder]);
+    const page = await openPage(`${program.url}/builds/1#0`);
+    await shows(page, "500");
+    await page.locator(".log-scroller").hover();
+    await page.mouse.wheel(0, -400);
+    const pill = page.locator(".log-pill");
+    await pill.waitFor();
+    const before = (await rows(page)).slice(0, 60);
+    gate.open();
+    await page.locator(".log-pill", { hasText: /10\d new lines/ }).waitFor();
+    expect((await rows(page)).slice(0, 60)).toEqual(before);
+    await pill.click();
+    await shows(page, "end");
+    expect(await pill.isHidden()).toBe(true);
+    await page.locator(".log-state", { hasText: "complete, checked" }).waitFor();
+  }, 60_000);
+
+  test("shows of a progress bar what it shows last, colours, links, and no markup", async () => {
+    const repository = new TestRepository(
+      steps(
+        "printf '10 %%\\r50 %%\\r\\033[32m100 %%\\033[0m\\n'; printf 'a 1\\nb 1\\n\\033[2Aa 2\\nb 2\\n'; printf '<script>alert(1)</script>\\n\\033]8;;https://example.org/x\\033\\\\\\\\link\\033]8;;\\033\\\\\\\\\\n'",
+      ),
+    );
+    const program = await Program.start([repository.folder]);
+    await program.buildEnded(1);
+    const page = await openPage(`${program.url}/builds/1#0`);
+    await shows(page, "<script>alert(1)</script>");
+    const shown = await rows(page);
+    expect(shown).toEqual(expect.arrayContaining(["100 %", "a 2", "b 2"]));
+    expect(shown).not.toContain("a 1");
+    const link = page.locator(".log-text a");
+    expect(await link.getAttribute("href")).toBe("https://example.org/x");
+    expect(await link.getAttribute("rel")).toContain("noopener");
+  }, 60_000);
+
+  test("finds in all of it, at the server, and goes to lines by address", async () => {
+    const repository = new TestRepository(steps("seq -f 'line %.0f' 1 60000"));
+    const program = await Program.start([repository.folder]);
+    await program.buildEnded(1);
+    const page = await openPage(`${program.url}/builds/1#0`);
+    await shows(page, "line 60000");
+    await page.keyboard.press("/");
+    await page.keyboard.type("line 1234");
+    await page.locator(".log-count", { hasText: "1 of 11" }).waitFor();
+    await shows(page, "line 1234");
+    await page.keyboard.press("Enter");
+    await shows(page, "line 12340");
+    await page.keyboard.press("Escape");
+    await page.goto(`${program.url}/builds/1#0:L30000-L30002`);
+    await shows(page, "line 30000");
+    expect(await page.locator(".log-row.marked").count()).toBe(3);
+    await page.keyboard.press("Home");
+  }, 60_000);
+
+  test("copies across what is not on the screen", async () => {
+    const repository = new TestRepository(steps("seq 1 3000"));
+    const program = await Program.start([repository.folder]);
+    await program.buildEnded(1);
+    const page = await openPage(`${program.url}/builds/1#0`);
+    await shows(page, "3000");
+    await page.locator(".log-scroller").focus();
+    await page.keyboard.press("Control+a");
+    const copied = await page.evaluate(() => {
+      const data = new DataTransfer();
+      document.dispatchEvent(new ClipboardEvent("copy", { clipboardData: data }));
+      return data.getData("text/plain");
+    });
+    expect(copied.trimEnd().split("\n").slice(-3000)).toEqual(
+      Array.from({ length: 3000 }, (_, index) => `${index + 1}`),
+    );
+  }, 60_000);
+
+  test("folds groups that have ended, and opens them", async () => {
+    const repository = new TestRepository(
+      steps("echo ::group::Install; seq 1 20; echo ::endgroup::; echo after"),
+    );
+    const program = await Program.start([repository.folder]);
+    await program.buildEnded(1);
+    const page = await openPage(`${program.url}/builds/1#0`);
+    await shows(page, "after");
+    const closed = await rows(page);
+    expect(closed).toContain("Install");
+    expect(closed).not.toContain("7");
+    await page.getByRole("button", { name: "Open Install" }).click();
+    await shows(page, "7");
+  }, 60_000);
+});
