@@ -40,6 +40,21 @@ async function noticed(events: readonly string[], event: string): Promise<void> 
   expect(events).toContain(event);
 }
 
+test("elements that a later version puts behind a payload are passed over", async () => {
+  const served = await serve(recorder().service);
+  const client = await openIn(served);
+  await client.join(1, "status");
+  client.socket.send('["send",1,1,{"a":1},"later",[2]]');
+  client.socket.send('["send", 1, 2, "spaced", null]');
+  expect(await client.take(5)).toEqual([
+    'pub 1 {"a":1}',
+    'msg "got"',
+    'pub 2 "spaced"',
+    'msg "got"',
+    "done 2",
+  ]);
+});
+
 test("a message is published to everybody, answered to its sender, and done", async () => {
   const served = await serve(recorder().service);
   const one = await openIn(served);

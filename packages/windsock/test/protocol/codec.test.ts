@@ -11,7 +11,6 @@ import {
   readServerElements,
   wrapBytes,
   wrapText,
-  wrapUtf8,
   type ClientEnvelope,
   type ServerEnvelope,
   type WireMessage,
@@ -275,7 +274,7 @@ describe("properties", () => {
     );
   });
 
-  test("a payload that is encoded already gives the same message, as text, as bytes and as a whole", () => {
+  test("a payload that is encoded already gives the same message, as text and as bytes", () => {
     fc.assert(
       fc.property(
         count,
@@ -285,9 +284,7 @@ describe("properties", () => {
         (log, seq, value, bytes) => {
           const text = wrapText(["pub", log, seq], JSON.stringify(value));
           expect(text).toBe(encodeServerEnvelope({ type: "pub", log, seq, payload: value }));
-          const utf8 = wrapUtf8(["pub", log, seq], new TextEncoder().encode(JSON.stringify(value)));
-          expect(new TextDecoder().decode(utf8)).toBe(text);
-          expect(byteLengthOf(text)).toBe(utf8.length);
+          expect(byteLengthOf(text)).toBe(Buffer.byteLength(text));
           expect(wrapBytes(["pub", log, seq], bytes)).toEqual(
             encodeServerEnvelope({ type: "pub", log, seq, payload: bytes }),
           );

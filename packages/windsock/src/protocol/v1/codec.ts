@@ -27,18 +27,6 @@ export function wrapText(head: Head, json: string): string {
   return `${JSON.stringify(head).slice(0, -1)},${json}]`;
 }
 
-/** The same message as its bytes, around JSON text in UTF-8: what a server frames once for all. */
-export function wrapUtf8(head: Head, json: Uint8Array): Uint8Array {
-  const front = encoder.encode(JSON.stringify(head));
-  // The header's `]` becomes the `,` in front of the payload.
-  front[front.length - 1] = 0x2c;
-  const message = new Uint8Array(front.length + json.length + 1);
-  message.set(front);
-  message.set(json, front.length);
-  message[message.length - 1] = 0x5d;
-  return message;
-}
-
 /** A binary message around a payload of bytes. The head must fit into 65,535 bytes: names and topics are short. */
 export function wrapBytes(head: Head, payload: Uint8Array): Uint8Array {
   const header = encoder.encode(JSON.stringify(head));
@@ -74,7 +62,7 @@ export function encodeClientEnvelope(envelope: ClientEnvelope): WireMessage {
   return encode(envelope, clientShapes);
 }
 
-/** Encodes what a server sends. For payloads that are encoded already: `wrapText`, `wrapUtf8`, `wrapBytes`. */
+/** Encodes what a server sends. For payloads that are encoded already: `wrapText`, `wrapBytes`. */
 export function encodeServerEnvelope(envelope: ServerEnvelope): WireMessage {
   return encode(envelope, serverShapes);
 }
