@@ -15,7 +15,7 @@ import { fetchResults, type BuildResults } from "./results.ts";
 import { pathOf, Router, type Route } from "./router.ts";
 import { Shortcuts } from "./shortcuts.ts";
 import { showTab } from "./tab.ts";
-import { Wall } from "./wall.ts";
+import type { Wall } from "./wall.ts";
 
 const parts = {
   connection: part("connection"),
@@ -38,6 +38,8 @@ let shownResults: { readonly key: string; results: BuildResults | undefined } | 
 /** The build that was asked for and is not there. */
 let missingId: number | undefined;
 let isDue = false;
+/** Fetched when somebody puts it up. */
+let wall: Wall | undefined;
 
 const branches = new BranchList(part("branches"));
 const queue = new QueueList(part("queue"), part("queue-title"), part("queued"));
@@ -59,7 +61,6 @@ const buildPage = new BuildPage(parts.build, {
   },
 });
 const buildLog = new BuildLog(buildPage.logContainer);
-const wall = new Wall(parts.wall);
 const model = new Model({
   handleChange() {
     if (!model.isLive) consolePage.drop();
@@ -95,7 +96,7 @@ part("help-button").addEventListener("click", () => shortcuts.open());
 parts.older.addEventListener("click", () => void showOlder());
 document.addEventListener("visibilitychange", () => {
   // Browsers take the lock away from a page that is hidden.
-  if (document.visibilityState === "visible") void wall.stayAwake(route.type === "wall");
+  if (document.visibilityState === "visible") void wall?.stayAwake(route.type === "wall");
 });
 addEventListener("resize", () => drawSoon());
 setInterval(() => {
@@ -113,7 +114,8 @@ function select(next: Route): void {
   else consolePage.close();
   parts.build.hidden = next.type !== "build" && next.type !== "unknown";
   parts.wall.hidden = next.type !== "wall";
-  void wall.stayAwake(next.type === "wall");
+  if (next.type === "wall" && wall === undefined) void putUpWall();
+  else void wall?.stayAwake(next.type === "wall");
   for (const link of document.querySelectorAll("#top nav a"))
     setAttribute(
       link,
@@ -151,6 +153,18 @@ async function loadResults(build: Build): Promise<void> {
   // Without an answer there is no connection, and with the next one this is asked again.
   if (shown.results === undefined && shownResults === shown) shownResults = undefined;
   else drawSoon();
+}
+
+/** What most visitors never look at is no part of the first load. */
+async function putUpWall(): Promise<void> {
+  try {
+    const module = await import("./wall.ts");
+    wall ??= new module.Wall(parts.wall);
+    await wall.stayAwake(route.type === "wall");
+  } catch {
+    refusal = "The wall could not be loaded. Load this page anew.";
+  }
+  draw();
 }
 
 /** An old build that is not in the list. */
@@ -250,7 +264,7 @@ function draw(): void {
       });
       break;
     case "wall":
-      wall.show(rows, staleText(), nowMs);
+      wall?.show(rows, staleText(), nowMs);
       break;
   }
   showTab(
