@@ -17,17 +17,15 @@ import { parseSource, type RepositorySource } from "./git/source.ts";
 import { Workspaces } from "./git/workspaces.ts";
 import { Notifier } from "./notify/notifier.ts";
 import { notifyFile, readNotifyConfig } from "./notify/targets.ts";
-import { systemTools, type Tools } from "./plan/tools.ts";
 import { ArtifactFolder } from "./results/artifacts.ts";
 import { Results } from "./results/results.ts";
 import { BuildFolders } from "./run/build-folders.ts";
 import type { RecordOptions } from "./run/build-record.ts";
 import { consoleLogDefaults } from "./run/console-log.ts";
 import { planOf } from "./run/plan-of.ts";
-import { ProcessRunner } from "./run/process-runner.ts";
-import type { Runner } from "./run/runner.ts";
+import type { RunnerOrder } from "./run/runner-protocol.ts";
 import { stepLogDefaults } from "./run/step-log.ts";
-import { Secrets } from "./secrets/secrets.ts";
+import { globalScope, Secrets } from "./secrets/secrets.ts";
 import { AccountStore } from "./store/account-store.ts";
 import { AddedStore } from "./store/added-store.ts";
 import { DataLock } from "./store/data-lock.ts";
@@ -61,10 +59,6 @@ export interface AutobuildOptions
   readonly keep?: Partial<Readonly<Record<KeptKind, KeepBounds>>>;
   /** @default the machine's own time */
   readonly clock?: Clock;
-  /** @default children of this process */
-  readonly runner?: Runner;
-  /** @default what is on the PATH */
-  readonly tools?: Tools;
 }
 
 /** A build server without its pages: `server.ts` puts those on top. */
@@ -90,11 +84,15 @@ export interface Autobuild extends EventSource<AutobuildEvents> {
   /** Settles what an earlier AutoBuild left, then watches and builds. Call it once. */
   start(): Promise<void>;
   /**
-   * Ends what runs (it is queued again), lets what is queued wait for the next start, closes the store.
+   * Lets go of what runs and closes the store: builds go on, and the next start takes them on. What is queued
+   * waits for it. `builds` must not be used afterwards.
    *
-   * Takes at most the 5 seconds of grace that processes get, and some. `builds` must not be used afterwards.
+   * With `stopBuilds` what runs is ended and queued again, which takes at most the 5 seconds of grace that
+   * processes get, and some.
+   *
+   * @default as the option of that name says
    */
-  stop(): Promise<void>;
+  stop(stopBuilds?: boolean): Promise<void>;
 }
 
 /**
@@ -167,18 +165,18 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
       console: buildConsole,
       events,
       clock,
-      runner: options.runner ?? new ProcessRunner({ clock }),
-      tools: options.tools ?? systemTools,
       workspaces,
-      passEnv: options.passEnv ?? [],
-      mirrorFolderOf,
-      secretsFor: ({ repositoryId }, plan, isTrusted) =>
-        secrets.grant({
-          repository: triggers.sourceOf(repositoryId)?.label ?? "",
-          names: plan.steps.flatMap((step) => step.secrets),
-          isFork: !isTrusted,
-        }),
-      sourceOf: (repositoryId) => triggers.sourceOf(repositoryId),
+      orderOf: ({ id, repositoryId }) => ({
+        source: triggers.sourceOf(repositoryId),
+        mirrorFolder: mirrorFolderOf(repositoryId),
+        workspacesFolder: path.join(dataDir, "workspaces"),
+        passEnv: options.passEnv ?? [],
+        ...secretsOf(
+          secrets,
+          triggers.sourceOf(repositoryId)?.label ?? "",
+          origins.of(id).isTrusted,
+        ),
+      }),
       folders,
       recordOptions: settings,
       async collect(build) {
@@ -278,10 +276,10 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
       scheduler.start();
       triggers.start();
     },
-    stop() {
+    stop(stopBuilds) {
       stopped ??= (async () => {
         await triggers.stop();
-        await scheduler.stop();
+        await scheduler.stop(stopBuilds);
         await notifier.stop();
         await retention.stop();
         database.close();
@@ -290,6 +288,26 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
       return stopped;
     },
   };
+}
+
+/** What a runner needs to give steps the secrets that they name: it finds out which those are. */
+function secretsOf(
+  secrets: Secrets,
+  repository: string,
+  isTrusted: boolean,
+): Pick<RunnerOrder, "secrets" | "unopenedSecrets"> {
+  const values: Record<string, string> = {};
+  const unopenedSecrets: Record<string, string> = {};
+  for (const { scope, name } of secrets.list()) {
+    if (scope !== globalScope && scope !== repository) continue;
+    try {
+      const granted = secrets.grant({ repository, names: [name], isFork: !isTrusted });
+      Object.assign(values, granted.values);
+    } catch (error) {
+      unopenedSecrets[name] = messageOf(error);
+    }
+  }
+  return { secrets: values, unopenedSecrets };
 }
 
 function withoutRepeats(sources: readonly RepositorySource[]): RepositorySource[] {

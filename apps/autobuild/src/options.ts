@@ -21,6 +21,8 @@ export type CommandLine =
       readonly anonymous: string | undefined;
       readonly dataDir: string;
       readonly passEnv: readonly string[];
+      /** Whether what is built ends with the server. */
+      readonly stopBuilds: boolean;
     };
 
 export const help = `Usage: autobuild [serve] [repository ...] [options]
@@ -39,6 +41,7 @@ A repository is a path or a URL; without one it is the repository you are in.
                                          on this machine must lie (anywhere)
                      AUTOBUILD_HOOK_SECRET  what forges sign their webhooks with: /hooks/github and others
   --pass-env <name>                      a variable that builds inherit; may be repeated
+  --stop-builds                          end what is built when AutoBuild is ended by SIGTERM, too
   --help
 `;
 
@@ -80,6 +83,7 @@ export async function readCommandLine(
     publicUrl: publicUrl === undefined || publicUrl === "" ? undefined : parsePublicUrl(publicUrl),
     anonymous: values.anonymous ?? environment["AUTOBUILD_ANONYMOUS"],
     passEnv: values["pass-env"] ?? [],
+    stopBuilds: values["stop-builds"] ?? false,
   };
 }
 
@@ -97,6 +101,7 @@ function parse(argv: readonly string[]) {
         "public-url": { type: "string" },
         anonymous: { type: "string" },
         "pass-env": { type: "string", multiple: true },
+        "stop-builds": { type: "boolean" },
         help: { type: "boolean", short: "h" },
       },
     });

@@ -31,11 +31,13 @@ describe("the README", () => {
     const named = (text: string): string[] =>
       [
         ...new Set(
-          text.match(/--(?:port|host|data-dir|pass-env|help)|AUTOBUILD_(?:PORT|HOST|DATA_DIR)/g),
+          text.match(
+            /--(?:port|host|data-dir|pass-env|stop-builds|help)|AUTOBUILD_(?:PORT|HOST|DATA_DIR)/g,
+          ),
         ),
       ].toSorted();
     expect(named(readme)).toEqual(named(help));
-    expect(named(help)).toHaveLength(8);
+    expect(named(help)).toHaveLength(9);
   });
 
   test("has the bounds that hold", () => {

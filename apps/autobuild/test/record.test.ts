@@ -21,7 +21,7 @@ describe("the record of a build", () => {
       { ...stepLogDefaults, ...consoleLogDefaults },
       clock,
       {
-        handleEntry() {},
+        handleJournalGrown() {},
         handleConsoleGrown() {},
         handleLogGrown: (position, attempt) => grown.push(`${position} ${attempt}`),
         handleFailure(error) {

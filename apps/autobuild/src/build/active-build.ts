@@ -1,20 +1,38 @@
 import { readLogFile, type LogReader, type LogSlice } from "../log/log-reader.ts";
 import type { BuildFolder } from "../run/build-folder.ts";
 import { consoleLogDefaults } from "../run/console-log.ts";
+import { RunnerLink, type LinkListener } from "../run/runner-link.ts";
 
 /** A build that runs. As a log it is the build's console, as far as it has come. */
 export class ActiveBuild implements LogReader {
-  readonly abort = new AbortController();
+  readonly link: RunnerLink;
+  /** Whether AutoBuild ends it to build its commit again at the next start. */
+  isRequeued = false;
   readonly #end = Promise.withResolvers<void>();
+  readonly #known = Promise.withResolvers<void>();
   readonly #file: string;
   /** Of the console log. */
   length = 0;
 
-  constructor(folder: BuildFolder) {
+  constructor(folder: BuildFolder, cookie: string, listener: LinkListener) {
     this.#file = folder.consoleLog;
+    this.link = new RunnerLink(folder, cookie, {
+      ...listener,
+      handleConsoleGrown: (length) => {
+        this.#known.resolve();
+        if (length <= this.length) return;
+        this.length = length;
+        listener.handleConsoleGrown(length);
+      },
+    });
   }
 
-  /** Resolves when nothing of the build is left and its end is in the store. */
+  /** Resolves when its runner has been heard of. */
+  get known(): Promise<void> {
+    return this.#known.promise;
+  }
+
+  /** Resolves when nothing of the build is left and its end is in the store, or when nobody follows it any more. */
   get ended(): Promise<void> {
     return this.#end.promise;
   }

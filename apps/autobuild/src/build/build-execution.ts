@@ -16,14 +16,14 @@ import { tagOf } from "./origin.ts";
 
 /** How a build ended. Also the reason that its signal is aborted with. */
 export interface BuildOutcome {
-  readonly state: Exclude<EndState, "lost">;
+  readonly state: EndState;
   readonly reason: string | null;
 }
 
 /** What an execution works with. */
 export interface ExecutionTools {
   readonly workspaces: Workspaces;
-  readonly origins: OriginStore;
+  readonly origins: Pick<OriginStore, "of">;
   readonly runner: Runner;
   readonly tools: Tools;
   readonly clock: Clock;

@@ -4,7 +4,7 @@ import { messageOf } from "../errors.ts";
 import type { Emitter } from "../events.ts";
 import type { BuildFolders } from "../run/build-folders.ts";
 import { ConsoleLog, consoleLogDefaults } from "../run/console-log.ts";
-import type { Runner } from "../run/runner.ts";
+import { sweepCookie } from "../run/process-tree.ts";
 import type { Store } from "../store/store.ts";
 import { repeatOf, type Build } from "./build.ts";
 import type { AutobuildEvents } from "./builds.ts";
@@ -13,46 +13,47 @@ import type { AutobuildEvents } from "./builds.ts";
 export interface RecoveryParts {
   readonly store: Store;
   readonly folders: BuildFolders;
-  readonly runner: Runner;
   readonly clock: Clock;
   readonly events: Emitter<AutobuildEvents>;
 }
 
 /**
- * Settles the builds that were running when a server was killed: they are lost.
+ * Settles a build whose runner has died: it is lost.
  *
- * What they left running is killed, their logs get a last line, and with `requeueLost` their commits are
- * built once more. No line that somebody saw goes away.
+ * What it left running is killed, its log gets a last line, and with `requeueLost` its commit is built once
+ * more. No line that somebody saw goes away.
  */
-export async function recoverBuilds(parts: RecoveryParts, requeueLost: boolean): Promise<void> {
+export async function settleLost(
+  build: Build,
+  why: string,
+  parts: RecoveryParts,
+  requeueLost: boolean,
+): Promise<{ readonly build: Build; readonly logBytes: number }> {
   const { store, clock } = parts;
-  await Promise.all(
-    store.buildsIn("running").map(async (build) => {
-      const reason = await killLeftovers(build, parts);
-      const logBytes = await completeLog(build, reason, parts);
-      store.transaction(() => {
-        store.endBuild(build.id, {
-          state: "lost",
-          reason,
-          finishedMs: clock.epochMs(),
-          durationMs: null,
-          logBytes,
-        });
-        // A build that takes AutoBuild down with it must not do so for ever.
-        if (requeueLost && build.cause !== "requeue")
-          store.insertBuild(repeatOf(build, "requeue", clock.epochMs()));
-      });
-    }),
-  );
+  const reason = await killLeftovers(build, why, parts);
+  const logBytes = await completeLog(build, reason, parts);
+  const ended = store.transaction(() => {
+    // A build that takes its runner down with it must not do so for ever.
+    if (requeueLost && build.cause !== "requeue")
+      store.insertBuild(repeatOf(build, "requeue", clock.epochMs()));
+    return store.endBuild(build.id, {
+      state: "lost",
+      reason,
+      finishedMs: clock.epochMs(),
+      durationMs: null,
+      logBytes,
+    });
+  });
+  return { build: ended, logBytes };
 }
 
-async function killLeftovers(build: Build, { store, runner }: RecoveryParts): Promise<string> {
+async function killLeftovers(build: Build, why: string, { store }: RecoveryParts): Promise<string> {
   const cookie = store.cookieOf(build.id);
-  const killed = cookie === null ? 0 : await runner.sweep(cookie);
-  if (killed === 0) return "AutoBuild ended while it ran";
+  const killed = cookie === null ? 0 : await sweepCookie(cookie);
+  if (killed === 0) return why;
   const processes =
     killed === 1 ? "1 process that it left was" : `${killed} processes that it left were`;
-  return `AutoBuild ended while it ran; ${processes} killed`;
+  return `${why}; ${processes} killed`;
 }
 
 async function completeLog(

@@ -1,27 +1,26 @@
 import { randomBytes } from "node:crypto";
 import os from "node:os";
+import type { Clock } from "../clock.ts";
 import type { BuildConsole } from "../console/console.ts";
-import { AutobuildError, messageOf, systemCodeOf } from "../errors.ts";
+import { AutobuildError, messageOf } from "../errors.ts";
 import type { Emitter } from "../events.ts";
+import type { Workspaces } from "../git/workspaces.ts";
 import type { LogReader } from "../log/log-reader.ts";
 import type { BuildFolders } from "../run/build-folders.ts";
-import { BuildRecord, type RecordOptions } from "../run/build-record.ts";
+import type { RecordOptions } from "../run/build-record.ts";
 import type { JournalEntry } from "../run/journal.ts";
+import { launchRunner } from "../run/runner-launcher.ts";
+import type { RunnerOrder } from "../run/runner-protocol.ts";
 import type { OriginStore } from "../store/origin-store.ts";
 import type { BuildQuery, Store } from "../store/store.ts";
 import { ActiveBuild } from "./active-build.ts";
-import {
-  executeBuild,
-  resultLine,
-  type BuildOutcome,
-  type ExecutionTools,
-} from "./build-execution.ts";
+import type { BuildOutcome } from "./build-execution.ts";
 import { hasEnded, repeatOf, type Build, type NewBuild } from "./build.ts";
 import type { AutobuildEvents } from "./builds.ts";
 import { writeEvent } from "./event-writer.ts";
 import type { BuildOrigin } from "./origin.ts";
 import { supersededBy, turnsOf, type QueueEntry, type Turn } from "./queue.ts";
-import { recoverBuilds } from "./recovery.ts";
+import { settleLost } from "./recovery.ts";
 
 /** Bounds of the scheduler. */
 export interface SchedulerOptions {
@@ -35,8 +34,10 @@ export interface SchedulerOptions {
   readonly maxQueuedBuilds: number;
   /** Workspaces of ended builds that are kept to look into. @default 3 */
   readonly keptWorkspaces: number;
-  /** Whether a build that AutoBuild died under is queued again, once. @default true */
+  /** Whether a build whose runner died is queued again, once. @default true */
   readonly requeueLost: boolean;
+  /** Whether `stop` ends what runs and queues it again, rather than let it go on. @default false */
+  readonly stopBuilds: boolean;
 }
 
 export const schedulerDefaults: SchedulerOptions = {
@@ -44,16 +45,21 @@ export const schedulerDefaults: SchedulerOptions = {
   maxQueuedBuilds: 200,
   keptWorkspaces: 3,
   requeueLost: true,
+  stopBuilds: false,
 };
 
 /** What the scheduler works with. */
-export interface SchedulerParts extends ExecutionTools {
+export interface SchedulerParts {
   readonly store: Store;
+  readonly clock: Clock;
+  readonly workspaces: Workspaces;
   readonly origins: OriginStore;
   readonly console: BuildConsole;
   readonly events: Emitter<AutobuildEvents>;
   readonly folders: BuildFolders;
   readonly recordOptions: RecordOptions;
+  /** What the runner of a build needs to know of it, besides its cookie. */
+  orderOf(build: Build): Omit<RunnerOrder, "build" | "cookie" | "origin" | "recordOptions">;
   /** Takes what a build reported and made out of its workspace, as soon as nothing of it runs any more. */
   collect(build: Build): Promise<void>;
 }
@@ -84,14 +90,27 @@ export class Scheduler {
     this.#options = options;
   }
 
-  /** Settles what a killed server left: its builds are lost, their processes killed, their logs completed. Call it once, first. */
+  /**
+   * Takes on the builds that an earlier server left running: they go on, or have ended meanwhile, or their
+   * runner has died and they are lost. Resolves when it is known which. Call it once, first.
+   */
   async recover(): Promise<void> {
     const { store, console, folders } = this.#parts;
-    await recoverBuilds(this.#parts, this.#options.requeueLost);
+    const running = new Map(store.buildsIn("running").map((build) => [build.id, build]));
+    const settled: Promise<void>[] = [];
     for (const { buildId, bytes } of store.startedLogs()) {
-      console.add(buildId);
-      console.complete(buildId, folders.console(buildId, bytes));
+      const build = running.get(buildId);
+      if (build === undefined) {
+        console.add(buildId);
+        console.complete(buildId, folders.console(buildId, bytes));
+      } else {
+        const active = this.#activate(build, store.cookieOf(buildId) ?? "");
+        const isKnown = Promise.race([active.known, active.ended]);
+        settled.push(isKnown);
+        this.#follow(build, active);
+      }
     }
+    await Promise.all(settled);
     this.#cleanWorkspaces();
   }
 
@@ -101,11 +120,19 @@ export class Scheduler {
     this.#assign();
   }
 
-  /** Ends what runs; it is queued again for the next start. What waits stays queued. */
-  async stop(): Promise<void> {
+  /**
+   * What runs goes on without us, for the next start to take on; with `stopBuilds`, or when told so, it is ended
+   * and queued again. What waits stays queued.
+   */
+  async stop(stopBuilds: boolean = this.#options.stopBuilds): Promise<void> {
     this.#phase = "stopping";
     this.#cancelRetry();
-    for (const { abort } of this.#active.values()) abort.abort(stoppedOutcome);
+    for (const active of this.#active.values()) {
+      if (stopBuilds) {
+        active.isRequeued = true;
+        active.link.cancel(stoppedOutcome);
+      } else active.link.close();
+    }
     await Promise.all([...this.#active.values()].map(({ ended }) => ended));
     await this.#cleaning;
   }
@@ -165,7 +192,7 @@ export class Scheduler {
     const active = this.#active.get(id);
     if (active === undefined)
       return this.#cancelQueued(build, `cancelled by ${by} before it started`);
-    active.abort.abort({ state: "cancelled", reason: `cancelled by ${by}` } satisfies BuildOutcome);
+    active.link.cancel({ state: "cancelled", reason: `cancelled by ${by}` });
     await active.ended;
     return this.#expect(id);
   }
@@ -226,11 +253,11 @@ export class Scheduler {
     this.#parts.origins.supersede(older.id, newer.id);
     const active = this.#active.get(older.id);
     if (active === undefined) this.#cancelQueued(older, reason);
-    else active.abort.abort({ state: "cancelled", reason } satisfies BuildOutcome);
+    else active.link.cancel({ state: "cancelled", reason });
   }
 
   #start(queued: Build): void {
-    const { store, events, clock, console } = this.#parts;
+    const { store, events, clock } = this.#parts;
     const cookie = randomBytes(16).toString("hex");
     let build: Build;
     try {
@@ -241,64 +268,78 @@ export class Scheduler {
       this.#cancelRetry = clock.after(storeRetryMs, () => this.#assign());
       return;
     }
-    const active = new ActiveBuild(this.#parts.folders.of(build.id));
-    this.#active.set(build.id, active);
-    console.add(build.id, active);
+    const active = this.#activate(build, cookie);
     events.emit("buildChanged", build);
-    this.#run(build, cookie, active)
+    const { origins, folders, recordOptions } = this.#parts;
+    const order: RunnerOrder = {
+      ...this.#parts.orderOf(build),
+      build,
+      cookie,
+      origin: origins.of(build.id),
+      recordOptions: recordBounds(recordOptions),
+    };
+    launchRunner(folders.of(build.id), order).then(
+      () => this.#follow(build, active),
+      (error: unknown) => {
+        const reason = `its runner could not be started: ${messageOf(error)}`;
+        void this.#finished(build, active, { state: "failed", reason }, 0, 0);
+      },
+    );
+  }
+
+  #activate(build: Build, cookie: string): ActiveBuild {
+    const { console, events, folders } = this.#parts;
+    const { id: buildId } = build;
+    const active: ActiveBuild = new ActiveBuild(folders.of(buildId), cookie, {
+      handleEntries: (entries) => this.#handleEntries(buildId, entries),
+      handleConsoleGrown: () => events.emit("logAdvanced", { buildId, position: null, attempt: 0 }),
+      handleLogGrown: (position, attempt) =>
+        events.emit("logAdvanced", { buildId, position, attempt }),
+    });
+    this.#active.set(buildId, active);
+    console.add(buildId, active);
+    return active;
+  }
+
+  #follow(build: Build, active: ActiveBuild): void {
+    this.#untilEnd(build, active)
       .catch((error: unknown) =>
         this.#report(`Build ${build.id} could not be ended: ${messageOf(error)}`, error),
       )
       .finally(() => active.end());
   }
 
-  async #run(build: Build, cookie: string, active: ActiveBuild): Promise<void> {
-    const { clock, events, folders, recordOptions } = this.#parts;
-    const startedMs = clock.monotonicMs();
-    const fail = (error: unknown): BuildOutcome => ({ state: "failed", reason: logFailure(error) });
-    let record: BuildRecord;
-    try {
-      record = await BuildRecord.open(folders.of(build.id).path, recordOptions, clock, {
-        handleEntry: (entry) => this.#handleEntry(build.id, entry),
-        handleConsoleGrown(length) {
-          active.length = length;
-          events.emit("logAdvanced", { buildId: build.id, position: null, attempt: 0 });
-        },
-        handleLogGrown: (position, attempt) =>
-          events.emit("logAdvanced", { buildId: build.id, position, attempt }),
-        handleFailure: (error) => active.abort.abort(fail(error)),
-      });
-    } catch (error) {
-      return this.#finished(build, fail(error), clock.monotonicMs() - startedMs, 0);
+  async #untilEnd(build: Build, active: ActiveBuild): Promise<void> {
+    const end = await active.link.follow();
+    switch (end.type) {
+      case "closed":
+        return;
+      case "ended": {
+        const { state, reason, durationMs, length } = end.entry;
+        await this.#collect(build);
+        return this.#finished(build, active, { state, reason }, durationMs, length);
+      }
+      case "lost": {
+        const { logBytes } = await this.#untilStored(() =>
+          settleLost(build, end.message, this.#parts, this.#options.requeueLost),
+        );
+        this.#settled(build.id, logBytes);
+      }
     }
-
-    let outcome: BuildOutcome;
-    try {
-      outcome = await executeBuild(build, cookie, record, active.abort.signal, this.#parts);
-    } catch (error) {
-      outcome = { state: "failed", reason: `AutoBuild made a mistake: ${messageOf(error)}` };
-      this.#report(`Build ${build.id} ended by a fault of AutoBuild: ${messageOf(error)}`, error);
-    }
-    await record.flush();
-    await this.#collect(build);
-    // The disk may have refused the very last lines of a build that passed.
-    if (active.abort.signal.aborted) outcome = active.abort.signal.reason as BuildOutcome;
-    const durationMs = clock.monotonicMs() - startedMs;
-    record.line(resultLine(build, outcome, durationMs));
-    await record.end(outcome.state, outcome.reason, durationMs);
-    await this.#finished(build, outcome, durationMs, record.consoleLength);
   }
 
   async #finished(
     build: Build,
+    active: ActiveBuild,
     outcome: BuildOutcome,
     durationMs: number,
     logBytes: number,
   ): Promise<void> {
-    const { store, console, events, clock } = this.#parts;
-    const ended = await this.#untilStored(() =>
+    const { store, clock } = this.#parts;
+    const isLost = outcome.state === "lost" && this.#options.requeueLost;
+    await this.#untilStored(() =>
       store.transaction(() => {
-        if (outcome === stoppedOutcome)
+        if (active.isRequeued || (isLost && build.cause !== "requeue"))
           store.insertBuild(repeatOf(build, "requeue", clock.epochMs()));
         return store.endBuild(build.id, {
           ...outcome,
@@ -308,8 +349,16 @@ export class Scheduler {
         });
       }),
     );
-    this.#active.delete(build.id);
-    console.complete(build.id, this.#parts.folders.console(build.id, logBytes));
+    this.#settled(build.id, logBytes);
+    active.end();
+  }
+
+  /** A build has ended, and the store knows it. */
+  #settled(buildId: number, logBytes: number): void {
+    const { console, events, folders } = this.#parts;
+    this.#active.delete(buildId);
+    console.complete(buildId, folders.console(buildId, logBytes));
+    const ended = this.get(buildId);
     if (ended !== undefined) events.emit("buildChanged", ended);
     this.#cleanWorkspaces();
     this.#assign();
@@ -336,27 +385,30 @@ export class Scheduler {
     return cancelled;
   }
 
-  #handleEntry(buildId: number, entry: JournalEntry): void {
+  #handleEntries(buildId: number, entries: readonly JournalEntry[]): void {
     const { store, events } = this.#parts;
     try {
-      const build = writeEvent(store, buildId, entry);
+      store.transaction(() => {
+        for (const entry of entries) writeEvent(store, buildId, entry);
+      });
+      const build = store.build(buildId);
       if (build !== undefined) events.emit("buildChanged", build);
     } catch (error) {
       this.#report(
-        `A step of build ${buildId} could not be written down: ${messageOf(error)}`,
+        `What happened in build ${buildId} could not be written down: ${messageOf(error)}`,
         error,
       );
     }
   }
 
-  /** Tries until the store takes it: a full disk may have room again. Gives up when stopping; the next start finds the build lost. */
-  async #untilStored(write: () => Build): Promise<Build | undefined> {
+  /** Tries until the store takes it: a full disk may have room again. Rejects when stopping; the next start finds the end in the journal. */
+  async #untilStored<Result>(write: () => Result | Promise<Result>): Promise<Result> {
     for (;;) {
       try {
-        return write();
+        return await write();
       } catch (error) {
         this.#report(`The end of a build could not be written down: ${messageOf(error)}`, error);
-        if (this.#phase === "stopping") return undefined;
+        if (this.#phase === "stopping") throw error;
       }
       await new Promise<void>((resolve) => this.#parts.clock.after(storeRetryMs, resolve));
     }
@@ -401,10 +453,8 @@ function findOvertaken(waiting: readonly (Build | NewBuild)[]): Build | undefine
   });
 }
 
-function logFailure(error: unknown): string {
-  const advice =
-    systemCodeOf(error) === "ENOSPC"
-      ? "Make room on the disk that holds the data folder, then rebuild."
-      : "Look at the data folder, then rebuild.";
-  return `AutoBuild could not write the build's log: ${messageOf(error)}. ${advice}`;
+/** Of the settings those that a runner needs: they go to it as JSON. */
+function recordBounds(settings: RecordOptions): RecordOptions {
+  const { maxLineBytes, maxLogBytes, highWaterBytes, maxStepLogBytes, keptTailBytes } = settings;
+  return { maxLineBytes, maxLogBytes, highWaterBytes, maxStepLogBytes, keptTailBytes };
 }

@@ -60,7 +60,7 @@ export async function runServer(
     repositories: labels,
   });
   process.once("exit", forget);
-  stopOnSignal(autobuild, server);
+  stopOnSignal(autobuild, server, command.stopBuilds);
   await autobuild.start();
   follow(autobuild);
   console.log(`AutoBuild builds ${labels.join(", ")} and keeps its data in ${command.dataDir}`);
@@ -74,8 +74,13 @@ function readRoots(text: string | undefined): string[] | undefined {
   return roots === undefined || text === "" ? undefined : roots;
 }
 
-/** The first signal ends builds and then the process; a second one does not wait. */
-function stopOnSignal(autobuild: Autobuild, server: Server): void {
+/**
+ * The first signal ends the server; a second one does not wait.
+ *
+ * Ctrl-C ends what is built, too: a person in a terminal means all of it. A service manager that sends SIGTERM, and a
+ * terminal that goes away, leave builds to their runners.
+ */
+function stopOnSignal(autobuild: Autobuild, server: Server, stopBuilds: boolean): void {
   let first: { readonly signal: NodeJS.Signals; readonly atMs: number } | undefined;
   const handleSignal = (signal: NodeJS.Signals): void => {
     if (first !== undefined) {
@@ -91,7 +96,12 @@ function stopOnSignal(autobuild: Autobuild, server: Server): void {
     server
       .stop()
       .then(async ({ timedOut }) => {
-        await autobuild.stop();
+        const left = autobuild.builds.running();
+        await autobuild.stop(signal === "SIGINT" ? true : undefined);
+        if (signal !== "SIGINT" && !stopBuilds && left.length > 0)
+          console.log(
+            `AutoBuild ends, and ${left.map(({ id }) => `build ${id}`).join(", ")} ${left.length === 1 ? "goes" : "go"} on: start it again to see it.`,
+          );
         return timedOut;
       })
       .then(

@@ -28,6 +28,16 @@ export class BuildFolder {
     return path.join(this.path, "console.log");
   }
 
+  /** Which process runs the build. */
+  get runner(): string {
+    return path.join(this.path, "runner.json");
+  }
+
+  /** The last words of a runner that came to harm. */
+  get runnerErrors(): string {
+    return path.join(this.path, "runner.err");
+  }
+
   get setup(): LogFiles {
     return this.#files("setup");
   }

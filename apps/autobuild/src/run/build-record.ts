@@ -4,7 +4,7 @@ import type { Clock } from "../clock.ts";
 import type { Plan, PlannedStep } from "../plan/plan.ts";
 import { BuildFolder } from "./build-folder.ts";
 import { ConsoleLog, type ConsoleLogOptions, type OutputStream } from "./console-log.ts";
-import { Journal, type JournalEntry } from "./journal.ts";
+import { Journal } from "./journal.ts";
 import { sayEnd, type StepEnd } from "./runner.ts";
 import { StepLog, type EndedLog, type StepLogOptions } from "./step-log.ts";
 
@@ -12,7 +12,7 @@ export interface RecordOptions extends StepLogOptions, ConsoleLogOptions {}
 
 /** Who hears of what is written down. */
 export interface RecordListener {
-  handleEntry(entry: JournalEntry): void;
+  handleJournalGrown(): void;
   handleConsoleGrown(length: number): void;
   /** `position` is null for the setup log. */
   handleLogGrown(position: number | null, attempt: number, length: number): void;
@@ -81,7 +81,10 @@ export class BuildRecord {
       clock,
       listener,
       report,
-      await Journal.open(folder.journal, clock, handleFailure),
+      await Journal.open(folder.journal, clock, {
+        handleFailure,
+        handleWritten: () => listener.handleJournalGrown(),
+      }),
       await ConsoleLog.open(folder.consoleLog, options, {
         handleFailure,
         handleGrown: (length) => listener.handleConsoleGrown(length),
@@ -185,6 +188,6 @@ export class BuildRecord {
   }
 
   #write(event: Parameters<Journal["write"]>[0]): void {
-    this.#listener.handleEntry(this.#journal.write(event));
+    this.#journal.write(event);
   }
 }

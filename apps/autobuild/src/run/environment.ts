@@ -98,8 +98,12 @@ export function buildEnvironment(
     ...(options.event !== undefined && { AUTOBUILD_EVENT: options.event }),
     ...(options.tag !== undefined && { AUTOBUILD_TAG: options.tag }),
     // In a build of AutoBuild, its own builds carry the outer cookie too, so that ending the outer build ends them.
-    [cookieVariable]: [own[cookieVariable], options.cookie]
-      .filter((cookie) => cookie !== undefined && cookie !== "")
-      .join(","),
+    [cookieVariable]: joinCookies(own[cookieVariable], options.cookie),
   };
+}
+
+/** The cookies of a process of a build: those of the builds around it, and its own once. */
+export function joinCookies(outer: string | undefined, cookie: string): string {
+  const others = (outer ?? "").split(",").filter((other) => other !== "" && other !== cookie);
+  return [...others, cookie].join(",");
 }

@@ -1,7 +1,7 @@
 import type { EndState, StepState } from "../build/build.ts";
 import type { Clock } from "../clock.ts";
 import type { Plan } from "../plan/plan.ts";
-import { AppendFile } from "./append-file.ts";
+import { AppendFile, type AppendListener } from "./append-file.ts";
 import type { StepEnd } from "./runner.ts";
 import type { EndedLog } from "./step-log.ts";
 
@@ -55,18 +55,13 @@ export class Journal {
     this.#clock = clock;
   }
 
-  static async open(
-    file: string,
-    clock: Clock,
-    handleFailure: (error: unknown) => void,
-  ): Promise<Journal> {
-    return new Journal(await AppendFile.open(file, 1024 * 1024, { handleFailure }), clock);
+  static async open(file: string, clock: Clock, listener: AppendListener): Promise<Journal> {
+    return new Journal(await AppendFile.open(file, 1024 * 1024, listener), clock);
   }
 
-  write(event: BuildEvent): JournalEntry {
-    const entry = { seq: ++this.#seq, t: this.#clock.epochMs(), ...event };
+  write(event: BuildEvent): void {
+    const entry: JournalEntry = { seq: ++this.#seq, t: this.#clock.epochMs(), ...event };
     void this.#file.append(Buffer.from(`${JSON.stringify(entry)}\n`));
-    return entry;
   }
 
   sync(): Promise<void> {

@@ -45,7 +45,7 @@ export async function endGroups(
 export async function sweepCookie(cookie: string): Promise<number> {
   const killed = new Set<number>();
   for (let sweep = 0; sweep < maxSweeps; sweep++) {
-    const carriers = await carriersOf(cookie);
+    const carriers = await processesOf(cookie);
     if (carriers.length === 0) break;
     for (const pid of carriers) {
       killed.add(pid);
@@ -60,7 +60,8 @@ export async function sweepCookie(cookie: string): Promise<number> {
   return killed.size;
 }
 
-async function carriersOf(cookie: string): Promise<number[]> {
+/** The processes that carry a build's cookie, this one left out. Linux only; elsewhere it finds none. */
+export async function processesOf(cookie: string): Promise<number[]> {
   const carriers: number[] = [];
   for (const pid of await processIds()) {
     if (pid === process.pid) continue;

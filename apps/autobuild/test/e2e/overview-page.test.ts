@@ -132,11 +132,11 @@ describe.skipIf(!hasBrowser)("the overview (needs Chromium: set WINDSOCK_CHROMIU
       dataDir: killed.dataDir,
       ...(port !== undefined && { port }),
     });
-    await program.buildEnded(2);
+    await program.buildEnded(1);
     // It would come by itself; who is told that the network is back tries at once.
     await page.evaluate(() => dispatchEvent(new Event("online")));
     await page.locator("#connection", { hasText: /^live$/ }).waitFor();
-    await row(page, "main").getByText("#2 passed").waitFor();
+    await row(page, "main").getByText("#1 passed").waitFor();
     expect(await page.locator("#stale").isHidden()).toBe(true);
     expect(await page.evaluate(() => "wasHere" in window)).toBe(true);
 

@@ -95,45 +95,31 @@ describe("the program", () => {
     },
   );
 
-  test("that was killed finds its build lost with its log intact, and builds it again", async () => {
-    const gate = new Gate();
-    const pids = path.join(temporaryFolder(), "pids");
-    const repository = new TestRepository(
-      steps(`sleep 1000 & echo $! $$ >> '${pids}'; seq 500; echo begin; ${gate.wait}`),
-    );
-    const killed = await Program.start([repository.folder]);
-    await killed.printed(1, "begin");
-    repository.commitSteps("second", "echo second");
-    await until("build 2 waits", async () => (await killed.build(2))?.state === "queued");
-    const watcher = await Watcher.open(`${killed.url}/websocket/status`);
-    await watcher.seen("the lines", ({ log }) => log.endsWith("begin\n"));
-    killed.child.kill("SIGKILL");
-    await killed.ended();
+  test.each(["SIGKILL", "SIGTERM"] as const)(
+    "ended by %s leaves its build to go on, and the next one shows it without a line lost",
+    async (signal) => {
+      const gate = new Gate();
+      const repository = new TestRepository(
+        steps(`seq 500; echo begin; ${gate.wait}; seq 500 1000`),
+      );
+      const ended = await Program.start([repository.folder], { leavesBuilds: true });
+      await ended.printed(1, "begin");
+      const watcher = await Watcher.open(`${ended.url}/websocket/status`);
+      await watcher.seen("the lines", ({ log }) => log.endsWith("begin\n"));
+      ended.child.kill(signal);
+      await ended.ended();
+      expect(ended.output.includes("build 1 goes on")).toBe(signal === "SIGTERM");
 
-    const { dataDir } = killed;
-    const startedMs = performance.now();
-    const program = await Program.start([repository.folder], { dataDir });
-    const lost = await program.buildEnded(1);
-    expect(performance.now() - startedMs).toBeLessThan(10_000);
-    expect(lost).toMatchObject({
-      state: "lost",
-      reason: expect.stringMatching(/^AutoBuild ended while it ran/),
-    });
-    expect(program.logOf(1).slice(0, watcher.log.length)).toBe(watcher.log);
-    expect(program.logOf(1).slice(watcher.log.length)).toMatch(/^=== build 1 lost: .*\n$/);
-    const [before = ""] = readFileSync(pids, "utf8").split("\n");
-    for (const pid of before.split(" "))
-      await until(`${pid} is gone`, () => !isRunning(Number(pid)));
-
-    expect(await program.buildEnded(2)).toMatchObject({ state: "passed", subject: "second" });
-    gate.open();
-    expect(await program.buildEnded(3)).toMatchObject({
-      state: "passed",
-      cause: "requeue",
-      causeBuildId: 1,
-      sha: lost.sha,
-    });
-  });
+      const { dataDir } = ended;
+      const program = await Program.start([repository.folder], { dataDir });
+      expect(await program.build(1)).toMatchObject({ state: "running" });
+      gate.open();
+      expect(await program.buildEnded(1)).toMatchObject({ state: "passed" });
+      expect(program.logOf(1).slice(0, watcher.log.length)).toBe(watcher.log);
+      expect(program.logOf(1)).toMatch(/\nbegin\n500\n.*\n1000\n=== build 1 passed in .*\n$/s);
+      expect((await program.builds()).builds).toHaveLength(1);
+    },
+  );
 
   test("lives on when the terminal that it was started in has gone", async () => {
     const repository = new TestRepository(steps("true"));

@@ -50,7 +50,12 @@ export class Doors {
       made[name] = newToken();
       accounts.addToken({ name, role, hash: hashToken(made[name]), expiresMs: null }, Date.now());
     }
-    const autobuild = createAutobuild({ dataDir, repositories, localPollMs: 200 });
+    const autobuild = createAutobuild({
+      dataDir,
+      repositories,
+      localPollMs: 200,
+      stopBuilds: true,
+    });
     const server = await startServer(autobuild, {
       host: "127.0.0.1",
       port: 0,

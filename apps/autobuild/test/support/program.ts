@@ -15,6 +15,8 @@ export interface ProgramOptions {
   /** @default any free one */
   readonly port?: number;
   readonly arguments?: readonly string[];
+  /** Whether builds go on when it ends. @default false */
+  readonly leavesBuilds?: boolean;
 }
 
 /** AutoBuild as its users have it: the program, in a process of its own, killed when the test has finished. */
@@ -35,6 +37,7 @@ export class Program {
         "--disable-warning=ExperimentalWarning",
         cli,
         ...args,
+        ...(options.leavesBuilds === true ? [] : ["--stop-builds"]),
         ...(options.arguments ?? []),
       ],
       { cwd: temporaryFolder(), stdio: ["ignore", "pipe", "pipe"] },

@@ -18,6 +18,7 @@ export class TestServer {
       dataDir: temporaryFolder(),
       localPollMs: 200,
       watchedPollMs: options.localPollMs ?? 200,
+      stopBuilds: true,
       ...options,
     });
     this.autobuild.on("buildChanged", (build) => {

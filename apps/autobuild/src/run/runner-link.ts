@@ -1,0 +1,196 @@
+import { open, readFile, type FileHandle } from "node:fs/promises";
+import net from "node:net";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { BuildOutcome } from "../build/build-execution.ts";
+import type { BuildFolder } from "./build-folder.ts";
+import type { JournalEntry } from "./journal.ts";
+import { LineReader } from "./line-reader.ts";
+import { isAlive } from "./process-identity.ts";
+import { processesOf } from "./process-tree.ts";
+import {
+  socketName,
+  type RunnerCommand,
+  type RunnerFile,
+  type RunnerNews,
+} from "./runner-protocol.ts";
+
+/** Who hears of a build that a runner carries out. */
+export interface LinkListener {
+  /** Once for each entry of the journal, from its first on, in order. */
+  handleEntries(entries: readonly JournalEntry[]): void;
+  handleConsoleGrown(length: number): void;
+  handleLogGrown(position: number | null, attempt: number): void;
+}
+
+/** How following a runner came to its end. */
+export type LinkEnd =
+  | { readonly type: "ended"; readonly entry: JournalEntry & { readonly type: "ended" } }
+  /** The runner is gone, and has written no end. */
+  | { readonly type: "lost"; readonly message: string }
+  /** Somebody closed the link; the build goes on. */
+  | { readonly type: "closed" };
+
+const retryMs = 20;
+const slowRetryMs = 500;
+/** How long a process that has the build's cookie may take until it says who it is. */
+const startTimeoutMs = 10_000;
+const maxNewsBytes = 1024 * 1024;
+const readBytes = 1024 * 1024;
+/** Longer than this no path of a socket may be on any system; Linux has 108, macOS 104, both with a NUL. */
+const maxSocketPath = 100;
+
+/**
+ * Follows the runner of one build from the files in its folder, from wherever the build is.
+ *
+ * The socket only says when to look, and takes the order to cancel: whoever follows may come and go.
+ */
+export class RunnerLink {
+  readonly #folder: BuildFolder;
+  readonly #cookie: string;
+  readonly #listener: LinkListener;
+  readonly #closing = new AbortController();
+  #socket: net.Socket | undefined;
+  #cancelWith: BuildOutcome | undefined;
+  #journalOffset = 0;
+  #ended: (JournalEntry & { type: "ended" }) | undefined;
+  #reading: Promise<void> = Promise.resolve();
+
+  constructor(folder: BuildFolder, cookie: string, listener: LinkListener) {
+    this.#folder = folder;
+    this.#cookie = cookie;
+    this.#listener = listener;
+  }
+
+  /** Asks the runner to end the build with that outcome. The first one counts. */
+  cancel(outcome: BuildOutcome): void {
+    this.#cancelWith ??= outcome;
+    this.#sendCancel();
+  }
+
+  /** Lets go of the build; the runner goes on. */
+  close(): void {
+    this.#closing.abort();
+    this.#socket?.destroy();
+  }
+
+  /** Follows until the end. Call it once. */
+  async follow(): Promise<LinkEnd> {
+    const startedMs = performance.now();
+    for (let tries = 0; ; tries++) {
+      if (this.#closing.signal.aborted) return { type: "closed" };
+      const runner = await this.#runner();
+      // Looked at before the journal is read: what dies in between has written its end by then.
+      const mayLive =
+        runner === undefined
+          ? performance.now() - startedMs < startTimeoutMs &&
+            (tries === 0 || (await processesOf(this.#cookie)).length > 0)
+          : await isAlive(runner);
+      await this.#readJournal();
+      if (this.#ended !== undefined && !mayLive) return { type: "ended", entry: this.#ended };
+      if (!mayLive) return { type: "lost", message: await this.#lastWords() };
+      if (runner !== undefined) await this.#followSocket();
+      if (!this.#closing.signal.aborted) await sleep(tries < 50 ? retryMs : slowRetryMs);
+    }
+  }
+
+  async #runner(): Promise<RunnerFile | undefined> {
+    try {
+      return JSON.parse(await readFile(this.#folder.runner, "utf8")) as RunnerFile;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Resolves when the connection has ended, or there is none. */
+  async #followSocket(): Promise<void> {
+    const { path: address, release } = await socketAddress(this.#folder.path);
+    const lines = new LineReader(maxNewsBytes);
+    await new Promise<void>((resolve) => {
+      const socket = net.connect(address);
+      this.#socket = socket;
+      if (this.#closing.signal.aborted) socket.destroy();
+      socket.once("connect", () => this.#sendCancel());
+      socket.on("data", (bytes: Buffer) => {
+        try {
+          for (const line of lines.push(bytes)) this.#handleNews(JSON.parse(line) as RunnerNews);
+        } catch {
+          socket.destroy();
+        }
+      });
+      socket.on("error", () => socket.destroy());
+      socket.once("close", () => resolve());
+    });
+    this.#socket = undefined;
+    await release();
+    await this.#reading;
+  }
+
+  #handleNews(news: RunnerNews): void {
+    this.#listener.handleConsoleGrown(news.console);
+    for (const [position, attempt] of news.logs) this.#listener.handleLogGrown(position, attempt);
+    if (news.hasJournalGrown) void this.#readJournal();
+  }
+
+  #sendCancel(): void {
+    if (this.#cancelWith === undefined || this.#socket?.readyState !== "open") return;
+    const command: RunnerCommand = { type: "cancel", outcome: this.#cancelWith };
+    this.#socket.write(`${JSON.stringify(command)}\n`);
+  }
+
+  /** Reads what is new, one reading at a time. */
+  #readJournal(): Promise<void> {
+    this.#reading = this.#reading.then(() => this.#readNewEntries());
+    return this.#reading;
+  }
+
+  async #readNewEntries(): Promise<void> {
+    const file = await open(this.#folder.journal, "r").catch(() => undefined);
+    if (file === undefined) return;
+    try {
+      const bytes = await readFrom(file, this.#journalOffset);
+      const end = bytes.lastIndexOf(0x0a) + 1;
+      if (end === 0) return;
+      this.#journalOffset += end;
+      const lines = bytes.toString("utf8", 0, end - 1).split("\n");
+      const entries = lines.map((line) => JSON.parse(line) as JournalEntry);
+      this.#ended = entries.find((entry) => entry.type === "ended") ?? this.#ended;
+      this.#listener.handleEntries(entries);
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #lastWords(): Promise<string> {
+    const said = (await readFile(this.#folder.runnerErrors, "utf8").catch(() => "")).trim();
+    const last = said.split("\n").find((line) => /\bError\b/.test(line));
+    return `its runner has gone${last === undefined ? "" : `: ${last.slice(0, 300)}`}`;
+  }
+}
+
+async function readFrom(file: FileHandle, offset: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for (let position = offset; ;) {
+    const chunk = Buffer.allocUnsafe(readBytes);
+    const { bytesRead } = await file.read(chunk, 0, chunk.length, position);
+    if (bytesRead === 0) return Buffer.concat(chunks);
+    chunks.push(chunk.subarray(0, bytesRead));
+    position += bytesRead;
+  }
+}
+
+/** A path by which this process can reach a folder's socket, within the length that systems allow. */
+async function socketAddress(
+  folder: string,
+): Promise<{ readonly path: string; readonly release: () => Promise<void> }> {
+  const absolute = path.join(folder, socketName);
+  const relative = path.relative(process.cwd(), absolute);
+  const shorter = relative.length < absolute.length ? relative : absolute;
+  if (Buffer.byteLength(shorter) <= maxSocketPath || process.platform !== "linux")
+    return { path: shorter, release: () => Promise.resolve() };
+  const handle = await open(folder, "r");
+  return {
+    path: `/proc/self/fd/${handle.fd}/${socketName}`,
+    release: () => handle.close(),
+  };
+}
