@@ -93,7 +93,7 @@ export class Edge implements MemberHost, SessionHost {
   readonly #deflatingPlainSpeech: Speech;
   readonly #feeds = new Map<string, Feed>();
   readonly #questions: Questions;
-  readonly #flush = new Flush();
+  readonly #flush: Flush;
   readonly #throttle: Throttle;
   readonly #sweep: Sweep;
   readonly #commits: Commits;
@@ -102,6 +102,7 @@ export class Edge implements MemberHost, SessionHost {
 
   constructor(options: EdgeOptions) {
     this.#clock = options.clock;
+    this.#flush = new Flush(options.clock);
     this.limits = options.limits;
     this.#outlet = options.outlet;
     this.#questions = new Questions(options.outlet);

@@ -1,3 +1,4 @@
+import type { Clock } from "../actor/clock.ts";
 import type { Feed } from "./feed.ts";
 
 /** A slice ends after so many writes or so long, whichever comes first. */
@@ -12,9 +13,14 @@ const pumpsPerFeed = 32;
  * stall pings, accepts and other services.
  */
 export class Flush {
+  readonly #clock: Pick<Clock, "now">;
   #feeds: Feed[] = [];
   #head = 0;
   #isScheduled = false;
+
+  constructor(clock: Pick<Clock, "now">) {
+    this.#clock = clock;
+  }
 
   add(feed: Feed): void {
     if (feed.isQueued) return;
@@ -31,8 +37,8 @@ export class Flush {
 
   readonly #slice = (): void => {
     this.#isScheduled = false;
-    const deadline = performance.now() + sliceMs;
-    for (let pumps = 0; pumps < pumpsPerSlice && performance.now() < deadline;) {
+    const deadline = this.#clock.now() + sliceMs;
+    for (let pumps = 0; pumps < pumpsPerSlice && this.#clock.now() < deadline;) {
       const feed = this.#feeds[this.#head];
       if (feed === undefined) break;
       this.#head += 1;
