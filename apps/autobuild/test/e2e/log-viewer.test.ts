@@ -116,4 +116,49 @@ describe.runIf(hasBrowser)("the log of a step", () => {
     await page.getByRole("button", { name: "Open Install" }).click();
     await shows(page, "7");
   }, 60_000);
+
+  test("holds what was written, byte for byte, after a hundred cuts of the connection", async () => {
+    const repository = new TestRepository(
+      steps('for i in $(seq 1 400); do seq -f "$i %.0f ü 日本" 1 40; sleep 0.02; done'),
+    );
+    const program = await Program.start([repository.folder]);
+    await program.buildRuns(1);
+    const page = await openPage("about:blank");
+    await page.addInitScript(() => {
+      const sockets: WebSocket[] = [];
+      const Native = WebSocket;
+      window.WebSocket = class extends Native {
+        constructor(url: string | URL, protocols?: string | string[]) {
+          super(url, protocols);
+          sockets.push(this);
+        }
+        // A line that is cut takes what is sent and says nothing.
+        override send(data: string | BufferSource | Blob): void {
+          if (this.readyState === Native.OPEN) super.send(data);
+        }
+      };
+      // No jitter: the waits are as short as they can be.
+      const random = Math.random;
+      Math.random = () => 0;
+      let cuts = 0;
+      const timer = setInterval(
+        () => {
+          const open = sockets.filter(({ readyState }) => readyState === Native.OPEN);
+          const socket = open[Math.floor(random() * open.length)];
+          if (socket === undefined) return;
+          socket.close();
+          document.documentElement.dataset["cuts"] = String(++cuts);
+          if (cuts === 100) clearInterval(timer);
+        },
+        20 + 30 * random(),
+      );
+    });
+    await page.goto(`${program.url}/builds/1#0`);
+    await page.waitForFunction(() => document.documentElement.dataset["cuts"] === "100", null, {
+      timeout: 40_000,
+    });
+    await page.locator(".log-state", { hasText: "complete" }).waitFor({ timeout: 40_000 });
+    await page.locator(".log-state", { hasText: "complete, checked" }).waitFor();
+    expect(await page.locator(".log-lines").textContent()).toBe("16,000 lines");
+  }, 90_000);
 });

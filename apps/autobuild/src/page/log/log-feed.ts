@@ -26,6 +26,9 @@ export interface FeedListener {
 }
 
 const tailBytes = 64 * 1024;
+/** Bytes are read for so long at a time: then the browser may draw. */
+const sliceMs = 6;
+const sliceBytes = 32 * 1024;
 const maxFetches = 4;
 /** Larger logs are not fetched as a whole, so there is nothing to compare. */
 const maxCheckedBytes = 32 * 1024 * 1024;
@@ -45,6 +48,11 @@ export class LogFeed {
   #queue: { from: number; until: number }[] = [];
   #fetching = 0;
   #channel: ReturnType<typeof connect> | undefined;
+  /** What has come and is not read yet. */
+  #unread: Uint8Array[] = [];
+  /** The byte that is to come next. */
+  #expected = 0;
+  #reading: number | undefined;
   #membership = "";
 
   constructor(buildId: number, name: string, listener: FeedListener) {
@@ -56,6 +64,7 @@ export class LogFeed {
 
   close(): void {
     this.#over.abort();
+    clearTimeout(this.#reading);
     this.#channel?.close();
   }
 
@@ -88,6 +97,7 @@ export class LogFeed {
       },
       (start, until) => this.#want(start, until),
     );
+    this.#expected = this.document.byte;
     this.groupTimes = [...index.groupTimes];
     const channel = connect(this.#path);
     this.#channel = channel;
@@ -107,12 +117,12 @@ export class LogFeed {
   }
 
   #follow(): void {
-    void this.#channel?.send({ type: "follow", from: this.document.byte }).catch(() => {});
+    void this.#channel?.send({ type: "follow", from: this.#expected }).catch(() => {});
   }
 
   /** `offset` is the one behind the bytes. */
   #take(bytes: Uint8Array, offset: number): void {
-    const expected = this.document.byte;
+    const expected = this.#expected;
     const start = offset - bytes.length;
     if (start > expected) {
       // Nothing is shown that has a hole in it.
@@ -121,7 +131,24 @@ export class LogFeed {
       return;
     }
     if (offset <= expected) return;
-    this.document.write(bytes.subarray(expected - start));
+    this.#expected = offset;
+    this.#unread.push(bytes.subarray(expected - start));
+    if (this.#reading === undefined) this.#read();
+  }
+
+  /** At once for a few lines; in slices for a flood. */
+  #read(): void {
+    this.#reading = undefined;
+    const untilMs = performance.now() + sliceMs;
+    for (
+      let bytes = this.#unread.shift();
+      bytes !== undefined;
+      bytes = performance.now() < untilMs ? this.#unread.shift() : undefined
+    ) {
+      this.document.write(bytes.subarray(0, sliceBytes));
+      if (bytes.length > sliceBytes) this.#unread.unshift(bytes.subarray(sliceBytes));
+    }
+    if (this.#unread.length > 0) this.#reading = window.setTimeout(() => this.#read());
     this.#listener.handleChange();
     this.#prove();
   }
