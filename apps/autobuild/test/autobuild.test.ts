@@ -276,6 +276,22 @@ describe("a build", () => {
     });
   });
 
+  test("that takes too long as a whole is ended, too", async () => {
+    const repository = new TestRepository();
+    repository.commit("slow", {
+      ".autobuild.json": JSON.stringify({
+        steps: [{ name: "slow", run: ["sleep", "1000"] }],
+        timeout: "2s",
+      }),
+    });
+    const server = await TestServer.start({ repositories: [repository.folder] });
+    expect(await server.ended(1)).toMatchObject({
+      state: "failed",
+      reason: "the build ran out of its time of 2.0 s",
+      steps: [{ state: "cancelled" }],
+    });
+  });
+
   test("can be repeated", async () => {
     const repository = new TestRepository(steps("true"));
     const server = await TestServer.start({ repositories: [repository.folder] });

@@ -28,6 +28,8 @@ export interface ExecutionTools {
   readonly tools: Tools;
   readonly clock: Clock;
   readonly passEnv: readonly string[];
+  /** Aborts the build's signal with that outcome. */
+  end(outcome: BuildOutcome): void;
   /** The secrets that a plan's steps name, as far as this build may have them. */
   secretsFor(build: Build, plan: Plan, isTrusted: boolean): GrantedSecrets;
   mirrorFolderOf(repositoryId: number): string;
@@ -48,7 +50,9 @@ export async function executeBuild(
   signal: AbortSignal,
   tools: ExecutionTools,
 ): Promise<BuildOutcome> {
-  const { workspaces, runner, passEnv } = tools;
+  const { workspaces, runner, passEnv, clock } = tools;
+  const startedMs = clock.monotonicMs();
+  let stopTimer = (): void => {};
   record.line(
     `build ${build.id} of ${build.repository} ${build.branch} ${build.sha.slice(0, 7)} ${build.subject}`,
   );
@@ -66,6 +70,13 @@ export async function executeBuild(
     if (plan.checkout !== undefined && source !== undefined)
       await addExtras(workspace, plan.checkout, source, signal);
     record.plan(plan);
+    const leftMs = Math.max(0, plan.timeoutMs - (clock.monotonicMs() - startedMs));
+    stopTimer = clock.after(leftMs, () =>
+      tools.end({
+        state: "failed",
+        reason: `the build ran out of its time of ${formatDuration(plan.timeoutMs)}`,
+      }),
+    );
     const { values: secrets, missing } = tools.secretsFor(build, plan, origin.isTrusted);
     for (const name of missing)
       record.line(
@@ -115,6 +126,8 @@ export async function executeBuild(
       return { state: "failed", reason: `the commit could not be checked out: ${error.message}` };
     }
     return { state: "failed", reason: messageOf(error) };
+  } finally {
+    stopTimer();
   }
 }
 

@@ -55,6 +55,7 @@ try {
     tools: systemTools,
     clock,
     passEnv: order.passEnv,
+    end,
     secretsFor: (_build, plan) => secretsFor(plan),
     mirrorFolderOf: () => order.mirrorFolder,
     sourceOf: () => order.source,
