@@ -18,10 +18,8 @@ const partingMs = 5000;
 export interface ConnectionChannel {
   /** This link is open: join on it, and leave the one before. */
   attach(link: Link): void;
-  /** This link is gone. */
-  detach(link: Link): void;
-  /** The connection stands otherwise than before. */
-  changed(): void;
+  /** The connection stands otherwise than before; `lost` is the link that is no more, if that is why. */
+  changed(lost?: Link): void;
   /** The server's side is not as specified. */
   fault(reason: string): void;
   /** The connection will not come back. */
@@ -101,8 +99,6 @@ export class Connection implements LinkOwner {
   lost(link: Link, end: LinkEnd): void {
     if (end.code === closeFault) for (const channel of this.#channels) channel.fault(end.reason);
     this.#step({ type: "lost", link, end, now: this.#ports.clock.now() });
-    // After the step: channels say at once how long it is until the next attempt.
-    for (const channel of this.#channels) channel.detach(link);
   }
 
   draining(link: Link, windowMs: number): void {
@@ -151,7 +147,9 @@ export class Connection implements LinkOwner {
       case "connecting":
       case "moving":
     }
-    for (const channel of this.#channels) channel.changed();
+    // After the step: channels say at once how long it is until the next attempt.
+    const lost = "end" in event ? event.link : undefined;
+    for (const channel of this.#channels) channel.changed(lost);
   }
 
   #dialIn(ms: number): void {

@@ -208,13 +208,10 @@ export class CoreChannel implements LinkChannel, ConnectionChannel {
         );
   }
 
-  detach(link: Link): void {
-    if (this.#target === link) this.#target = undefined;
-    if ("link" in this.#phase && this.#phase.link === link) this.#become({ type: "apart" });
-  }
-
-  changed(): void {
-    this.#publishState();
+  changed(lost?: Link): void {
+    if (this.#target === lost) this.#target = undefined;
+    if ("link" in this.#phase && this.#phase.link === lost) this.#become({ type: "apart" });
+    else this.#publishState();
   }
 
   fault(reason: string): void {

@@ -360,13 +360,16 @@ test("a move that fails is tried again, and the old socket serves on", async () 
 });
 
 test("a drained server that closes before the new socket is open costs nothing but time", async () => {
-  const { network, clock, channel, sent, say } = await opened();
+  const { network, clock, channel, log, sent, say } = await opened();
   network.latencyMs = () => 300;
   await say({ type: "draining", windowMs: 0 });
   await clock.advance(300);
   network.servers[0]!.close(1012);
   await clock.advance(300);
   expect(channel.state.type).toBe("resuming");
+  // Never "open" in between, where nothing is.
+  const states = log.flatMap((event) => (event.type === "state" ? [event.state.type] : []));
+  expect(states.slice(states.indexOf("draining"))).toEqual(["draining", "resuming"]);
   await clock.advance(300);
   expect(network.dialled).toBe(2);
   await clock.advance(300);
