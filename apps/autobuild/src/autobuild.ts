@@ -4,6 +4,7 @@ import { Auth } from "./auth/auth.ts";
 import { MasterKey } from "./auth/master-key.ts";
 import type { AutobuildEvents, Builds } from "./build/builds.ts";
 import { OverviewReader } from "./build/overview-reader.ts";
+import { recordedPlan } from "./build/recorded-plan.ts";
 import { watchDefaults, type WatchOptions } from "./build/repository-watcher.ts";
 import type { Repository } from "./build/repository.ts";
 import { Retention, retentionDefaults } from "./build/retention.ts";
@@ -22,7 +23,6 @@ import { Results } from "./results/results.ts";
 import { BuildFolders } from "./run/build-folders.ts";
 import type { RecordOptions } from "./run/build-record.ts";
 import { consoleLogDefaults } from "./run/console-log.ts";
-import { planOf } from "./run/plan-of.ts";
 import type { RunnerOrder } from "./run/runner-protocol.ts";
 import { stepLogDefaults } from "./run/step-log.ts";
 import { globalScope, Secrets } from "./secrets/secrets.ts";
@@ -180,7 +180,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
       folders,
       recordOptions: settings,
       async collect(build) {
-        const plan = await planOf(folders.of(build.id));
+        const plan = await recordedPlan(folders.of(build.id));
         if (plan === undefined) return;
         const bytes = await results.collect(build, plan, workspaces.pathOf(build.id));
         if (bytes > 0) kept.add("artifacts", build.id, bytes);

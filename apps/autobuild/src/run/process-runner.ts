@@ -1,5 +1,4 @@
-import { systemClock, type Clock } from "../clock.ts";
-import { formatDuration } from "../clock.ts";
+import { formatDuration, systemClock, type Clock } from "../clock.ts";
 import { messageOf } from "../errors.ts";
 import type { PlannedStep } from "../plan/plan.ts";
 import type { OutputStream } from "./console-log.ts";
