@@ -24,13 +24,6 @@ export interface PageAssets {
   readonly files: ReadonlyMap<string, Asset>;
 }
 
-let readVersion = "";
-
-/** The version of the page that was read last; empty before the first. A page that is open may be an older one. */
-export function pageVersion(): string {
-  return readVersion;
-}
-
 const source = new URL("./", import.meta.url);
 const entry = new URL("page/main.ts", source);
 /** In the order of the cascade. One that is not there is left out. */
@@ -60,7 +53,7 @@ interface Module {
  *
  * There is no build step: types and comments are left out, and specifiers lead to where the server has the files.
  */
-export async function readPage(): Promise<PageAssets> {
+export async function collectPage(): Promise<PageAssets> {
   const modules = await modulesFrom(entry);
   const texts = new Map<string, string>();
   for (const { name, text } of modules.values()) texts.set(name, text);
@@ -73,7 +66,6 @@ export async function readPage(): Promise<PageAssets> {
   const hash = createHash("sha256").update(page);
   for (const [name, text] of texts) hash.update(name).update(text);
   const version = hash.digest("base64url").slice(0, 12);
-  readVersion = version;
   const base = `/assets/${version}`;
 
   const files = new Map<string, Asset>();

@@ -1,4 +1,3 @@
-import { createTransport } from "nodemailer";
 import { messageOf } from "../errors.ts";
 import { DeliveryError } from "./post.ts";
 import type { Notice } from "./send.ts";
@@ -15,6 +14,8 @@ export async function sendMail(
   const url = new URL(target.smtp);
   const sentence = sentenceOf(build, verdict);
   const { user, password } = target;
+  // Most never send a mail, and hold no library for it.
+  const { createTransport } = await import("nodemailer");
   const transport = createTransport({
     host: url.hostname.replace(/^\[|\]$/g, ""),
     port: Number(url.port || (url.protocol === "smtps:" ? 465 : 587)),

@@ -1,8 +1,7 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { messageOf } from "../errors.ts";
-import { JUnitReader, type TakeCase } from "./junit.ts";
-import { TapReader } from "./tap.ts";
+import type { TakeCase } from "./junit.ts";
 import type { TestCase } from "./test-case.ts";
 import { findFiles, type WorkspaceFile } from "./workspace-files.ts";
 
@@ -69,10 +68,15 @@ async function readReport(
 ): Promise<void> {
   const handle = await open(file.path, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
+    // Parsers are there only for those whose steps have reports.
+    const [{ JUnitReader }, { TapReader }] = await Promise.all([
+      import("./junit.ts"),
+      import("./tap.ts"),
+    ]);
     const { size } = await handle.stat();
     if (size > maxFileBytes) throw new Error(`expected at most ${maxFileBytes} bytes, got ${size}`);
     const decoder = new TextDecoder();
-    let reader: JUnitReader | TapReader | undefined;
+    let reader: InstanceType<typeof JUnitReader> | InstanceType<typeof TapReader> | undefined;
     // As far as it had come when we looked: what still writes to it cannot keep us here.
     for await (const bytes of handle.createReadStream({
       end: Math.max(0, size - 1),
