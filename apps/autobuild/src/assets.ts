@@ -5,6 +5,7 @@ import { deserialize } from "node:v8";
 import type { PageAssets } from "./page-files.ts";
 
 const main = fileURLToPath(new URL("page-files-main.ts", import.meta.url));
+const readTimeoutMs = 60_000;
 const maxPageBytes = 16 * 1024 * 1024;
 const run = promisify(execFile);
 
@@ -24,6 +25,7 @@ export async function readPage(): Promise<PageAssets> {
   const { stdout } = await run(process.execPath, [...process.execArgv, main], {
     encoding: "buffer",
     maxBuffer: maxPageBytes,
+    timeout: readTimeoutMs,
   });
   const page = deserialize(stdout) as PageAssets;
   readVersion = page.version;

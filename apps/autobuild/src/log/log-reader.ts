@@ -1,5 +1,4 @@
-import { open } from "node:fs/promises";
-import { systemCodeOf } from "../errors.ts";
+import { readRange } from "./file-range.ts";
 
 /** Whole lines from a log, and the offset at which to read on. */
 export interface LogSlice {
@@ -83,26 +82,4 @@ export function clamp(from: number, length: number): number {
 function nextLine(bytes: Buffer, offset: number): number {
   const end = bytes.indexOf(newline, offset);
   return end === -1 ? bytes.length : end + 1;
-}
-
-async function readRange(file: string, from: number, length: number): Promise<Buffer> {
-  let handle;
-  try {
-    handle = await open(file, "r");
-  } catch (error) {
-    if (systemCodeOf(error) === "ENOENT") return Buffer.alloc(0);
-    throw error;
-  }
-  try {
-    const bytes = Buffer.allocUnsafe(length);
-    let filled = 0;
-    while (filled < length) {
-      const { bytesRead } = await handle.read(bytes, filled, length - filled, from + filled);
-      if (bytesRead === 0) break;
-      filled += bytesRead;
-    }
-    return bytes.subarray(0, filled);
-  } finally {
-    await handle.close();
-  }
 }

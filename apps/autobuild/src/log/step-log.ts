@@ -1,8 +1,9 @@
-import { open, readFile, stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { systemCodeOf } from "../errors.ts";
 import { BuildFolder, type LogFiles } from "../run/build-folder.ts";
 import type { JournalEntry } from "../run/journal.ts";
+import { readRange } from "./file-range.ts";
 
 /** Which log of a build: that of an attempt of a step, or with null what came before the first step. */
 export interface LogName {
@@ -143,29 +144,5 @@ function entryOf(line: string): JournalEntry | undefined {
     return JSON.parse(line) as JournalEntry;
   } catch {
     return undefined;
-  }
-}
-
-async function readRange(file: string, from: number, length: number): Promise<Buffer> {
-  if (length === 0) return Buffer.alloc(0);
-  let handle;
-  try {
-    handle = await open(file, "r");
-  } catch (error) {
-    // Removed by retention, or by somebody.
-    if (systemCodeOf(error) === "ENOENT") return Buffer.alloc(0);
-    throw error;
-  }
-  try {
-    const bytes = Buffer.allocUnsafe(length);
-    let filled = 0;
-    while (filled < length) {
-      const { bytesRead } = await handle.read(bytes, filled, length - filled, from + filled);
-      if (bytesRead === 0) break;
-      filled += bytesRead;
-    }
-    return bytes.subarray(0, filled);
-  } finally {
-    await handle.close();
   }
 }
