@@ -199,6 +199,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
       store: kept,
       clock,
       events,
+      logBytesOf: (buildId) => folders.bytesOf(buildId),
       async remove(kind, buildId) {
         if (kind === "artifacts") await results.removeArtifacts(buildId);
         else await folders.remove(buildId);

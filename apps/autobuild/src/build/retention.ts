@@ -19,6 +19,8 @@ export interface RetentionParts {
   readonly store: KeptStore;
   readonly clock: Clock;
   readonly events: Emitter<AutobuildEvents>;
+  /** What a build's logs take of the disk: more than the console's length, which is known from its end on. */
+  logBytesOf(buildId: number): Promise<number>;
   /** Removes what the disk holds of a build. */
   remove(kind: KeptKind, buildId: number): Promise<void>;
 }
@@ -47,7 +49,7 @@ export class Retention {
 
   start(): void {
     this.#off = this.#parts.events.on("buildChanged", (build) => {
-      if (hasEnded(build)) this.sweep();
+      if (hasEnded(build)) void this.#measure(build.id).then(() => this.sweep());
     });
     this.sweep();
   }
@@ -70,6 +72,19 @@ export class Retention {
       if (!this.#isStopped)
         this.#cancelTimer = this.#parts.clock.after(sweepMs, () => this.sweep());
     });
+  }
+
+  async #measure(buildId: number): Promise<void> {
+    const { store, events } = this.#parts;
+    try {
+      const bytes = await this.#parts.logBytesOf(buildId);
+      if (!this.#isStopped && store.has("log", buildId)) store.add("log", buildId, bytes);
+    } catch (error) {
+      events.emit("problem", {
+        message: `The logs of build ${buildId} could not be measured: ${messageOf(error)}. They count as the console's length.`,
+        error,
+      });
+    }
   }
 
   async #sweepAll(): Promise<void> {

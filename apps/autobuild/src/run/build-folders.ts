@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { readdir, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { LogFile, type LogReader } from "../log/log-reader.ts";
 import { BuildFolder } from "./build-folder.ts";
@@ -15,6 +15,22 @@ export class BuildFolders {
 
   of(buildId: number): BuildFolder {
     return new BuildFolder(path.join(this.#dataDir, "builds", String(buildId)));
+  }
+
+  /** What all that a build printed takes of the disk, its journal and indexes included. */
+  async bytesOf(buildId: number): Promise<number> {
+    const folder = this.of(buildId).path;
+    const names = await readdir(folder).catch(() => []);
+    const files = [...names.map((name) => path.join(folder, name)), this.#early(buildId)];
+    const sizes = await Promise.all(
+      files.map((file) =>
+        stat(file).then(
+          ({ size }) => size,
+          () => 0,
+        ),
+      ),
+    );
+    return sizes.reduce((sum, size) => sum + size, 0);
   }
 
   /** Removes all that a build printed. What its row says of it stays. */

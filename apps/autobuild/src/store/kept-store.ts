@@ -84,7 +84,9 @@ function prepareStatements(database: DatabaseSync) {
          SELECT build.id, finished_ms, bytes, state,
            row_number() OVER (PARTITION BY repository_id, branch ORDER BY build.id DESC) AS place,
            row_number() OVER (PARTITION BY repository_id, branch, state ORDER BY build.id DESC) AS place_of_state
-         FROM kept JOIN build ON build.id = build_id WHERE kind = $kind
+         FROM kept JOIN build ON build.id = build_id
+         -- What is still being settled is nothing old, whatever it holds.
+         WHERE kind = $kind AND finished_ms IS NOT NULL
        ), free AS (
          SELECT *, place > $maxPerBranch OR finished_ms < $before AS is_due FROM ranked
          WHERE NOT (state IN ('passed', 'failed') AND place_of_state = 1)
