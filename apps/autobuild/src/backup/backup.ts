@@ -6,7 +6,7 @@ import { AutobuildError, messageOf } from "../errors.ts";
 
 /** What a backup holds besides its manifest, as far as it is there. The rest of a data folder can be had again. */
 export const backedUp = {
-  databases: ["autobuild.sqlite", "logs.sqlite"],
+  databases: ["autobuild.sqlite"],
   folders: ["builds", "logs", "artifacts"],
   files: ["notify.yml"],
 } as const;
