@@ -243,6 +243,28 @@ describe("the newest of a key", () => {
     expect(texts(log)[0]).toBe("2");
   });
 
+  // Which entry of a topic went last was taken from the one that went just now: a key that was not
+  // written for long goes with an old number, and hid that newer entries had gone before.
+  test("that goes after newer entries of its topic hides none of their gaps", () => {
+    const log = new Log("epoch", { ...roomy, messages: 1 });
+    log.append("", payloadOf("old"), 0, "old");
+    write(log, "-1", "-2");
+    expect(log.firstOf("")).toBe(3);
+    for (let key = 0; key < maxLatestKeys; key++) log.append("", payloadOf(`${key}`), 0, `${key}`);
+    expect(log.firstOf("")).toBe(4);
+  });
+
+  test("that goes before older entries of its topic stays a gap when those go", () => {
+    const messages = maxLatestKeys + 2;
+    const log = new Log("epoch", { ...roomy, messages });
+    write(log, "-1");
+    for (let key = 0; key <= maxLatestKeys; key++) log.append("", payloadOf(`${key}`), 0, `${key}`);
+    expect(log.firstOf("")).toBe(3);
+    log.append("other", payloadOf("x"), 0);
+    expect(log.size).toBe(messages);
+    expect(log.firstOf("")).toBe(3);
+  });
+
   test("always arrives, in rising order, wherever a reader stands", () => {
     const action = fc.record({
       key: fc.constantFrom("a", "b", "c", "-"),

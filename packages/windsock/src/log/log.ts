@@ -261,12 +261,14 @@ export class Log {
 
   /** Beyond 1,000 topics the oldest are remembered together: such a reader may be told of a gap that was none, never the reverse. */
   #remember(topic: string, seq: number): void {
+    // The newest entry of a key goes out of its turn: newer ones of its topic may have gone before.
+    const last = this.#evicted.get(topic) ?? 0;
     this.#evicted.delete(topic);
-    this.#evicted.set(topic, seq);
+    this.#evicted.set(topic, Math.max(last, seq));
     if (this.#evicted.size <= 1000) return;
-    for (const [oldest, last] of this.#evicted) {
+    for (const [oldest, went] of this.#evicted) {
       this.#evicted.delete(oldest);
-      this.#evictedOther = Math.max(this.#evictedOther, last);
+      this.#evictedOther = Math.max(this.#evictedOther, went);
       break;
     }
   }
