@@ -51,6 +51,25 @@ test("what waits from one look to the next holds no more memory than it takes", 
   expect(queued.bytes).toBe(0);
 });
 
+// Only the payload was kept of what waited for a client that reads nothing for two seconds: presence
+// came without its envelope, `done` as an empty message, and the client went away with a fault.
+test("what has waited is the message that it was", () => {
+  const queued = new QueuedBytes();
+  const outbox = new Outbox(queued);
+  const [joined, left] = ['["presence",3,17,', '{"join":[{"id":"ada"}]}'];
+  const frames = [
+    new Frame(opcode.text, Buffer.from(left), joined, "]"),
+    new Frame(opcode.text, new Uint8Array(), '["done",3,7]'),
+    new Frame(opcode.binary, Buffer.from("deflated"), "", "", true),
+  ];
+  const bytes = Buffer.concat(frames.map((frame) => frame.single()));
+  for (const frame of frames) outbox.push({ type: "control", after: 0, frame });
+  outbox.settle();
+  outbox.settle();
+  expect(Buffer.concat(outbox.takeFrames(1).map((item) => frameOf(item).single()))).toEqual(bytes);
+  expect([queued.bytes, outbox.bytes]).toEqual([0, 0]);
+});
+
 test("so does what comes later, and a message that waits for several", () => {
   const queued = new QueuedBytes();
   const [one, two] = [new Outbox(queued), new Outbox(queued)];

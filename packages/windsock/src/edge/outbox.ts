@@ -1,5 +1,5 @@
 import { Slabs } from "../log/slabs.ts";
-import { Frame } from "../protocol/frame.ts";
+import type { Frame } from "../protocol/frame.ts";
 import type { ComeBack, Private } from "../protocol/port.ts";
 import { maxSliceBytes } from "./log-window.ts";
 import type { Speech } from "./speech.ts";
@@ -232,8 +232,8 @@ export class Outbox {
 }
 
 function settled(item: ControlItem, slabs: Slabs, heldBytes: number): ControlItem {
-  const { opcode, payload } = item.frame;
-  return { ...item, frame: new Frame(opcode, slabs.keep(payload, heldBytes)) };
+  const { frame } = item;
+  return { ...item, frame: frame.holding(slabs.keep(frame.payload, heldBytes)) };
 }
 
 function costOf(item: OutboxItem): number {

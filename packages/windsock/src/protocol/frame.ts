@@ -107,6 +107,12 @@ export class Frame {
     return this.#deflated;
   }
 
+  /** The same message with its payload held elsewhere: a copy of it. */
+  holding(payload: Uint8Array): Frame {
+    const isDeflated = (this.#head & deflatedBit) !== 0;
+    return new Frame(this.opcode, payload, this.#front, this.#back, isDeflated);
+  }
+
   /** Writes the frame at `offset` and returns where it ends. */
   write(target: Buffer, offset: number): number {
     return this.#writeMessage(target, writeHeader(target, offset, this.#head, this.messageLength));
