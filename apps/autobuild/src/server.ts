@@ -11,13 +11,14 @@ import { setRunning } from "./running.ts";
 export interface StartServerOptions extends Reach {
   /** 0: any free one. */
   readonly port: number;
+  /** How long somebody goes on reading at most after their access was taken back. What they ask for is checked at once. @default 10_000 */
+  readonly accessCheckMs?: number;
 }
 
 /** Of the codes that are an app's own: 4000 and what HTTP calls it. */
 const accessEnded = 4401;
 
-/** How long somebody goes on reading at most after their access was taken back. What they ask for is checked at once. */
-const accessCheckMs = 10_000;
+const defaultAccessCheckMs = 10_000;
 
 const services = fileURLToPath(new URL("./websocket", import.meta.url));
 
@@ -28,7 +29,7 @@ const services = fileURLToPath(new URL("./websocket", import.meta.url));
  */
 export async function startServer(
   autobuild: Autobuild,
-  { port, ...reach }: StartServerOptions,
+  { port, accessCheckMs = defaultAccessCheckMs, ...reach }: StartServerOptions,
 ): Promise<Server> {
   const { host } = reach;
   const publicUrl = reach.publicUrl === undefined ? undefined : parsePublicUrl(reach.publicUrl);
@@ -45,11 +46,11 @@ export async function startServer(
       : { origins: [publicUrl], allowedHosts: [new URL(publicUrl).hostname] }),
     request: (request, response) => void listener(request, response),
   });
-  return endWithAccess(server, autobuild.auth);
+  return endWithAccess(server, autobuild.auth, accessCheckMs);
 }
 
 /** Closes clients whose access was taken back; they may come again with another. */
-function endWithAccess(server: Server, auth: Auth): Server {
+function endWithAccess(server: Server, auth: Auth, accessCheckMs: number): Server {
   const timer = setInterval(() => {
     for (const { address } of server.services()) {
       for (const client of server.clients(address)) {

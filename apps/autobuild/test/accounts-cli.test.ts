@@ -45,7 +45,7 @@ describe("accounts on the command line", () => {
     ]);
     expect((await runCommand(["user", "remove", "ann", ...dataDir])).code).toBe(0);
     expect(await post()).toBe(404);
-  }, 60_000);
+  }, 120_000);
 
   test("take no password, and no value, as an argument", async () => {
     const dataDir = ["--data-dir", temporaryFolder()];
@@ -59,7 +59,7 @@ describe("accounts on the command line", () => {
     const { output } = await runCommand(["secret", "list", ...dataDir]);
     expect(output).toMatch(/^TOKEN\tall repositories\tset 20/);
     expect((await runCommand(["secret", "remove", "TOKEN", ...dataDir])).code).toBe(0);
-  }, 60_000);
+  }, 120_000);
 
   test("say what is wrong in a sentence, and where to read on", async () => {
     for (const [args, message] of [
@@ -83,7 +83,7 @@ describe("accounts on the command line", () => {
       input: "short\n",
     });
     expect(short.errors).toContain("Expected a password of 12 to 1024 characters, got 5.");
-  }, 60_000);
+  }, 120_000);
 });
 
 describe("a server", () => {

@@ -288,7 +288,8 @@ describe("a build", () => {
     expect(await server.ended(1)).toMatchObject({
       state: "failed",
       reason: "the build ran out of its time of 2.0 s",
-      steps: [{ state: "cancelled" }],
+      // On a slow machine its time is over before the step begins.
+      steps: [{ state: expect.stringMatching(/^(?:cancelled|skipped)$/) }],
     });
   });
 

@@ -459,9 +459,9 @@ describe("YAML from somebody else", () => {
       "And 11996 more",
     ],
   ])("%s is refused, and soon", async (_what, text, message) => {
-    const started = performance.now();
+    const before = process.cpuUsage();
     expect(await refusal(yaml(text))).toContain(message);
-    expect(performance.now() - started).toBeLessThan(5000);
+    expect(process.cpuUsage(before).user / 1000).toBeLessThan(5000);
   });
 
   test("may use anchors and merge keys", async () => {

@@ -34,10 +34,11 @@ describe("a glob", () => {
   });
 
   test("takes a time that grows with the length alone, whatever the pattern", () => {
-    const started = performance.now();
+    const before = process.cpuUsage();
     expect(matchesGlob(`${"*a".repeat(99)}b`, `${"a".repeat(4000)}c`)).toBe(false);
     expect(matchesGlob(`${"**/".repeat(60)}b`, "a/".repeat(2000))).toBe(false);
-    expect(performance.now() - started).toBeLessThan(1000);
+    // Of the processor, whoever else uses it; by trying all ways it would take years.
+    expect(process.cpuUsage(before).user / 1000).toBeLessThan(1000);
   });
 
   test("has bounds: 200 characters, 32 alternatives, braces that are closed and not nested", () => {

@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { WindsockError } from "../src/index.ts";
 
 /** How long a test waits for bytes that should be on their way. Real time: a safety net, never a measure. */
-const patienceMs = 10_000;
+const patienceMs = 45_000;
 
 export interface HandshakeOptions {
   readonly path?: string;

@@ -186,7 +186,7 @@ describe("the API", () => {
     expect((await client.ask<Problem>("post", "/api/builds", { body: {} })).body.detail).toContain(
       "got 2",
     );
-  }, 60_000);
+  }, 120_000);
 
   test("says what was expected, what came and what to do, in problem details", async () => {
     const repository = new TestRepository(steps("true"));
@@ -275,7 +275,7 @@ describe("the API", () => {
       404,
       "application/problem+json",
     ]);
-  }, 60_000);
+  }, 120_000);
 
   test("says that the disk is full, and goes on when there is room again", async () => {
     const repository = new TestRepository(steps("true"));

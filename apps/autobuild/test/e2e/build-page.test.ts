@@ -50,7 +50,7 @@ describe.skipIf(!hasBrowser)("the page of a build (needs Chromium: set WINDSOCK_
     expect(second!.left).toBeGreaterThan(first!.left + first!.width / 2);
     expect(first!.width).toBeGreaterThan(10);
     expect(await step("step-3").isDisabled()).toBe(true);
-  }, 60_000);
+  }, 120_000);
 
   test("shows the tests that failed first, and what was kept, when there is some", async () => {
     const report = `<testsuite name='s'><testcase classname='s' name='good'/><testcase classname='s' name='bad &lt;b&gt;' file='a.ts' line='7'><failure message='expected 1, got 2'>at a.ts:7</failure></testcase></testsuite>`;

@@ -74,7 +74,7 @@ describe("commands", () => {
         expect.stringContaining(message),
       ]);
     }
-  }, 240_000);
+  }, 120_000);
 
   test("follow a log over a connection that breaks, to its last byte", async () => {
     const gate = new Gate();

@@ -80,7 +80,7 @@ describe.skipIf(!hasBrowser)("the console at / (needs Chromium: set WINDSOCK_CHR
     gates[2].open();
     await logEnds(page, "=== build 1 passed");
     await page.waitForFunction(isAtEnd);
-  }, 60_000);
+  }, 120_000);
 
   test("stays small with 50,000 lines, and says where the rest is", async () => {
     const repository = new TestRepository(
@@ -105,7 +105,7 @@ describe.skipIf(!hasBrowser)("the console at / (needs Chromium: set WINDSOCK_CHR
     // It answers: what is clicked happens.
     await page.locator("#wrap").click();
     expect(await page.locator("#wrap").getAttribute("aria-pressed")).toBe("false");
-  }, 60_000);
+  }, 120_000);
 
   test("lets the browser find in it, and copy from it, as from any text", async () => {
     const repository = new TestRepository(

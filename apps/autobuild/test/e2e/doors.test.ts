@@ -93,7 +93,7 @@ describe("a session", () => {
   });
 
   test("that ends closes its sockets and does nothing more", async () => {
-    const doors = await Doors.open();
+    const doors = await Doors.open({ accessCheckMs: 500 });
     await doors.addUser("ann", "builder");
     const Cookie = await doors.login("ann", password);
     const watcher = await Watcher.open(`${doors.server.url}/websocket/builds`, {
@@ -191,7 +191,7 @@ describe("the login", () => {
     // What somebody typed is text.
     const hostile = await (await login(`"><script>alert(1)</script>`)).text();
     expect(hostile).not.toContain("<script>");
-  }, 60_000);
+  }, 120_000);
 
   test("takes a form of bounded size from its own page only", async () => {
     const doors = await Doors.open();

@@ -42,7 +42,7 @@ describe("what comes from a repository", () => {
     }
     expect(existsSync(witness)).toBe(false);
     expect(program.errors).toBe("");
-  }, 60_000);
+  }, 120_000);
 
   test("lines without end, without encoding and with NUL come to plain clients as the log has them", async () => {
     const program = await Program.start([hostileRepository().folder]);

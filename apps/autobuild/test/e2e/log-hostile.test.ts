@@ -29,5 +29,5 @@ describe.runIf(hasBrowser)("output that nobody meant to be read", () => {
     await page.keyboard.press("End");
     await page.locator(".log-text", { hasText: /^last$/ }).waitFor();
     expect(await page.locator(".log-text script").count()).toBe(0);
-  }, 60_000);
+  }, 120_000);
 });

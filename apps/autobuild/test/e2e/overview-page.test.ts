@@ -51,7 +51,7 @@ describe.skipIf(!hasBrowser)("the overview (needs Chromium: set WINDSOCK_CHROMIU
     expect(await row(page, "next").locator(".spark path.failed").getAttribute("d")).not.toBe("");
     // The branch of HEAD stands first, whatever was built last.
     expect(await page.locator("#branches .branch").allTextContents()).toEqual(["next", "main"]);
-  }, 60_000);
+  }, 120_000);
 
   test("tells how long it will take, once two builds have told it", async () => {
     const gates = [new Gate(), new Gate()] as const;
@@ -108,7 +108,7 @@ describe.skipIf(!hasBrowser)("the overview (needs Chromium: set WINDSOCK_CHROMIU
     expect(await page.getByText("Show older builds").isHidden()).toBe(true);
     await page.locator("#builds a").first().click();
     await page.waitForURL(`${program.url}/builds/55`);
-  }, 60_000);
+  }, 120_000);
 
   test("is honest when the server is away, and catches up without a reload", async () => {
     const gate = new Gate();
@@ -143,7 +143,7 @@ describe.skipIf(!hasBrowser)("the overview (needs Chromium: set WINDSOCK_CHROMIU
     // A server that is stopped says so before it goes.
     await program.stop();
     await page.locator("#connection", { hasText: /^server restarts, trying/ }).waitFor();
-  }, 60_000);
+  }, 120_000);
 
   test("is used by keyboard alone, and has a sheet of the keys", async () => {
     const repository = new TestRepository(steps("seq 300"));
@@ -222,7 +222,7 @@ describe.skipIf(!hasBrowser)("the overview (needs Chromium: set WINDSOCK_CHROMIU
     }
     await row(page, "main").getByText("#5 passed").waitFor();
     expect(await said()).toEqual(["project main is broken", "project main is mended"]);
-  }, 60_000);
+  }, 120_000);
 
   test.each([
     ["wide", wide],
@@ -333,7 +333,7 @@ describe.skipIf(!hasBrowser)("the wall (needs Chromium: set WINDSOCK_CHROMIUM)",
     const before = await place();
     await page.clock.fastForward("01:00");
     await until("it has moved", async () => (await place()) !== before);
-  }, 60_000);
+  }, 120_000);
 });
 
 /** The number of the build of that commit, once it is in that state. A new branch may be built before its first commit. */

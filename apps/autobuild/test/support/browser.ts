@@ -1,5 +1,6 @@
 import { chromium, type Browser, type Page } from "playwright-core";
 import { afterAll, beforeAll, expect, onTestFinished } from "vitest";
+import { giveUpAfterMs } from "./until.ts";
 
 const executablePath = process.env["WINDSOCK_CHROMIUM"] ?? "";
 
@@ -45,7 +46,7 @@ export async function openPage(
   if (browser === undefined) throw new Error("Expected `useBrowser()` in this file.");
   const context = await browser.newContext({ viewport });
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(giveUpAfterMs);
   const faults: string[] = [];
   page.on("dialog", (dialog) => {
     faults.push(`dialog: ${dialog.message()}`);

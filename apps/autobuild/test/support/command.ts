@@ -1,7 +1,9 @@
 import { spawn } from "node:child_process";
+import os from "node:os";
 import path from "node:path";
 import { temporaryFolder } from "./temporary.ts";
 
+const cache = process.env["XDG_CACHE_HOME"] ?? path.join(os.homedir(), ".cache");
 const cli = path.join(import.meta.dirname, "../../src/cli.ts");
 
 /** What a command printed, and its exit code. */
@@ -28,7 +30,8 @@ export function runCommand(
     ["--conditions=@windsock/source", "--disable-warning=ExperimentalWarning", cli, ...args],
     {
       cwd,
-      env: { PATH: process.env["PATH"], HOME: cwd, ...environment },
+      // A home of its own would have it compile all of the program anew each time.
+      env: { PATH: process.env["PATH"], HOME: cwd, XDG_CACHE_HOME: cache, ...environment },
       stdio: ["pipe", "pipe", "pipe"],
     },
   );

@@ -3,8 +3,7 @@ import { createAutobuild, type Autobuild, type AutobuildOptions } from "../../sr
 import type { Build } from "../../src/build/build.ts";
 import { hasEnded } from "../../src/build/build.ts";
 import { temporaryFolder } from "./temporary.ts";
-
-const giveUpAfterMs = 15_000;
+import { giveUpAfterMs } from "./until.ts";
 
 /** An AutoBuild in a temporary data folder, stopped when the test has finished. */
 export class TestServer {

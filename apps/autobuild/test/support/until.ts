@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
-const giveUpAfterMs = 15_000;
+/** Below the limit of a test, so that it says what it waited for. A safety net, never a measure. */
+export const giveUpAfterMs = 45_000;
 
 /** Waits until a condition of the outside world (a file, a process) holds. For our own state, wait for an event. */
 export async function until(

@@ -160,7 +160,7 @@ test("a process whose server has stopped ends by itself", async () => {
   const { stdout } = await promisify(execFile)(
     process.execPath,
     ["--conditions=@windsock/source", "--input-type=module", "-e", program],
-    { timeout: 15_000 },
+    { timeout: 45_000 },
   );
   expect(stdout).toBe("stopped false false\n");
 });

@@ -4,7 +4,7 @@ import { WindsockError } from "../../src/index.ts";
 import { handshake, type HandshakeOptions } from "../raw-socket.ts";
 
 /** How long a test waits for bytes that should be on their way. Real time: a safety net, never a measure. */
-export const patienceMs = 10_000;
+export const patienceMs = 45_000;
 
 // ---------- frames to the server ----------
 

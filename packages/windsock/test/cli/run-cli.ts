@@ -8,7 +8,7 @@ import { afterEach } from "vitest";
 const packageFolder = fileURLToPath(new URL("../..", import.meta.url));
 const program = join(packageFolder, "bin/windsock.js");
 /** Real time: a safety net, never a measure. */
-const patienceMs = 15_000;
+const patienceMs = 45_000;
 
 const running: Cli[] = [];
 const folders: string[] = [];

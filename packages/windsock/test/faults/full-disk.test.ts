@@ -83,4 +83,4 @@ test("a full disk: nothing is acknowledged that is not stored, it is reported, a
   expect(stored).toEqual(shown());
   expect([...acknowledged].filter((text) => !stored.includes(text))).toEqual([]);
   expect(new Set(stored).size).toBe(stored.length);
-}, 60_000);
+}, 120_000);

@@ -13,7 +13,7 @@ test("through cuts, kills and stops, every client sees the durable log once, and
   expect(faults).toEqual([]);
   expect(figures.unknown).toBe(0);
   expect(figures.resumes).toBeGreaterThan(10);
-}, 60_000);
+}, 120_000);
 
 // ---------- the checker itself ----------
 
