@@ -74,6 +74,11 @@ export class Harness {
     }
   }
 
+  /** Makes an empty file, which a step may wait for. */
+  write(file: string): void {
+    writeFileSync(file, "");
+  }
+
   dataDir(name: string): string {
     return path.join(this.folder, name);
   }
