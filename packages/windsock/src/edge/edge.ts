@@ -99,6 +99,7 @@ export class Edge implements MemberHost, SessionHost {
   readonly #commits: Commits;
   #nextSession = 1;
   #onEmpty: (() => void) | undefined;
+  #onMoved: (() => void) | undefined;
 
   constructor(options: EdgeOptions) {
     this.#clock = options.clock;
@@ -169,9 +170,20 @@ export class Edge implements MemberHost, SessionHost {
     return session;
   }
 
-  /** Tells the clients of `windsock.v1` that the server stops soon. */
-  drain(windowMs: number): void {
-    for (const session of this.#sessions) session.drain(windowMs);
+  /**
+   * Tells the clients of `windsock.v1` that the server stops. They have `windowMs` to go to
+   * another: resolves when they have all gone, or it is over. 0: within `timeoutMs` they are closed.
+   */
+  async drain(windowMs: number, timeoutMs: number): Promise<void> {
+    for (const session of this.#sessions) session.drain(windowMs || timeoutMs);
+    if (windowMs === 0 || this.#sessions.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = this.#clock.setTimeout(resolve, windowMs);
+      this.#onMoved = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
   }
 
   /** Connects a membership with its socket; the events of the socket go to what is returned. Undefined: it is over already. */
@@ -394,6 +406,7 @@ export class Edge implements MemberHost, SessionHost {
 
   sessionOver(session: Session): void {
     this.#sessions.delete(session);
+    if (this.#sessions.size === 0) this.#onMoved?.();
     this.#emptied();
   }
 

@@ -36,6 +36,12 @@ export interface ServerOptions {
   readonly historySync?: "normal" | "full";
   /** Compresses messages of `thresholdBytes` (1024) and more for clients that offer it (RFC 7692): a broadcast once for all of them. See the guide on security before use. @default false */
   readonly compression?: boolean | { readonly thresholdBytes?: number };
+  /**
+   * How long clients of `windsock.v1` have to move to another server when this one stops, in ms: it serves
+   * them until then. At most half of `limits.drainTimeoutMs`. 0: they are closed as soon as what came is done.
+   * @default 0
+   */
+  readonly drainWindowMs?: number;
   /** Bounds, each with its answer. */
   readonly limits?: Partial<Limits>;
   /** Answers the requests that are not for a service: pages, an API. */
@@ -61,6 +67,7 @@ export interface ResolvedOptions {
   readonly historySync: "normal" | "full";
   /** The length from which messages are compressed; undefined: none is. */
   readonly compressionThresholdBytes: number | undefined;
+  readonly drainWindowMs: number;
   readonly limits: Limits;
   readonly request: ServerOptions["request"];
   readonly publicFolder: string | undefined;
@@ -95,6 +102,7 @@ export function resolveOptions(given: ServerOptions): ResolvedOptions {
     historyFile: given.historyFile ?? ".windsock/history.sqlite",
     historySync: syncOf(given.historySync),
     compressionThresholdBytes: thresholdOf(given.compression),
+    drainWindowMs: drainWindowOf(given.drainWindowMs, limits),
     limits,
     request: given.request,
     publicFolder: given.publicFolder,
@@ -137,6 +145,16 @@ function thresholdOf(given: unknown): number | undefined {
   if (typeof bytes === "number" && Number.isSafeInteger(bytes) && bytes >= 1) return bytes;
   throw new OptionError(
     `Expected \`compression\` to be true, false or { thresholdBytes: an integer of at least 1 }, got ${describe(isOptions ? bytes : given)}.`,
+  );
+}
+
+/** The other half is for what came, and for closing. */
+function drainWindowOf(given: unknown, { drainTimeoutMs }: Limits): number {
+  const most = Math.floor(drainTimeoutMs / 2);
+  const ms = given ?? 0;
+  if (typeof ms === "number" && Number.isSafeInteger(ms) && ms >= 0 && ms <= most) return ms;
+  throw new OptionError(
+    `Expected \`drainWindowMs\` to be an integer of 0 to ${most}, half of \`limits.drainTimeoutMs\`, got ${describe(given)}.`,
   );
 }
 

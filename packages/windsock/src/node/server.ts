@@ -52,8 +52,8 @@ export interface Server {
   /** The routes, specific ones first come first served. */
   readonly routes: () => readonly Route[];
   /**
-   * Drains and ends: no new clients, mailboxes run empty, `terminate`, clients closed with
-   * 1012. After `drainTimeoutMs` what is left is cut, and `timedOut` says so. Idempotent.
+   * Drains and ends: no new clients, time to move (`drainWindowMs`), mailboxes run empty,
+   * `terminate`, clients closed with 1012. After `drainTimeoutMs` what is left is cut, and `timedOut` says so. Idempotent.
    */
   readonly stop: () => Promise<{ readonly timedOut: boolean }>;
   /** Stops at SIGTERM or SIGINT and exits: 0, or 1 if the drain took too long. A second signal exits at once. Gives a function that takes it back. */
@@ -262,7 +262,8 @@ class WiredServer implements Server, HttpTenant {
   /** Who comes meanwhile is answered: 503, and come back. */
   async #drain(): Promise<void> {
     this.#upgrades.drain();
-    this.#edge.drain(this.#options.limits.drainTimeoutMs);
+    const { drainWindowMs, limits } = this.#options;
+    await this.#edge.drain(drainWindowMs, limits.drainTimeoutMs);
     await this.#host.drain();
     await this.#edge.close(closeCode.serviceRestart, "the server is restarting: come back");
     if (this.#ownsHttp) await this.#closeHttp();

@@ -4,6 +4,7 @@ import { connect } from "node:net";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
+import { EnvelopeClient } from "../../test/envelope-client.ts";
 import { handshake, RawSocket } from "../../test/raw-socket.ts";
 import { serve } from "../../test/serve.ts";
 import { until } from "../../test/until.ts";
@@ -88,6 +89,59 @@ describe("a stop", () => {
     expect(await stopping).toEqual({ timedOut: true });
     expect((await client.closed).code).toBe(1006);
     expect(seen).toEqual([]);
+  });
+
+  // The window was announced, and every idle socket closed at once: nobody had time to move.
+  test("serves the clients of windsock.v1 until its window is over, and then closes them", async () => {
+    const { service, seen, open: go } = busy();
+    go();
+    const { server, clock } = await serve(service, { drainWindowMs: 5000 });
+    const client = await EnvelopeClient.open(server.url);
+    await client.join(1, "status");
+    const stopping = server.stop();
+    expect(await client.next("draining")).toEqual({ type: "draining", windowMs: 5000 });
+    const late = await RawSocket.open(server.port);
+    late.write(handshake(server.port));
+    expect((await late.answer()).status).toBe(503);
+    await clock.advance(4999);
+    client.send({ type: "send", channel: 1, n: 1, payload: "still here" });
+    expect(await client.take(2)).toEqual(['msg "done still here"', "done 1"]);
+    expect(seen).toEqual(["still here"]);
+    await clock.advance(1);
+    expect(await client.socket.closed).toMatchObject({ code: 1012 });
+    expect(await stopping).toEqual({ timedOut: false });
+    expect(seen).toEqual(["still here", "shutdown"]);
+  });
+
+  test("does not wait out its window when every client has moved", async () => {
+    const { server, clock } = await serve(defineService({}), { drainWindowMs: 5000 });
+    const clients = [await EnvelopeClient.open(server.url), await EnvelopeClient.open(server.url)];
+    const stopping = server.stop();
+    for (const client of clients) {
+      await client.next("draining");
+      client.socket.close();
+    }
+    expect(await stopping).toEqual({ timedOut: false });
+    expect(clock.now()).toBe(0);
+  });
+
+  test("without a window says how long it may take, and closes as soon as all is done", async () => {
+    const { server, clock } = await serve(defineService({}), { limits: { drainTimeoutMs: 3000 } });
+    const client = await EnvelopeClient.open(server.url);
+    await client.join(1, "status");
+    const stopping = server.stop();
+    expect(await client.next("draining")).toEqual({ type: "draining", windowMs: 3000 });
+    expect(await client.socket.closed).toMatchObject({ code: 1012 });
+    expect(await stopping).toEqual({ timedOut: false });
+    expect(clock.now()).toBe(0);
+  });
+
+  test("takes a window of half its time-out, and no more", async () => {
+    const limits = { drainTimeoutMs: 3000 };
+    await serve(defineService({}), { limits, drainWindowMs: 1500 });
+    await expect(serve(defineService({}), { limits, drainWindowMs: 1501 })).rejects.toThrow(
+      "Expected `drainWindowMs` to be an integer of 0 to 1500, half of `limits.drainTimeoutMs`, got 1501",
+    );
   });
 
   // An upgrade that waited for authorize had no place yet: nobody told it, and the stop
