@@ -200,18 +200,16 @@ function checkSize(head: RequestHead, options: AdmissionOptions): Refusal | unde
 }
 
 function checkLoad(load: AdmissionLoad, options: AdmissionOptions): Refusal | undefined {
-  const seconds = options.retryAfterSeconds;
-  const later = `Come back in ${seconds} s.`;
-  const headers = { "Retry-After": String(seconds) };
+  const { maxConnections, maxConnectionsPerAddress, retryAfterSeconds } = options;
+  const isFull = load.connections >= maxConnections;
+  const isOfMany = load.connectionsOfAddress >= maxConnectionsPerAddress;
+  if (!load.isDraining && !isFull && !isOfMany) return undefined;
+  const later = `Come back in ${retryAfterSeconds} s.`;
+  const headers = { "Retry-After": String(retryAfterSeconds) };
   if (load.isDraining)
     return refuse(503, `The server is stopping and takes nobody new. ${later}`, headers);
-  if (load.connections >= options.maxConnections) {
-    return refuse(503, `The server is full (\`maxConnections\`). ${later}`, headers);
-  }
-  if (load.connectionsOfAddress >= options.maxConnectionsPerAddress) {
-    const limit = `${options.maxConnectionsPerAddress} connections`;
-    const sentence = `Expected at most ${limit} from one address (\`maxConnectionsPerAddress\`), got one more.`;
-    return refuse(429, `${sentence} Close some, or come back in ${seconds} s.`, headers);
-  }
-  return undefined;
+  if (isFull) return refuse(503, `The server is full (\`maxConnections\`). ${later}`, headers);
+  const limit = `${maxConnectionsPerAddress} connections`;
+  const sentence = `Expected at most ${limit} from one address (\`maxConnectionsPerAddress\`), got one more.`;
+  return refuse(429, `${sentence} Close some, or come back in ${retryAfterSeconds} s.`, headers);
 }

@@ -1,4 +1,4 @@
-import { headerText, headerValues } from "./raw-headers.ts";
+import { headerCount, headerText } from "./raw-headers.ts";
 import { quote, type Refusal, refuse } from "./refusal.ts";
 import type { RequestHead } from "./request-head.ts";
 
@@ -15,7 +15,7 @@ export function checkHandshake({ method, rawHeaders }: RequestHead): Refusal | u
     });
   }
   const connection = headerText(rawHeaders, "connection", ",");
-  if (!connection.split(",").some((each) => each.trim().toLowerCase() === "upgrade")) {
+  if (!isUpgradeAmong(connection)) {
     return refuse(400, `Expected \`Connection: Upgrade\`, got ${quote(connection)}.`);
   }
   const version = headerText(rawHeaders, "sec-websocket-version");
@@ -34,11 +34,18 @@ export function checkHandshake({ method, rawHeaders }: RequestHead): Refusal | u
   }
   // What follows an upgrade's head is frames; a body would be read as such.
   const length = headerText(rawHeaders, "content-length");
-  if (headerValues(rawHeaders, "transfer-encoding").length > 0 || !/^(?:0?)$/.test(length)) {
+  const isEncoded = headerCount(rawHeaders, "transfer-encoding") > 0;
+  if (isEncoded || !/^(?:0?)$/.test(length)) {
     return refuse(
       400,
       "Expected an upgrade without a body: send no Content-Length or Transfer-Encoding.",
     );
   }
   return undefined;
+}
+
+function isUpgradeAmong(connection: string): boolean {
+  // What Chromium sends.
+  if (connection === "Upgrade") return true;
+  return connection.split(",").some((each) => each.trim().toLowerCase() === "upgrade");
 }

@@ -1,4 +1,4 @@
-import { headerValues, type RawHeaders } from "./raw-headers.ts";
+import { headerCount, headerText, type RawHeaders } from "./raw-headers.ts";
 import { quote, type Refusal, refuse } from "./refusal.ts";
 
 export interface HostOptions {
@@ -23,17 +23,18 @@ export function checkHost(
   head: { readonly rawHeaders: RawHeaders; readonly secure: boolean },
   options: HostOptions,
 ): { readonly type: "host"; readonly origin: string } | Refusal {
-  const [value, ...more] = headerValues(head.rawHeaders, "host");
-  if (value === undefined || more.length > 0) {
-    const came = value === undefined ? "none" : String(more.length + 1);
+  const count = headerCount(head.rawHeaders, "host");
+  if (count !== 1) {
+    const came = count === 0 ? "none" : String(count);
     return refuse(400, `Expected exactly one Host header field, got ${came}: send one.`);
   }
+  const value = headerText(head.rawHeaders, "host");
   const url = hostUrl(value, head.secure);
   if (url === undefined) {
     const expected = "Expected the Host header field to be a name or an address, and a port";
     return refuse(400, `${expected} ("localhost:8001"), got ${quote(value)}.`);
   }
-  if (!isAllowed(url.hostname, options)) {
+  if (!isAllowed(url, options)) {
     const name = quote(url.hostname);
     return refuse(
       403,
@@ -46,11 +47,12 @@ export function checkHost(
 
 /** Whether a host name or address can only mean this machine. */
 export function isLoopback(host: string): boolean {
-  const name = hostUrl(
-    host.includes(":") && !host.startsWith("[") ? `[${host}]` : host,
-    false,
-  )?.hostname.replace(/\.$/, "");
-  if (name === undefined) return false;
+  const text = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
+  return hostUrl(text, false)?.isLoopback ?? false;
+}
+
+function isLoopbackName(hostname: string): boolean {
+  const name = hostname.replace(/\.$/, "");
   return (
     name === "localhost" ||
     name.endsWith(".localhost") ||
@@ -60,10 +62,10 @@ export function isLoopback(host: string): boolean {
   );
 }
 
-function isAllowed(hostname: string, { host, allowedHosts }: HostOptions): boolean {
-  if (allowedHosts === "*" || isLoopback(hostname)) return true;
+function isAllowed(url: HostUrl, { host, allowedHosts }: HostOptions): boolean {
+  if (allowedHosts === "*" || url.isLoopback) return true;
   if (allowedHosts.length === 0) return !isLoopback(host);
-  const name = hostname.replace(/\.$/, "");
+  const name = url.hostname.replace(/\.$/, "");
   return allowedHosts.some((each) => {
     const allowed = each.toLowerCase();
     return allowed.startsWith(".")
@@ -76,6 +78,7 @@ function isAllowed(hostname: string, { host, allowedHosts }: HostOptions): boole
 interface HostUrl {
   readonly hostname: string;
   readonly origin: string;
+  readonly isLoopback: boolean;
 }
 
 /** Nearly all requests name one of a few hosts. Beyond the bound the list begins anew. */
@@ -91,7 +94,8 @@ function hostUrl(value: string, secure: boolean): HostUrl | undefined {
   if (!/^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/.test(value)) return undefined;
   const url = URL.parse(text);
   if (url === null) return undefined;
-  const host = { hostname: url.hostname, origin: url.origin };
+  const { hostname, origin } = url;
+  const host = { hostname, origin, isLoopback: isLoopbackName(hostname) };
   if (knownHosts.size >= maxKnownHosts) knownHosts.clear();
   if (text.length <= maxKnownHostLength) knownHosts.set(text, host);
   return host;

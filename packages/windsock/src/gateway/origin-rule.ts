@@ -1,5 +1,5 @@
 import { OptionError } from "../errors.ts";
-import { headerValues, type RawHeaders } from "./raw-headers.ts";
+import { headerCount, headerText, type RawHeaders } from "./raw-headers.ts";
 import { quote, type Refusal, refuse } from "./refusal.ts";
 
 export interface OriginOptions {
@@ -23,11 +23,10 @@ export function checkOrigin(
   own: string,
   options: OriginOptions,
 ): Refusal | undefined {
-  const [value, ...more] = headerValues(rawHeaders, "origin");
-  if (value === undefined) return undefined;
-  if (more.length > 0) {
-    return refuse(400, `Expected at most one Origin header field, got ${more.length + 1}.`);
-  }
+  const count = headerCount(rawHeaders, "origin");
+  if (count === 0) return undefined;
+  if (count > 1) return refuse(400, `Expected at most one Origin header field, got ${count}.`);
+  const value = headerText(rawHeaders, "origin");
   // `own` is in canonical form, so what equals it is too.
   if (options.origins === "*" || value === own) return undefined;
   if (value === "null") {

@@ -28,6 +28,16 @@ export function headerText(headers: RawHeaders, name: string, separator: string 
   return text ?? "";
 }
 
+/** How often a field came. */
+export function headerCount(headers: RawHeaders, name: string): number {
+  let count = 0;
+  for (let at = 0; at < headers.length; at += 2) {
+    const field = headers[at] ?? "";
+    if (field.length === name.length && field.toLowerCase() === name) count += 1;
+  }
+  return count;
+}
+
 /** How many fields there are, and the bytes they took on the wire. */
 export function headersSize(headers: RawHeaders): { fields: number; bytes: number } {
   let bytes = 0;

@@ -13,10 +13,14 @@ export interface RequestUrl {
  * @param target origin-form (`/a?b`), or absolute-form of the same origin (RFC 9112, section 3.2)
  */
 export function requestUrl(target: string, origin: string): RequestUrl | undefined {
-  const path = target.startsWith("/") ? target : pathOfAbsolute(target, origin);
-  const [written = ""] = path?.split(/[?#]/, 1) ?? [];
-  if (path === undefined || /\\|(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)/i.test(written)) return undefined;
-  return parse(`${origin}${path}`);
+  const text = `${origin} ${target}`;
+  const known = knownUrls.get(text);
+  if (known !== undefined) return known;
+  const found = parse(target, origin);
+  if (found === undefined || text.length > maxKnownUrlLength) return found;
+  if (knownUrls.size >= maxKnownUrls) knownUrls.clear();
+  knownUrls.set(text, found);
+  return found;
 }
 
 /** Nearly all requests are for one of a few URLs. Beyond the bound the list begins anew. */
@@ -24,15 +28,12 @@ const knownUrls = new Map<string, RequestUrl>();
 const maxKnownUrls = 100;
 const maxKnownUrlLength = 256;
 
-function parse(text: string): RequestUrl | undefined {
-  const known = knownUrls.get(text);
-  if (known !== undefined) return known;
-  const url = URL.parse(text);
-  if (url === null) return undefined;
-  const found = Object.freeze({ href: url.href, pathname: url.pathname });
-  if (knownUrls.size >= maxKnownUrls) knownUrls.clear();
-  if (text.length <= maxKnownUrlLength) knownUrls.set(text, found);
-  return found;
+function parse(target: string, origin: string): RequestUrl | undefined {
+  const path = target.startsWith("/") ? target : pathOfAbsolute(target, origin);
+  const [written = ""] = path?.split(/[?#]/, 1) ?? [];
+  if (path === undefined || /\\|(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)/i.test(written)) return undefined;
+  const url = URL.parse(`${origin}${path}`);
+  return url === null ? undefined : Object.freeze({ href: url.href, pathname: url.pathname });
 }
 
 function pathOfAbsolute(target: string, origin: string): string | undefined {

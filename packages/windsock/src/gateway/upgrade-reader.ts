@@ -104,7 +104,8 @@ export class UpgradeReader {
     const [, name, value] = linePattern.exec(text) ?? [];
     if (name === undefined || value === undefined) return undefined;
     const kind = kinds.get(name.toLowerCase()) ?? "usual";
-    const line = { name: this.#shared(name), value: own(value), kind };
+    // The key is of the handshake alone, and gone with its text.
+    const line = { name: this.#shared(name), value: kind === "key" ? value : own(value), kind };
     if (kind === "private" || kind === "key" || text.length > maxLineLength) return line;
     if (this.#lines.size >= maxLines) this.#lines.clear();
     this.#lines.set(own(text), line);
