@@ -12,6 +12,7 @@ const hasMake = answers("make", "--version");
 const hasPython = answers("python3", "--version");
 const hasNpm = answers("npm", "--version");
 const hasCargo = answers("cargo", "--version");
+const hasGo = answers("go", "version");
 
 describe("real repositories", () => {
   test.skipIf(!hasMake || !hasPython || !hasNpm)(
@@ -90,6 +91,41 @@ describe("real repositories", () => {
       expect(stripVTControlCharacters(program.logOf(1))).toContain("test adds ... ok");
     },
     90_000,
+  );
+
+  test.skipIf(!hasGo)(
+    "with a go.mod are built with go, and a test that breaks fails the build (needs go)",
+    async () => {
+      const files = (operator: string): Record<string, string> => ({
+        "go.mod": "module example.org/sums\n\ngo 1.19\n",
+        "main.go":
+          'package main\n\nimport "example.org/sums/calc"\n\nfunc main() { println(calc.Plus(1, 2)) }\n',
+        "calc/calc.go": `package calc\n\nfunc Plus(a, b int) int { return a ${operator} b }\n`,
+        "calc/calc_test.go":
+          'package calc\n\nimport "testing"\n\nfunc TestPlus(t *testing.T) {\n\tif got := Plus(1, 2); got != 3 {\n\t\tt.Errorf("Plus(1, 2) = %d, want 3", got)\n\t}\n}\n',
+      });
+      const repository = new TestRepository(files("+"));
+      const program = await Program.start([repository.folder]);
+      const ended = async (id: number): Promise<Build | undefined> => {
+        await until(
+          `build ${id} has ended`,
+          async () => (await program.build(id))?.finishedMs != null,
+          60_000,
+        );
+        return program.build(id);
+      };
+      expect(await ended(1)).toMatchObject({
+        state: "passed",
+        steps: [{ command: "go build ./..." }, { command: "go test ./..." }],
+      });
+      expect(stripVTControlCharacters(program.logOf(1))).toMatch(
+        /^ok\s+example\.org\/sums\/calc\b/m,
+      );
+      repository.commit("break it", files("-"));
+      expect(await ended(2)).toMatchObject({ state: "failed", reason: "step test exited with 1" });
+      expect(stripVTControlCharacters(program.logOf(2))).toContain("Plus(1, 2) = -1, want 3");
+    },
+    150_000,
   );
 
   test("that people push to are built after each push, by path and by file URL", async () => {
