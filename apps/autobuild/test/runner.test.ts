@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { defaultStepTimeoutMs, step, type PlannedStep } from "../src/plan/plan.ts";
@@ -315,6 +315,58 @@ exec "$@"
     expect(asked).toMatch(
       /--\nnode:26\n\/bin\/sh\n-c\necho in \$TOKEN\nrm\n--force\nautobuild-[\w-]+\n$/,
     );
+  });
+
+  // docker without its server was taken before podman that works; podman without `--userns` could not write files.
+  test("takes the program that answers, and docker's name for podman as what it is", async () => {
+    const bin = temporaryFolder();
+    const version = (answer: string): string =>
+      docker.replace(
+        '[ "$1" = run ]',
+        `[ "$1" != version ] || { ${answer}; exit; }\n[ "$1" = run ]`,
+      );
+    const isAskedToKeepId = async (name: string): Promise<boolean> => {
+      const run = new TestRun([
+        {
+          ...shell("true"),
+          image: "node:26",
+          environment: { PATH: `${bin}:${process.env["PATH"]}` },
+        },
+      ]);
+      expect(await run.run()).toEqual({ type: "passed" });
+      const asked = path.join(bin, `${name}.asked`);
+      const isAsked = readFileSync(asked, "utf8").includes("\n--userns=keep-id\n");
+      rmSync(asked);
+      return isAsked;
+    };
+    const isRoot = process.getuid?.() === 0;
+    writeFiles(bin, {
+      docker: version("echo no server >&2; false"),
+      podman: version("echo 'Client:       Podman Engine'"),
+    });
+    expect(await isAskedToKeepId("podman")).toBe(!isRoot);
+    writeFiles(bin, { docker: version("echo 'Client:       Podman Engine'") });
+    expect(await isAskedToKeepId("docker")).toBe(!isRoot);
+    writeFiles(bin, { docker: version("echo 'Client: Docker Engine'") });
+    expect(await isAskedToKeepId("docker")).toBe(false);
+  });
+
+  test("gets what the configuration sets, and not where things are on this machine", async () => {
+    const bin = temporaryFolder();
+    writeFiles(bin, { docker });
+    const run = new TestRun([
+      {
+        ...shell("true"),
+        image: "node:26",
+        environment: { PATH: `${bin}:${process.env["PATH"]}`, CARGO_HOME: "/workspace/.cargo" },
+      },
+    ]);
+    expect(await run.run()).toEqual({ type: "passed" });
+    const asked = readFileSync(path.join(bin, "docker.asked"), "utf8");
+    expect(asked).toContain("--env=CARGO_HOME\n");
+    expect(asked).not.toContain("--env=HOME\n");
+    // A user without an entry in the image has no home that it may write to.
+    expect(asked.includes("--env=HOME=/tmp\n")).toBe(process.getuid?.() !== 0);
   });
 
   test("says what is missing where there is no program for it", async () => {

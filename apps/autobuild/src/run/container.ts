@@ -10,14 +10,24 @@ export interface Container {
   end(): Promise<void>;
 }
 
-/** In the order in which they are looked for. */
+/** A program that runs containers, and whether it is podman: by that name, or by docker's. */
+interface Engine {
+  readonly program: string;
+  readonly isPodman: boolean;
+}
+
+/** In the order in which they are looked for; the first that answers is taken. */
 const programs = ["docker", "podman"] as const;
 const workFolder = "/workspace";
 const removeTimeoutMs = 30_000;
+const answerTimeoutMs = 10_000;
 
 /**
  * The command that runs a step in a container of its image, with the workspace mounted at `/workspace`; a sentence
  * where there is no program for it.
+ *
+ * It runs as the user that AutoBuild runs as, so that the files in the workspace are that user's. Such a user has
+ * no home in most images: unless that is root or the configuration says otherwise, `HOME` is `/tmp`.
  *
  * Variables go by name: their values, of which some are secret, are in the environment of the program only.
  */
@@ -28,11 +38,15 @@ export async function containerOf(
   environment: Readonly<Record<string, string>>,
   cookie: string,
 ): Promise<Container | string> {
-  const program = await findProgram(environment["PATH"] ?? process.env["PATH"] ?? "");
-  if (program === undefined)
+  const engine = await findEngine(environment);
+  if (engine === undefined)
     return `expected docker or podman to run step ${name} in ${image}, found neither on the PATH. Install one, or remove \`image\``;
   const container = `autobuild-${cookie.slice(0, 16)}-${Math.random().toString(36).slice(2, 10)}`;
-  const variables = Object.keys(environment).filter((variable) => !ofThisMachine.has(variable));
+  const { program, isPodman } = engine;
+  const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
+  const variables = Object.keys(environment).filter((variable) =>
+    isForContainer(variable, environment),
+  );
   return {
     argv: [
       program,
@@ -40,10 +54,13 @@ export async function containerOf(
       "--rm",
       "--init",
       `--name=${container}`,
-      `--user=${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`,
+      `--user=${uid}:${gid}`,
+      // Without it, podman that is not root's has another user's files in the workspace: it cannot write there.
+      ...(isPodman && uid !== 0 ? ["--userns=keep-id"] : []),
       ...(tty ? ["--tty"] : []),
       `--volume=${workspace}:${workFolder}`,
       `--workdir=${workFolder}`,
+      ...(uid === 0 || variables.includes("HOME") ? [] : ["--env=HOME=/tmp"]),
       ...variables.map((variable) => `--env=${variable}`),
       "--",
       image,
@@ -59,6 +76,11 @@ export async function containerOf(
         );
       }),
   };
+}
+
+/** Whether a step in a container gets a variable: what the configuration sets always, else not where things are here. */
+function isForContainer(variable: string, environment: Readonly<Record<string, string>>): boolean {
+  return !ofThisMachine.has(variable) || environment[variable] !== process.env[variable];
 }
 
 /** What says where things are on this machine means nothing in a container. */
@@ -80,21 +102,52 @@ const ofThisMachine: ReadonlySet<string> = new Set([
   "JAVA_HOME",
   "PYENV_ROOT",
   "NVM_DIR",
+  "SSL_CERT_FILE",
+  "SSL_CERT_DIR",
+  "NODE_EXTRA_CA_CERTS",
 ]);
 
-async function findProgram(searchPath: string): Promise<string | undefined> {
-  for (const program of programs) {
-    for (const folder of searchPath.split(path.delimiter)) {
-      const file = path.join(folder, program);
-      if (
-        folder !== "" &&
-        (await access(file, constants.X_OK).then(
-          () => true,
-          () => false,
-        ))
-      )
-        return file;
-    }
+/** The first program on the path that answers; where none does the first, which says itself what it lacks. */
+async function findEngine(
+  environment: Readonly<Record<string, string>>,
+): Promise<Engine | undefined> {
+  const searchPath = environment["PATH"] ?? process.env["PATH"] ?? "";
+  const found: string[] = [];
+  for (const name of programs) {
+    const program = await findProgram(name, searchPath);
+    if (program === undefined) continue;
+    found.push(program);
+    const version = await versionOf(program, environment);
+    if (version !== undefined) return { program, isPodman: /^Client:\s+Podman/m.test(version) };
+  }
+  const [program] = found;
+  return program === undefined ? undefined : { program, isPodman: program.endsWith("podman") };
+}
+
+/** What `version` says; undefined where that fails, as docker's does while its server is not reached. */
+function versionOf(
+  program: string,
+  environment: Readonly<Record<string, string>>,
+): Promise<string | undefined> {
+  const env = { ...environment };
+  return new Promise((resolve) => {
+    execFile(program, ["version"], { env, timeout: answerTimeoutMs }, (error, stdout) =>
+      resolve(error === null ? stdout : undefined),
+    );
+  });
+}
+
+async function findProgram(name: string, searchPath: string): Promise<string | undefined> {
+  for (const folder of searchPath.split(path.delimiter)) {
+    const file = path.join(folder, name);
+    if (
+      folder !== "" &&
+      (await access(file, constants.X_OK).then(
+        () => true,
+        () => false,
+      ))
+    )
+      return file;
   }
   return undefined;
 }
