@@ -124,6 +124,18 @@ describe("what lies in the checkout decides", () => {
     expect(await commandsFor({ "x.py": "" })).toEqual(["python3 -m compileall -q ."]);
   });
 
+  // The layout that Python's packaging guide recommends failed at once: nothing installs the package.
+  test("Python: packages below src are on the path of their tests", async () => {
+    const tests = { "pyproject.toml": "", "tests/test_x.py": "" };
+    const environmentFor = async (files: Record<string, string>) =>
+      (await planFor({ ...tests, ...files })).environment;
+    expect(await environmentFor({ "src/x/__init__.py": "" })).toEqual({ PYTHONPATH: "src" });
+    expect(await environmentFor({ "src/x.py": "" })).toEqual({ PYTHONPATH: "src" });
+    // Here `src` is the package.
+    expect(await environmentFor({ "src/__init__.py": "", "src/x.py": "" })).toEqual({});
+    expect(await environmentFor({ "x/__init__.py": "" })).toEqual({});
+  });
+
   test("a script for it: run as it is, or by sh where it is not executable", async () => {
     const files = { "package.json": "{}", Makefile: "ci:" };
     expect(await commandsFor({ "ci.sh": "echo hi", ...files })).toEqual(["sh ci.sh"]);

@@ -32,7 +32,7 @@ export const python = {
       (await managed("uv", ["sync", "--locked"], test, checkout, tools)) ??
       (await managed("poetry", ["install", "--no-interaction"], test, checkout, tools)) ??
       (await byTox(checkout, tools)) ??
-      bySystem(evidence, test, tools)
+      bySystem(evidence, test, layoutOf(files), tools)
     );
   },
 } satisfies Detector;
@@ -67,20 +67,35 @@ async function byTox(checkout: Checkout, tools: Tools): Promise<Plan | undefined
   return inSequence("found tox.ini: tox", [step("tox", "tox")]);
 }
 
-async function bySystem(evidence: string, test: string | undefined, tools: Tools): Promise<Plan> {
+/** Packages below `src` are found by tests once they are installed, which they are not here. */
+function layoutOf(files: readonly string[]): Record<string, string> {
+  const isBelowSrc = files.some((file) => /^src\/(?:[^/]+\.py|[^/]+\/__init__\.py)$/.test(file));
+  return isBelowSrc && !files.includes("src/__init__.py") ? { PYTHONPATH: "src" } : {};
+}
+
+async function bySystem(
+  evidence: string,
+  test: string | undefined,
+  environment: Readonly<Record<string, string>>,
+  tools: Tools,
+): Promise<Plan> {
   if (test === undefined) {
     return inSequence(`found ${evidence} and no tests: compile all files`, [
       step("compile", "python3", "-m", "compileall", "-q", "."),
     ]);
   }
   if (await tools.hasPythonModule("pytest")) {
-    return inSequence(`found ${evidence} and ${test}: pytest`, [
-      step("test", "python3", "-m", "pytest"),
-    ]);
+    return inSequence(
+      `found ${evidence} and ${test}: pytest`,
+      [step("test", "python3", "-m", "pytest")],
+      environment,
+    );
   }
-  return inSequence(`found ${evidence} and ${test}, but no module pytest: unittest`, [
-    step("test", "python3", "-m", "unittest", ...discovery(test)),
-  ]);
+  return inSequence(
+    `found ${evidence} and ${test}, but no module pytest: unittest`,
+    [step("test", "python3", "-m", "unittest", ...discovery(test))],
+    environment,
+  );
 }
 
 function discovery(test: string): string[] {
