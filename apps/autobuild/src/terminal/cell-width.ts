@@ -28,6 +28,14 @@ export function cellWidth(codePoint: number): number {
   return isWide(codePoint) ? 2 : 1;
 }
 
+/** How many a text takes. */
+export function widthOf(text: string): number {
+  if (isSimple(text)) return text.length;
+  let width = 0;
+  for (const character of text) width += cellWidth(character.codePointAt(0) ?? 0);
+  return width;
+}
+
 function isZero(code: number): boolean {
   return (
     (code >= 0x300 && code <= 0x36f) ||

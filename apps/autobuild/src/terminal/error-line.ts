@@ -3,7 +3,7 @@ const failure =
   /(?:^|[^\w-])(?:error|errors|fail|failed|failure|failures|fatal|panic|panicked|exception|traceback|segmentation fault|assertionerror|\w+(?:Error|Exception))(?:[^\w-]|$)/i;
 /** The same words in lines that tell of none, or of an option. */
 const harmless =
-  /\b(?:0|no|zero|without) (?:\w+ )?(?:errors?|fail(?:ed|ures?)?|exceptions?)\b|\b(?:errors?|fail(?:ed|ures?)?)\s*[:=]\s*0\b|--?[\w-]*(?:error|fail)|\bif (?:\w+ )?(?:error|fails?)\b/i;
+  /\b(?:0|no|zero|without) (?:\w+ )?(?:errors?|fail(?:ed|ures?)?|exceptions?)\b|\b(?:errors?|fail(?:ed|ures?)?)\s*[:=]\s*0\b|(?:^|[^\w-])\w*-[\w-]*(?:error|fail)|\bif (?:\w+ )?(?:error|fails?)\b/i;
 const command = /^::error\b|^##\[error\]|^\^\^\^ \+\+\+/;
 const mightFail = /err|fail|fatal|panic|except|trace|segm/i;
 

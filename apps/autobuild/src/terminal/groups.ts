@@ -70,9 +70,9 @@ export class Groups {
     return this.#groups;
   }
 
-  state(): GroupsState {
+  /** What a tracker needs besides the groups themselves. */
+  state(): Omit<GroupsState, "groups"> {
     return {
-      groups: this.#groups.slice(),
       open: this.#open.slice(),
       ...(this.#pending.length === 0 ? {} : { pending: this.#pending }),
     };

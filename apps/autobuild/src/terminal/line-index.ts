@@ -10,7 +10,7 @@ export interface Checkpoint {
   readonly line: number;
   readonly state: TerminalState;
   /** How far the groups were. */
-  readonly groups: Pick<GroupsState, "open" | "pending"> & { readonly count: number };
+  readonly groups: Omit<GroupsState, "groups"> & { readonly count: number };
   /** How many lines had looked like errors. */
   readonly errors: number;
 }
@@ -95,7 +95,7 @@ export class LineIndex {
 
   /** How many lines there are; the empty one that a line feed has begun is none yet. */
   get lineCount(): number {
-    return this.terminal.rowCount - (this.terminal.rows.at(-1)?.text === "" ? 1 : 0);
+    return this.terminal.rowCount - (this.terminal.rows.at(-1)?.length === 0 ? 1 : 0);
   }
 
   get data(): IndexData {
@@ -147,12 +147,11 @@ export class LineIndex {
   }
 
   #checkpointAt(byte: number, line: number, state: TerminalState): Checkpoint {
-    const { groups, ...open } = this.#groups.state();
     return {
       byte,
       line,
       state,
-      groups: { ...open, count: groups.length },
+      groups: { ...this.#groups.state(), count: this.#groups.all.length },
       errors: this.#errors.length,
     };
   }

@@ -1,11 +1,6 @@
-import { cellWidth, isSimple } from "./cell-width.ts";
+import { cellWidth, isSimple, widthOf } from "./cell-width.ts";
+import { Cells, type Run } from "./cells.ts";
 import { plainStyle, restyled, type Style } from "./style.ts";
-
-/** A piece of a row in one style, up to `end`, in UTF-16 units. */
-export interface Run {
-  readonly end: number;
-  readonly style: Style;
-}
 
 /** A mark of GitLab's dialect, found in a row before it was overwritten. */
 export interface SectionMark {
@@ -23,21 +18,31 @@ export interface RowData {
   readonly sections: readonly SectionMark[];
 }
 
+/** With more blanks before a text a row is better kept by its cells. */
+const maxPadding = 64;
+/** To make them anew for each row would be most of the work on some logs. */
+const spareCells: Cells[] = [];
+const maxSpareCells = 4;
+
 /** One row of a terminal: a text and its styles. The runs cover the text, or are none where all of it is plain. */
 export class Row {
-  text = "";
-  runs: Run[] = [];
   /** The byte of the log with which it began. */
   offset: number;
   sections: readonly SectionMark[] = [];
   /** It goes on with the row above it: a line longer than a row may be. */
   isContinued = false;
-  /** In cells. */
-  width = 0;
   /** Another after each change. */
   version = 0;
-  /** One cell is one UTF-16 unit. */
+  #text = "";
+  #runs: Run[] = [];
+  #width = 0;
+  /** Known to have one cell for each UTF-16 unit. */
   #isSimple = true;
+  /** Since it has been drawn over. */
+  #cells: Cells | undefined;
+  /** The cells are what counts; text and runs are made of them when they are asked for. */
+  #isDrawn = false;
+  #isStale = false;
 
   constructor(offset: number) {
     this.offset = offset;
@@ -46,14 +51,35 @@ export class Row {
   static from({ text, runs, isContinued, offset, sections }: RowData): Row {
     const row = new Row(offset);
     row.sections = sections;
-    row.text = text;
-    row.runs = runs.map(([end, foreground, background, flags, link]) => ({
+    row.#text = text;
+    row.#runs = runs.map(([end, foreground, background, flags, link]) => ({
       end,
       style: restyled(plainStyle, { foreground, background, flags, link }),
     }));
     row.isContinued = isContinued;
-    row.#measure();
+    row.#isSimple = isSimple(text);
+    row.#width = widthOf(text);
     return row;
+  }
+
+  get text(): string {
+    if (this.#isStale) this.#render();
+    return this.#text;
+  }
+
+  get runs(): readonly Run[] {
+    if (this.#isStale) this.#render();
+    return this.#runs;
+  }
+
+  /** Of the text, in UTF-16 units. */
+  get length(): number {
+    return this.#isDrawn && this.#cells !== undefined ? this.#cells.length : this.#text.length;
+  }
+
+  /** In cells. */
+  get width(): number {
+    return this.#isDrawn && this.#cells !== undefined ? this.#cells.width : this.#width;
   }
 
   toData(): RowData {
@@ -76,133 +102,76 @@ export class Row {
   put(column: number, text: string, style: Style): number {
     this.version += 1;
     const isTextSimple = isSimple(text);
-    if (column < this.width) return this.#overwrite(column, text, style);
-    if (column > this.width) this.#append(" ".repeat(column - this.width), plainStyle, true);
-    this.#append(text, style, isTextSimple);
-    return this.width;
+    const width = isTextSimple ? text.length : widthOf(text);
+    if (column === 0 && width >= this.width) this.#clear();
+    const padding = column - this.#width;
+    if (this.#isDrawn || padding < 0 || padding > maxPadding)
+      return this.#drawn().put(column, text, style);
+    if (padding > 0) this.#append(" ".repeat(padding), plainStyle, padding);
+    this.#isSimple &&= isTextSimple;
+    this.#append(text, style, width);
+    return this.#width;
   }
 
-  /** Blanks the cells in [from, to). */
+  /** Blanks the cells in [from, to). At the end of the row they are taken away. */
   erase(from: number, to: number): void {
     this.version += 1;
     if (from >= this.width) return;
-    if (to >= this.width) {
-      this.#cut(from);
-      return;
-    }
-    this.#overwrite(from, " ".repeat(to - from), plainStyle);
+    if (from === 0 && to >= this.width) this.#clear();
+    if (this.width > 0) this.#drawn().erase(from, to);
   }
 
-  #append(text: string, style: Style, isTextSimple: boolean): void {
-    if (style !== plainStyle || this.runs.length > 0) {
-      if (this.runs.length === 0 && this.text !== "")
-        this.runs.push({ end: this.text.length, style: plainStyle });
-      const end = this.text.length + text.length;
-      const last = this.runs.at(-1);
-      if (last?.style === style) this.runs[this.runs.length - 1] = { end, style };
-      else this.runs.push({ end, style });
-    }
-    this.text += text;
-    this.#isSimple &&= isTextSimple;
-    this.width += isTextSimple ? text.length : widthOf(text);
+  /** Nothing changes it any more: what only changes need is let go. */
+  settle(): void {
+    if (this.#isStale) this.#render();
+    this.#width = this.width;
+    this.#isSimple &&= !this.#isDrawn;
+    this.#isDrawn = false;
+    if (this.#cells !== undefined && spareCells.length < maxSpareCells)
+      spareCells.push(this.#cells);
+    this.#cells = undefined;
   }
 
-  #overwrite(column: number, text: string, style: Style): number {
-    const end = column + widthOf(text);
-    const head = this.#cellAt(column);
-    // What is left of a wide character that is overwritten by half is blank.
-    const padding = " ".repeat(Math.max(0, column - head.cell));
-    const inserted = padding + text;
-    let tail = "";
-    let to = this.text.length;
-    if (end < this.width) {
-      const next = this.#cellAt(end);
-      to = next.index + (next.cell < end ? next.length : 0);
-      tail = next.cell < end ? " ".repeat(next.cell + 2 - end) : "";
+  #append(text: string, style: Style, width: number): void {
+    if (style !== plainStyle || this.#runs.length > 0) {
+      if (this.#runs.length === 0 && this.#text !== "")
+        this.#runs.push({ end: this.#text.length, style: plainStyle });
+      const end = this.#text.length + text.length;
+      const last = this.#runs.at(-1);
+      if (last?.style === style) this.#runs[this.#runs.length - 1] = { end, style };
+      else this.#runs.push({ end, style });
     }
-    const from = head.index;
-    this.#restyle(from, from + padding.length, from + inserted.length, to, tail.length, style);
-    this.text = this.text.slice(0, from) + inserted + tail + this.text.slice(to);
-    if (this.#isSimple && isSimple(text)) this.width = this.text.length;
-    else this.#measure();
-    return end;
+    this.#text += text;
+    this.#width += width;
   }
 
-  /** The runs after [from, to) was replaced by padding up to `start`, the new text up to `end`, and a plain tail. */
-  #restyle(
-    from: number,
-    start: number,
-    end: number,
-    to: number,
-    tailLength: number,
-    style: Style,
-  ): void {
-    if (this.runs.length === 0 && style === plainStyle) return;
-    const old: readonly Run[] =
-      this.runs.length > 0 ? this.runs : [{ end: this.text.length, style: plainStyle }];
-    const runs: Run[] = [];
-    const add = (runEnd: number, runStyle: Style): void => {
-      const last = runs.at(-1);
-      if (runEnd <= (last?.end ?? 0)) return;
-      if (last?.style === runStyle) runs[runs.length - 1] = { end: runEnd, style: runStyle };
-      else runs.push({ end: runEnd, style: runStyle });
-    };
-    for (const run of old) {
-      add(Math.min(run.end, from), run.style);
-      if (run.end >= from) break;
-    }
-    add(start, plainStyle);
-    add(end, style);
-    add(end + tailLength, plainStyle);
-    const moved = end + tailLength - to;
-    for (const run of old) if (run.end > to) add(run.end + moved, run.style);
-    this.runs = runs.length === 1 && runs[0]?.style === plainStyle ? [] : runs;
+  /** Takes all of it away. But marks before the first cell belong to none, and stay with the row. */
+  #clear(): void {
+    if (this.#isDrawn ? this.#cells?.hasMarkAtStart : this.#hasMarkAtStart) return;
+    this.#isDrawn = false;
+    this.#isStale = false;
+    this.#text = "";
+    this.#runs = [];
+    this.#width = 0;
+    this.#isSimple = true;
   }
 
-  /** Keeps the cells before a column. */
-  #cut(column: number): void {
-    const { index, cell } = this.#cellAt(column);
-    this.text = this.text.slice(0, index);
-    const runs: Run[] = [];
-    for (const run of this.runs) {
-      if (run.end >= index) {
-        if (index > (runs.at(-1)?.end ?? 0)) runs.push({ end: index, style: run.style });
-        break;
-      }
-      runs.push(run);
-    }
-    this.runs = runs.length === 1 && runs[0]?.style === plainStyle ? [] : runs;
-    this.#measure();
-    if (column > cell) this.#append(" ".repeat(column - cell), plainStyle, true);
+  get #hasMarkAtStart(): boolean {
+    return !this.#isSimple && this.#text !== "" && cellWidth(this.#text.codePointAt(0) ?? 0) === 0;
   }
 
-  #measure(): void {
-    this.#isSimple = isSimple(this.text);
-    this.width = this.#isSimple ? this.text.length : widthOf(this.text);
+  #drawn(): Cells {
+    this.#cells ??= spareCells.pop() ?? new Cells();
+    if (!this.#isDrawn) this.#cells.begin(this.#text, this.#runs);
+    this.#isDrawn = true;
+    this.#isStale = true;
+    return this.#cells;
   }
 
-  /** The character that covers a cell: where it begins in the text and in cells. Behind the last: the end. */
-  #cellAt(column: number): { index: number; cell: number; length: number } {
-    if (this.#isSimple) {
-      const index = Math.min(column, this.text.length);
-      return { index, cell: index, length: 1 };
-    }
-    let cell = 0;
-    let index = 0;
-    for (const character of this.text) {
-      const width = cellWidth(character.codePointAt(0) ?? 0);
-      if (cell + width > column) return { index, cell, length: character.length };
-      cell += width;
-      index += character.length;
-    }
-    return { index, cell, length: 0 };
+  #render(): void {
+    if (this.#cells === undefined) return;
+    this.#text = this.#cells.text();
+    this.#runs = this.#cells.runs();
+    this.#isStale = false;
   }
-}
-
-/** In cells. */
-export function widthOf(text: string): number {
-  if (isSimple(text)) return text.length;
-  let width = 0;
-  for (const character of text) width += cellWidth(character.codePointAt(0) ?? 0);
-  return width;
 }

@@ -10,6 +10,8 @@ export const maxColumns = 4096;
 /** Of UTF-16, marks that take no cell included. */
 const maxUnitsOfRow = 4 * maxColumns;
 const maxSectionsOfRow = 8;
+/** A row that is longer is no mark of a section. */
+const maxSectionUnits = 400;
 
 /** What a terminal must know to go on at some byte as if it had read all before it. Plain JSON. */
 export interface TerminalState {
@@ -193,7 +195,7 @@ export class Terminal {
     if (text === "") return;
     if (
       this.#column + 2 * text.length <= maxColumns &&
-      this.#current.text.length + text.length <= maxUnitsOfRow
+      this.#current.length + text.length <= maxUnitsOfRow
     ) {
       this.#column = this.#current.put(this.#column, text, this.#style);
       return;
@@ -201,22 +203,30 @@ export class Terminal {
     this.#printLong(text);
   }
 
-  /** What may go over the end of the row. */
+  /** What may go over the end of the row, or make it too long: in as few pieces as there are rows. */
   #printLong(text: string): void {
-    if (isSimple(text)) {
-      for (let rest = text; rest !== "";) {
-        if (this.#column >= maxColumns) this.#wrap();
-        const fitting = rest.slice(0, maxColumns - this.#column);
-        this.#column = this.#current.put(this.#column, fitting, this.#style);
-        rest = rest.slice(fitting.length);
-      }
+    const isTextSimple = isSimple(text);
+    for (let start = 0; start < text.length;) {
+      const room = maxColumns - this.#column;
+      const end = isTextSimple
+        ? Math.min(text.length, start + room)
+        : endOfFitting(text, start, room);
+      if (end === start) this.#wrap();
+      else this.#printBounded(text.slice(start, end));
+      start = end;
+    }
+  }
+
+  /** Marks upon marks take no cell: they alone could make a row endless. */
+  #printBounded(text: string): void {
+    // Besides the text, blanks before it and the halves of two wide characters can make a row longer.
+    if (this.#current.length + text.length + maxColumns + 2 <= maxUnitsOfRow) {
+      this.#column = this.#current.put(this.#column, text, this.#style);
       return;
     }
     for (const character of text) {
-      const width = cellWidth(character.codePointAt(0) ?? 0);
-      // Marks upon marks take no cell: they alone could make a row endless.
-      if (width === 0 && this.#current.text.length >= maxUnitsOfRow) continue;
-      if (this.#column + width > maxColumns) this.#wrap();
+      if (this.#current.length >= maxUnitsOfRow && cellWidth(character.codePointAt(0) ?? 0) === 0)
+        continue;
       this.#column = this.#current.put(this.#column, character, this.#style);
     }
   }
@@ -250,6 +260,7 @@ export class Terminal {
     if (this.#rows.length > windowRows) {
       const final = this.#rows.shift();
       this.#firstRow += 1;
+      final?.settle();
       if (final !== undefined) this.#listener.handleFinal?.(final, this.#firstRow - 1);
     }
     this.#row = this.#rows.length - 1;
@@ -357,7 +368,7 @@ export class Terminal {
   /** GitLab's marks stand in the row only until the carriage return behind them. */
   #takeSection(): void {
     const row = this.#current;
-    if (!row.text.startsWith("section_")) return;
+    if (row.length > maxSectionUnits || !row.text.startsWith("section_")) return;
     const match = /^section_(start|end):\d{1,15}:([\w.-]{1,100})(?:\[([^\]]{0,200})\])?$/.exec(
       row.text,
     );
@@ -381,6 +392,19 @@ export interface TerminalStart {
 }
 
 const nothing = new Uint8Array();
+
+/** Up to where a text takes no more than so many cells, the marks behind them included. */
+function endOfFitting(text: string, start: number, cells: number): number {
+  let room = cells;
+  let index = start;
+  while (index < text.length) {
+    const code = text.codePointAt(index) ?? 0;
+    room -= cellWidth(code);
+    if (room < 0) break;
+    index += code > 0xffff ? 2 : 1;
+  }
+  return index;
+}
 
 function isText(byte: number): boolean {
   return byte >= 0x20 && byte !== 0x7f;

@@ -4,6 +4,9 @@ export function bytesOf(text: string | Uint8Array): Uint8Array {
   return typeof text === "string" ? new TextEncoder().encode(text) : text;
 }
 
+/** That no input takes long, whatever pieces it is made of. */
+const maxBytes = 16 * 1024;
+
 /** What programs print: text, lines, and everything that steers a terminal, whole, broken and hostile. */
 const piece = fc.oneof(
   { weight: 6, arbitrary: fc.string({ maxLength: 12, unit: "grapheme" }).map(bytesOf) },
@@ -75,7 +78,7 @@ const piece = fc.oneof(
 
 export const terminalBytes: fc.Arbitrary<Uint8Array> = fc
   .array(piece, { maxLength: 60 })
-  .map((pieces) => Uint8Array.from(Buffer.concat(pieces)));
+  .map((pieces) => Uint8Array.from(Buffer.concat(pieces).subarray(0, maxBytes)));
 
 /** The same bytes in pieces. */
 export function cutInto(bytes: Uint8Array, cuts: readonly number[]): Uint8Array[] {
