@@ -30,6 +30,7 @@ import { AccountStore } from "./store/account-store.ts";
 import { AddedStore } from "./store/added-store.ts";
 import { DataLock } from "./store/data-lock.ts";
 import { openDatabase } from "./store/database.ts";
+import { DiskRoom, diskRoomDefaults, type DiskRoomOptions } from "./store/disk-room.ts";
 import { KeptStore, type KeepBounds, type KeptKind } from "./store/kept-store.ts";
 import { NoticeStore } from "./store/notice-store.ts";
 import { OriginStore } from "./store/origin-store.ts";
@@ -42,7 +43,11 @@ import type { Webhooks } from "./triggers/webhooks.ts";
 
 /** What an AutoBuild is made with. Read once; nothing may change while it runs. */
 export interface AutobuildOptions
-  extends Partial<SchedulerOptions>, Partial<WatchOptions>, Partial<RecordOptions> {
+  extends
+    Partial<SchedulerOptions>,
+    Partial<WatchOptions>,
+    Partial<RecordOptions>,
+    Partial<DiskRoomOptions> {
   /** Folder for everything that AutoBuild keeps. One AutoBuild uses it at a time. Made if it is not there. */
   readonly dataDir: string;
   /** Paths and URLs of the repositories to build; relative paths count from the working folder. */
@@ -111,6 +116,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
     ...watchDefaults,
     ...consoleLogDefaults,
     ...stepLogDefaults,
+    ...diskRoomDefaults,
     ...options,
   };
   checkNumbers(settings);
@@ -152,6 +158,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
   const mirrorFolderOf = (repositoryId: number): string =>
     path.join(dataDir, "mirrors", `${repositoryId}.git`);
   const folders = new BuildFolders(dataDir);
+  const room = new DiskRoom(dataDir, settings);
   const workspaces = new Workspaces(path.join(dataDir, "workspaces"));
   const kept = new KeptStore(database);
   const results = new Results(
@@ -178,6 +185,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
         ),
       }),
       folders,
+      room,
       recordOptions: settings,
       async collect(build) {
         const plan = await recordedPlan(folders.of(build.id));
@@ -328,6 +336,7 @@ const leastValues = {
   highWaterBytes: 1024,
   maxStepLogBytes: 1024,
   keptTailBytes: 1024,
+  leastFreeBytes: 0,
 } as const;
 
 function checkNumbers(settings: Record<keyof typeof leastValues, number>): void {

@@ -43,6 +43,12 @@ export function systemCodeOf(error: unknown): string | undefined {
   return undefined;
 }
 
+/** Whether the disk is full: for files, and for SQLite, whose result code 13 it is. */
+export function isDiskFull(error: unknown): boolean {
+  if (systemCodeOf(error) === "ENOSPC") return true;
+  return error instanceof Error && "errcode" in error && error.errcode === 13;
+}
+
 /**
  * Shows a value inside an error message, with its type: `"0" (string)`.
  *

@@ -1,50 +1,32 @@
-import { mkdir } from "node:fs/promises";
-import type { Clock } from "../clock.ts";
+import { mkdir, rm } from "node:fs/promises";
 import { messageOf } from "../errors.ts";
 import type { Emitter } from "../events.ts";
 import type { BuildFolders } from "../run/build-folders.ts";
 import { ConsoleLog, consoleLogDefaults } from "../run/console-log.ts";
 import { sweepCookie } from "../run/process-tree.ts";
 import type { Store } from "../store/store.ts";
-import { repeatOf, type Build } from "./build.ts";
+import type { Build } from "./build.ts";
 import type { AutobuildEvents } from "./builds.ts";
 
 /** What recovery works with. */
 export interface RecoveryParts {
   readonly store: Store;
   readonly folders: BuildFolders;
-  readonly clock: Clock;
   readonly events: Emitter<AutobuildEvents>;
 }
 
 /**
- * Settles a build whose runner has died: it is lost.
+ * Clears up after a build whose runner has died: what it left running is killed, and its log gets a last line.
  *
- * What it left running is killed, its log gets a last line, and with `requeueLost` its commit is built once
- * more. No line that somebody saw goes away.
+ * No line that somebody saw goes away.
  */
-export async function settleLost(
+export async function endLost(
   build: Build,
   why: string,
   parts: RecoveryParts,
-  requeueLost: boolean,
-): Promise<{ readonly build: Build; readonly logBytes: number }> {
-  const { store, clock } = parts;
+): Promise<{ readonly reason: string; readonly logBytes: number }> {
   const reason = await killLeftovers(build, why, parts);
-  const logBytes = await completeLog(build, reason, parts);
-  const ended = store.transaction(() => {
-    // A build that takes its runner down with it must not do so for ever.
-    if (requeueLost && build.cause !== "requeue")
-      store.insertBuild(repeatOf(build, "requeue", clock.epochMs()));
-    return store.endBuild(build.id, {
-      state: "lost",
-      reason,
-      finishedMs: clock.epochMs(),
-      durationMs: null,
-      logBytes,
-    });
-  });
-  return { build: ended, logBytes };
+  return { reason, logBytes: await completeLog(build, reason, parts) };
 }
 
 async function killLeftovers(build: Build, why: string, { store }: RecoveryParts): Promise<string> {
@@ -69,6 +51,7 @@ async function completeLog(
   try {
     const folder = folders.of(build.id);
     await mkdir(folder.path, { recursive: true, mode: 0o700 });
+    await rm(folder.reserve, { force: true });
     const log = await ConsoleLog.open(folder.consoleLog, consoleLogDefaults, {
       handleGrown() {},
       handleFailure: report,

@@ -8,19 +8,19 @@ import type { Workspaces } from "../git/workspaces.ts";
 import type { LogReader } from "../log/log-reader.ts";
 import type { BuildFolders } from "../run/build-folders.ts";
 import type { RecordOptions } from "../run/build-record.ts";
-import type { JournalEntry } from "../run/journal.ts";
 import { launchRunner } from "../run/runner-launcher.ts";
 import type { RunnerOrder } from "../run/runner-protocol.ts";
+import type { DiskRoom } from "../store/disk-room.ts";
 import type { OriginStore } from "../store/origin-store.ts";
 import type { BuildQuery, Store } from "../store/store.ts";
 import { ActiveBuild } from "./active-build.ts";
 import type { BuildOutcome } from "./build-execution.ts";
+import { BuildLedger, type BuildEnd } from "./build-ledger.ts";
 import { hasEnded, repeatOf, type Build, type NewBuild } from "./build.ts";
 import type { AutobuildEvents } from "./builds.ts";
-import { writeEvent } from "./event-writer.ts";
 import type { BuildOrigin } from "./origin.ts";
 import { supersededBy, turnsOf, type QueueEntry, type Turn } from "./queue.ts";
-import { settleLost } from "./recovery.ts";
+import { endLost } from "./recovery.ts";
 
 /** Bounds of the scheduler. */
 export interface SchedulerOptions {
@@ -58,6 +58,7 @@ export interface SchedulerParts {
   readonly events: Emitter<AutobuildEvents>;
   readonly folders: BuildFolders;
   readonly recordOptions: RecordOptions;
+  readonly room: DiskRoom;
   /** What the runner of a build needs to know of it, besides its cookie. */
   orderOf(build: Build): Omit<RunnerOrder, "build" | "cookie" | "origin" | "recordOptions">;
   /** Takes what a build reported and made out of its workspace, as soon as nothing of it runs any more. */
@@ -80,14 +81,18 @@ const stoppedOutcome: BuildOutcome = {
 export class Scheduler {
   readonly #parts: SchedulerParts;
   readonly #options: SchedulerOptions;
+  readonly #ledger: BuildLedger;
   readonly #active = new Map<number, ActiveBuild>();
   #phase: "new" | "running" | "stopping" = "new";
   #cleaning: Promise<void> = Promise.resolve();
   #cancelRetry = (): void => {};
+  /** Whether the disk had no room when it was last looked at. */
+  #isShort = false;
 
   constructor(parts: SchedulerParts, options: SchedulerOptions) {
     this.#parts = parts;
     this.#options = options;
+    this.#ledger = new BuildLedger(parts);
   }
 
   /**
@@ -127,6 +132,7 @@ export class Scheduler {
   async stop(stopBuilds: boolean = this.#options.stopBuilds): Promise<void> {
     this.#phase = "stopping";
     this.#cancelRetry();
+    this.#ledger.stop();
     for (const active of this.#active.values()) {
       if (stopBuilds) {
         active.isRequeued = true;
@@ -235,12 +241,28 @@ export class Scheduler {
   /** Starts queued builds while there is room for them. */
   #assign(): void {
     if (this.#phase !== "running") return;
+    const { room } = this.#parts;
+    room.refill();
     for (const { build, reason } of this.#turns()) if (reason === null) this.#start(build);
+    const shortage = room.shortage();
+    if (shortage !== null) {
+      if (!this.#isShort) this.#report(`No build starts now: ${shortage}.`, undefined);
+      this.#assignLater();
+    }
+    this.#isShort = shortage !== null;
   }
 
   #turns(): Turn[] {
     const waiting = this.#parts.store.buildsIn("queued").map((build) => this.#entry(build));
-    return turnsOf(waiting, this.running(), this.#options.concurrency);
+    const turns = turnsOf(waiting, this.running(), this.#options.concurrency);
+    // One that starts without room fails, and so would all of them.
+    const shortage = this.#parts.room.shortage();
+    return turns.map((turn) => ({ ...turn, reason: turn.reason ?? shortage }));
+  }
+
+  #assignLater(): void {
+    this.#cancelRetry();
+    this.#cancelRetry = this.#parts.clock.after(storeRetryMs, () => this.#assign());
   }
 
   #entry(build: Build): QueueEntry {
@@ -264,8 +286,7 @@ export class Scheduler {
       build = store.startBuild(queued.id, cookie, clock.epochMs());
     } catch (error) {
       this.#report(`Build ${queued.id} could not be started: ${messageOf(error)}`, error);
-      this.#cancelRetry();
-      this.#cancelRetry = clock.after(storeRetryMs, () => this.#assign());
+      this.#assignLater();
       return;
     }
     const active = this.#activate(build, cookie);
@@ -282,7 +303,9 @@ export class Scheduler {
       () => this.#follow(build, active),
       (error: unknown) => {
         const reason = `its runner could not be started: ${messageOf(error)}`;
-        void this.#finished(build, active, { state: "failed", reason }, 0, 0);
+        this.#finished(build, active, { state: "failed", reason, durationMs: 0, logBytes: 0 })
+          .catch((late: unknown) => this.#reportEnd(build, late))
+          .finally(() => active.end());
       },
     );
   }
@@ -291,7 +314,7 @@ export class Scheduler {
     const { console, events, folders } = this.#parts;
     const { id: buildId } = build;
     const active: ActiveBuild = new ActiveBuild(folders.of(buildId), cookie, {
-      handleEntries: (entries) => this.#handleEntries(buildId, entries),
+      handleEntries: (entries) => this.#ledger.write(buildId, entries),
       handleConsoleGrown: () => events.emit("logAdvanced", { buildId, position: null, attempt: 0 }),
       handleLogGrown: (position, attempt) =>
         events.emit("logAdvanced", { buildId, position, attempt }),
@@ -303,9 +326,7 @@ export class Scheduler {
 
   #follow(build: Build, active: ActiveBuild): void {
     this.#untilEnd(build, active)
-      .catch((error: unknown) =>
-        this.#report(`Build ${build.id} could not be ended: ${messageOf(error)}`, error),
-      )
+      .catch((error: unknown) => this.#reportEnd(build, error))
       .finally(() => active.end());
   }
 
@@ -317,13 +338,11 @@ export class Scheduler {
       case "ended": {
         const { state, reason, durationMs, length } = end.entry;
         await this.#collect(build);
-        return this.#finished(build, active, { state, reason }, durationMs, length);
+        return this.#finished(build, active, { state, reason, durationMs, logBytes: length });
       }
       case "lost": {
-        const { logBytes } = await this.#untilStored(() =>
-          settleLost(build, end.message, this.#parts, this.#options.requeueLost),
-        );
-        this.#settled(build.id, logBytes);
+        const { reason, logBytes } = await endLost(build, end.message, this.#parts);
+        return this.#finished(build, active, { state: "lost", reason, durationMs: null, logBytes });
       }
     }
   }
@@ -331,25 +350,12 @@ export class Scheduler {
   async #finished(
     build: Build,
     active: ActiveBuild,
-    outcome: BuildOutcome,
-    durationMs: number,
-    logBytes: number,
+    end: Omit<BuildEnd, "isRequeued">,
   ): Promise<void> {
-    const { store, clock } = this.#parts;
-    const isLost = outcome.state === "lost" && this.#options.requeueLost;
-    await this.#untilStored(() =>
-      store.transaction(() => {
-        if (active.isRequeued || (isLost && build.cause !== "requeue"))
-          store.insertBuild(repeatOf(build, "requeue", clock.epochMs()));
-        return store.endBuild(build.id, {
-          ...outcome,
-          finishedMs: clock.epochMs(),
-          durationMs: Math.round(durationMs),
-          logBytes,
-        });
-      }),
-    );
-    this.#settled(build.id, logBytes);
+    // A build that takes its runner down with it must not do so for ever.
+    const isLost = end.state === "lost" && this.#options.requeueLost && build.cause !== "requeue";
+    await this.#ledger.end(build, { ...end, isRequeued: active.isRequeued || isLost });
+    this.#settled(build.id, end.logBytes);
     active.end();
   }
 
@@ -385,35 +391,6 @@ export class Scheduler {
     return cancelled;
   }
 
-  #handleEntries(buildId: number, entries: readonly JournalEntry[]): void {
-    const { store, events } = this.#parts;
-    try {
-      store.transaction(() => {
-        for (const entry of entries) writeEvent(store, buildId, entry);
-      });
-      const build = store.build(buildId);
-      if (build !== undefined) events.emit("buildChanged", build);
-    } catch (error) {
-      this.#report(
-        `What happened in build ${buildId} could not be written down: ${messageOf(error)}`,
-        error,
-      );
-    }
-  }
-
-  /** Tries until the store takes it: a full disk may have room again. Rejects when stopping; the next start finds the end in the journal. */
-  async #untilStored<Result>(write: () => Result | Promise<Result>): Promise<Result> {
-    for (;;) {
-      try {
-        return await write();
-      } catch (error) {
-        this.#report(`The end of a build could not be written down: ${messageOf(error)}`, error);
-        if (this.#phase === "stopping") throw error;
-      }
-      await new Promise<void>((resolve) => this.#parts.clock.after(storeRetryMs, resolve));
-    }
-  }
-
   // One after the other, beside the builds: removing a large workspace takes seconds.
   #cleanWorkspaces(): void {
     const { workspaces } = this.#parts;
@@ -431,6 +408,10 @@ export class Scheduler {
       "AUTOBUILD_NO_SUCH_BUILD",
       `Expected the number of a build, got ${id}, which no build has.`,
     );
+  }
+
+  #reportEnd({ id }: Build, error: unknown): void {
+    this.#report(`Build ${id} could not be ended: ${messageOf(error)}`, error);
   }
 
   #report(message: string, error: unknown): void {

@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { z } from "zod";
-import { AutobuildError, messageOf, systemCodeOf, type AutobuildErrorCode } from "../errors.ts";
+import { AutobuildError, isDiskFull, messageOf, type AutobuildErrorCode } from "../errors.ts";
 
 /**
  * What every answer but a success holds: problem details (RFC 9457).
@@ -96,12 +96,6 @@ export function problemOf(error: unknown, report: (message: string) => void): Re
     "HTTP_FAULT",
     "Expected an answer, got a fault of AutoBuild, which has reported it. Look at its output.",
   );
-}
-
-/** Whether the disk is full: for files, and for SQLite, whose result code 13 it is. */
-export function isDiskFull(error: unknown): boolean {
-  if (systemCodeOf(error) === "ENOSPC") return true;
-  return error instanceof Error && "errcode" in error && error.errcode === 13;
 }
 
 /** A path that there is not. */

@@ -1,11 +1,14 @@
 import { constants } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
+import { isDiskFull } from "../errors.ts";
 
 /** Who hears of a file that is appended to. */
 export interface AppendListener {
   /** Bytes are in the file. Called once per write. */
   handleWritten?(bytes: Buffer): void;
-  /** The disk refused, once per file. What is appended later is dropped; what was written before stays. */
+  /** The disk is full. True: there may be room for so many bytes now, so that it is worth another try. */
+  makeRoom?(bytes: number): boolean;
+  /** The disk refused, once until `resume`. What is appended later is dropped; what was written before stays. */
   handleFailure(error: unknown): void;
 }
 
@@ -77,6 +80,11 @@ export class AppendFile {
     return this.#waitingBytes > this.#highWaterBytes ? this.#writing : undefined;
   }
 
+  /** Takes bytes again after the disk has refused some: it may have room by now. */
+  resume(): void {
+    this.#hasFailed = false;
+  }
+
   /** Resolves when all that was appended is in the file, or was refused. */
   async flush(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing;
@@ -101,7 +109,7 @@ export class AppendFile {
       this.#waiting = [];
       this.#waitingBytes = 0;
       try {
-        await this.#handle.appendFile(bytes);
+        await this.#write(bytes);
       } catch (error) {
         await this.#fail(error);
         break;
@@ -110,6 +118,18 @@ export class AppendFile {
       this.#listener.handleWritten?.(bytes);
     }
     this.#writing = undefined;
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#handle.appendFile(bytes);
+      } catch (error) {
+        if (!isDiskFull(error) || this.#listener.makeRoom?.(bytes.length) !== true) throw error;
+        // A part of them may be there.
+        await this.#handle.truncate(this.#length);
+      }
+    }
   }
 
   async #fail(error: unknown): Promise<void> {

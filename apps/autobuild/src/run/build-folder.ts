@@ -9,6 +9,7 @@ import path from "node:path";
  *     console.log                 all of it as whole lines of plain text, in the order in which it came
  *     journal.ndjson              what happened, one JSON object a line
  *     runner.json, runner.sock    who runs it, and how to reach that process
+ *     reserve                     room for its end, should the disk be full by then; while it runs
  *
  * Positions count from 0, attempts from 1. Logs and journal are only ever appended to: what was read once
  * stays true, and a cursor is a byte offset.
@@ -31,6 +32,11 @@ export class BuildFolder {
   /** Which process runs the build. */
   get runner(): string {
     return path.join(this.path, "runner.json");
+  }
+
+  /** Room that is kept for the end of the build. */
+  get reserve(): string {
+    return path.join(this.path, "reserve");
   }
 
   /** The last words of a runner that came to harm. */

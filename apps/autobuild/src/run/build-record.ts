@@ -2,11 +2,15 @@ import { mkdir } from "node:fs/promises";
 import type { EndState, StepState } from "../build/build.ts";
 import type { Clock } from "../clock.ts";
 import type { Plan, PlannedStep } from "../plan/plan.ts";
+import { Reserve } from "../reserve.ts";
 import { BuildFolder } from "./build-folder.ts";
 import { ConsoleLog, type ConsoleLogOptions, type OutputStream } from "./console-log.ts";
 import { Journal } from "./journal.ts";
 import { sayEnd, type StepEnd } from "./runner.ts";
 import { StepLog, type EndedLog, type StepLogOptions } from "./step-log.ts";
+
+/** For the rest of a journal of a hundred steps, and the last line of the console. */
+const reserveBytes = 256 * 1024;
 
 export interface RecordOptions extends StepLogOptions, ConsoleLogOptions {}
 
@@ -39,6 +43,8 @@ export class BuildRecord {
   #setup: StepLog | undefined;
   #steps: readonly PlannedStep[] = [];
   readonly #report: { handleFailure(error: unknown): void };
+  readonly #reserve: Reserve;
+  readonly #phase: { isEnding: boolean };
 
   private constructor(
     folder: BuildFolder,
@@ -49,6 +55,8 @@ export class BuildRecord {
     journal: Journal,
     console: ConsoleLog,
     setup: StepLog,
+    reserve: Reserve,
+    phase: { isEnding: boolean },
   ) {
     this.#folder = folder;
     this.#options = options;
@@ -58,6 +66,8 @@ export class BuildRecord {
     this.#journal = journal;
     this.#console = console;
     this.#setup = setup;
+    this.#reserve = reserve;
+    this.#phase = phase;
   }
 
   static async open(
@@ -75,6 +85,10 @@ export class BuildRecord {
       listener.handleFailure(error);
     };
     const report = { handleFailure };
+    // The journal may always take of it, for what has happened must be known; the console for its last line alone.
+    const reserve = new Reserve(folder.reserve, reserveBytes);
+    const makeRoom = (bytes: number): boolean => reserve.give(bytes);
+    const phase = { isEnding: false };
     return new BuildRecord(
       folder,
       options,
@@ -83,16 +97,20 @@ export class BuildRecord {
       report,
       await Journal.open(folder.journal, clock, {
         handleFailure,
+        makeRoom,
         handleWritten: () => listener.handleJournalGrown(),
       }),
       await ConsoleLog.open(folder.consoleLog, options, {
         handleFailure,
+        makeRoom: (bytes) => phase.isEnding && makeRoom(bytes),
         handleGrown: (length) => listener.handleConsoleGrown(length),
       }),
       await StepLog.open(folder.setup, options, clock, {
         handleFailure,
         handleGrown: (length) => listener.handleLogGrown(null, 1, length),
       }),
+      reserve,
+      phase,
     );
   }
 
@@ -104,6 +122,13 @@ export class BuildRecord {
   line(text: string): void {
     this.#console.line(`=== ${text}`);
     this.#setup?.line(`=== ${text}`);
+  }
+
+  /** The last line about the build, for which there is room also when the disk had none for others. */
+  lastLine(text: string): void {
+    this.#phase.isEnding = true;
+    this.#console.resume();
+    this.line(text);
   }
 
   plan(plan: Plan): void {
@@ -185,6 +210,7 @@ export class BuildRecord {
     await this.#console.close();
     this.#write({ type: "ended", state, reason, durationMs, length: this.#console.length });
     await this.#journal.close();
+    this.#reserve.remove();
   }
 
   #write(event: Parameters<Journal["write"]>[0]): void {

@@ -29,6 +29,7 @@ export interface OutputStream {
 /** Who hears of a console log. */
 export interface ConsoleLogListener {
   handleGrown(length: number): void;
+  makeRoom?(bytes: number): boolean;
   /** The disk refused, once per log. */
   handleFailure(error: unknown): void;
 }
@@ -55,6 +56,7 @@ export class ConsoleLog {
   ): Promise<ConsoleLog> {
     const append: AppendFile = await AppendFile.open(file, options.highWaterBytes, {
       handleWritten: () => listener.handleGrown(append.length),
+      makeRoom: (bytes) => listener.makeRoom?.(bytes) === true,
       handleFailure: (error) => listener.handleFailure(error),
     });
     const log = new ConsoleLog(append, options);
@@ -80,6 +82,11 @@ export class ConsoleLog {
   line(text: string): void {
     const decoder = new LineDecoder(this.#options);
     void this.#file.append(Buffer.concat([decoder.push(Buffer.from(`${text}\n`)), decoder.end()]));
+  }
+
+  /** Takes lines again after the disk has refused some. */
+  resume(): void {
+    this.#file.resume();
   }
 
   /** Resolves when all that was added is in the file, or refused by the disk. */

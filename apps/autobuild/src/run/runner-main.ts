@@ -68,7 +68,7 @@ await record.flush();
 // The disk may have refused the very last lines of a build that passed.
 if (abort.signal.aborted) outcome = abort.signal.reason as BuildOutcome;
 const durationMs = clock.monotonicMs() - startedMs;
-record.line(resultLine(build, outcome, durationMs));
+record.lastLine(resultLine(build, outcome, durationMs));
 await record.end(outcome.state, outcome.reason, durationMs);
 await door.close();
 process.exit(0);
