@@ -54,8 +54,10 @@ export const messageBytes = 128;
 export const stormConcurrency = 256;
 /** Connections that come at a time where they come gradually. */
 export const gradualStep = 500;
-/** Opened and closed before a storm: what the first connections cost a process is not what each costs. */
-export const stormWarmUp = 500;
+/** Opened and closed before all others: what the first connections cost a process is not what each costs. */
+export const warmUpConnections = 500;
+/** The same before a storm, which comes to servers that have run for a while: by then their code is compiled. */
+export const stormWarmUp = 5000;
 
 /** The scenarios, each phase `ms` long where it goes by time. */
 export function scenarios(ms: number, bursts: number): readonly Scenario[] {

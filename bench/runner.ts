@@ -17,6 +17,7 @@ import {
   messageBytes,
   stormConcurrency,
   stormWarmUp,
+  warmUpConnections,
   type Row,
   type Scenario,
   type Work,
@@ -88,7 +89,8 @@ export class Run {
   /** A sample for each row. */
   async run(): Promise<Sample[]> {
     const samples: Sample[] = [];
-    await this.#open(Math.min(stormWarmUp, this.#scenario.clients));
+    const isStorm = this.#scenario.rows.some(({ work }) => work.type === "storm");
+    await this.#open(Math.min(isStorm ? stormWarmUp : warmUpConnections, this.#scenario.clients));
     await this.#generator.ask("close", { onlySlow: false });
     await sleep(settleMs);
     const base = await this.#memory();
@@ -112,6 +114,8 @@ export class Run {
   }
 
   async stop(): Promise<void> {
+    // Where one of them has failed, there is nobody to close, or to be told.
+    await this.#generator.ask("close", { onlySlow: false }).catch(() => {});
     await Promise.all([this.#generator.stop(), this.#server.stop()]);
   }
 
