@@ -1,10 +1,4 @@
-import {
-  byteLengthOf,
-  type ClientEnvelope,
-  type Comeback,
-  type JoinInfo,
-  type ServerElements,
-} from "../protocol/v1/index.ts";
+import type { ClientEnvelope, Comeback, JoinInfo, ServerElements } from "../protocol/v1/index.ts";
 import type { AnyService } from "../service/types.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
 import { backoffMs, stableMs } from "./backoff.ts";
@@ -13,7 +7,9 @@ import type { Connection, ConnectionChannel } from "./connection.ts";
 import { Credentials } from "./credentials.ts";
 import type { AnyEvent, HandlerFeed } from "./handler-feed.ts";
 import type { Link, LinkChannel, LinkEnd } from "./link.ts";
-import { encodePayload, Outbox, type Outgoing, type OutboxLimits } from "./outbox.ts";
+import { Outbox, type OutboxLimits } from "./outbox.ts";
+import type { Outgoing } from "./outgoing.ts";
+import { stateOf, type Phase } from "./phase.ts";
 import type { ClientPorts, ClientTimer } from "./ports.ts";
 import { Position } from "./position.ts";
 import type {
@@ -41,29 +37,6 @@ export interface CoreChannelOptions extends OutboxLimits {
   readonly auth: unknown;
 }
 
-/**
- * How the channel stands with its connection:
- *
- * ```
- *   apart ◄──► joining ──► joined
- *     ▲           │  ▲        │     any ──► over
- *     │   refused ▼  │ due    │ closed: retry, rejoin
- *     └──────── waiting ◄─────┘
- * ```
- */
-type Phase =
-  | { readonly type: "apart" }
-  | { readonly type: "joining"; readonly link: Link; readonly channel: number }
-  | {
-      readonly type: "joined";
-      readonly link: Link;
-      readonly channel: number;
-      readonly since: number;
-      readonly info: JoinInfo;
-    }
-  | { readonly type: "waiting"; readonly timer: ClientTimer; readonly until: number }
-  | { readonly type: "over"; readonly state: Extract<ChannelState, { type: "closed" }> };
-
 /** One membership of a service, over one link after another. */
 export class CoreChannel implements LinkChannel, ConnectionChannel {
   readonly path: string;
@@ -75,7 +48,7 @@ export class CoreChannel implements LinkChannel, ConnectionChannel {
   readonly #acks: Acknowledgements;
   readonly #feed: HandlerFeed;
   #phase: Phase = { type: "apart" };
-  #state: ChannelState;
+  #state!: ChannelState;
   /** The link that a join is on its way to: `auth` may take its time. */
   #target: Link | undefined;
   /** Of the membership; without one, the next join is a new one. */
@@ -99,8 +72,8 @@ export class CoreChannel implements LinkChannel, ConnectionChannel {
     this.#feed = feed;
     this.#credentials = new Credentials(options.auth);
     this.#acks = new Acknowledgements(ports.clock, () => this.#send("ack", this.#position.count));
-    this.#outbox = new Outbox(path, options, () => ports.clock.now());
-    this.#state = this.#currentState();
+    this.#outbox = new Outbox(path, options, ports.clock);
+    this.#publishState();
     this.#awaitSuspension();
     connection.add(this);
   }
@@ -122,15 +95,18 @@ export class CoreChannel implements LinkChannel, ConnectionChannel {
     return this.#post(message, retry) as Promise<void>;
   }
 
-  call(name: string, request?: unknown, options: CallOptions = {}): Promise<never> {
-    const { timeoutMs = defaultCallTimeoutMs, signal } = options;
+  call(
+    name: string,
+    request?: unknown,
+    { timeoutMs = defaultCallTimeoutMs, signal }: CallOptions = {},
+  ): Promise<never> {
     const deadline = this.#ports.clock.now() + timeoutMs;
     return this.#post(request ?? null, false, { name, deadline }, signal) as Promise<never>;
   }
 
   reauthorize(token: unknown): Promise<void> {
     if (this.#phase.type === "over") return Promise.reject(this.#closedError());
-    if (this.#phase.type === "joined") this.#send("auth", token);
+    this.#send("auth", token);
     return this.#credentials.offer(token);
   }
 
@@ -145,46 +121,13 @@ export class CoreChannel implements LinkChannel, ConnectionChannel {
     call?: Outgoing["call"],
     signal?: AbortSignal,
   ): Promise<unknown> {
-    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    let payload: string | Uint8Array;
     try {
       signal?.throwIfAborted();
       if (this.#phase.type === "over") throw this.#closedError();
-      payload = encodePayload(value);
+      return this.#outbox.post(value, retry, call, signal);
     } catch (error) {
-      reject(error);
-      return promise;
+      return Promise.reject(error);
     }
-    const giveUp = (why: unknown): void => {
-      outgoing.settle(why);
-      this.#outbox.giveUp(outgoing);
-    };
-    const onAbort = (): void => giveUp(signal?.reason);
-    signal?.addEventListener("abort", onAbort);
-    const timer =
-      call &&
-      this.#ports.clock.setTimeout(() => {
-        giveUp(new ClientError("WINDSOCK_TIMEOUT", { path: this.path, call: call.name }));
-      }, call.deadline - this.#ports.clock.now());
-    const outgoing: Outgoing = {
-      promise,
-      n: 0,
-      payload,
-      bytes: byteLengthOf(payload),
-      retry,
-      call,
-      isSettled: false,
-      settle: (error, result) => {
-        if (outgoing.isSettled) return;
-        outgoing.isSettled = true;
-        timer?.cancel();
-        signal?.removeEventListener("abort", onAbort);
-        if (error === undefined) resolve(result);
-        else reject(error);
-      },
-    };
-    this.#outbox.add(outgoing);
-    return promise;
   }
 
   // ---------- from the connection ----------
@@ -201,8 +144,13 @@ export class CoreChannel implements LinkChannel, ConnectionChannel {
           (token) => this.#join(link, token),
           (error: unknown) => {
             if (this.#target !== link) return;
-            const detail = { path: this.path, reason: String(error) };
-            this.#fail(new ClientError("WINDSOCK_REFUSED", detail, error));
+            this.#fail(
+              new ClientError(
+                "WINDSOCK_REFUSED",
+                { path: this.path, reason: String(error) },
+                error,
+              ),
+            );
             this.#wait(this.#backoff(0));
           },
         );
@@ -375,8 +323,8 @@ export class CoreChannel implements LinkChannel, ConnectionChannel {
     this.#target = undefined;
     const channel = link.add(this);
     this.#become({ type: "joining", link, channel });
-    const resume = this.#token === undefined ? {} : { resume: this.#position.resume(this.#token) };
-    link.send("join", channel, this.path, { ...resume, auth });
+    const resume = this.#token === undefined ? undefined : this.#position.resume(this.#token);
+    link.send("join", channel, this.path, { resume, auth });
   }
 
   /** Joins again after a wait, on whatever link is open then. */
@@ -448,31 +396,18 @@ export class CoreChannel implements LinkChannel, ConnectionChannel {
   }
 
   #publishState(): void {
-    const state = this.#currentState();
+    const state = stateOf(
+      this.#phase,
+      this.#connection,
+      this.#ports.clock.now(),
+      this.#failures,
+      this.#info === undefined,
+      this.#suspension,
+    );
     // Two states are the same when they say the same.
     if (JSON.stringify(state) === JSON.stringify(this.#state)) return;
     this.#state = state;
     this.#emit({ type: "state", state });
-  }
-
-  #currentState(): ChannelState {
-    const phase = this.#phase;
-    if (phase.type === "over") return phase.state;
-    const connection = this.#connection.state;
-    const now = this.#ports.clock.now();
-    if (phase.type === "joined") {
-      const { id, params, version } = phase.info;
-      return "until" in connection && connection.link === phase.link
-        ? { type: "draining", id, withinMs: Math.max(0, connection.until - now) }
-        : { type: "open", id, params, version };
-    }
-    const outlook =
-      phase.type === "waiting"
-        ? { attempt: this.#failures, retryInMs: Math.ceil(phase.until - now) }
-        : this.#connection.outlook;
-    if (this.#suspension !== undefined)
-      return { type: "suspended", ...outlook, error: this.#suspension };
-    return { type: this.#info === undefined ? "connecting" : "resuming", ...outlook };
   }
 
   // ---------- events ----------

@@ -7,6 +7,8 @@ import {
 } from "../protocol/v1/index.ts";
 import { ClientError } from "./client-error.ts";
 import type { Link } from "./link.ts";
+import { outgoingOf, type Outgoing } from "./outgoing.ts";
+import type { ClientClock } from "./ports.ts";
 
 /** What may wait at the client: sent and not done, or not sent yet. */
 export interface OutboxLimits {
@@ -16,39 +18,10 @@ export interface OutboxLimits {
   readonly maxQueueMessages: number;
 }
 
-/** A message or call that the server has not disposed of. */
-export interface Outgoing {
-  readonly promise: Promise<unknown>;
-  /** 0 until it is first sent. */
-  n: number;
-  /** JSON text, or bytes. */
-  readonly payload: string | Uint8Array;
-  readonly bytes: number;
-  /** Sent again under a new number where it would be unknown. */
-  readonly retry: boolean;
-  /** A call: what it asks for, and until when. */
-  readonly call: { readonly name: string; readonly deadline: number } | undefined;
-  /** The application has its answer, or wants none any more. */
-  isSettled: boolean;
-  /** Once; an error may be whatever a signal was aborted with. */
-  settle(error: unknown, value?: unknown): void;
-}
-
 /** A channel that is joined, as the outbox needs it. */
 interface Line {
   readonly link: Pick<Link, "write" | "send">;
   readonly channel: number;
-}
-
-export function encodePayload(value: unknown): string | Uint8Array {
-  if (value instanceof Uint8Array) return value.slice();
-  try {
-    const json = JSON.stringify(value) as string | undefined;
-    if (json !== undefined) return json;
-    throw new TypeError("it has no JSON");
-  } catch (error) {
-    throw new ClientError("WINDSOCK_ENCODE", { value: typeof value, reason: String(error) }, error);
-  }
 }
 
 /**
@@ -64,7 +37,7 @@ export function encodePayload(value: unknown): string | Uint8Array {
 export class Outbox {
   readonly #limits: OutboxLimits;
   readonly #path: string;
-  readonly #now: () => number;
+  readonly #clock: ClientClock;
   #waiting: Outgoing[] = [];
   /** Calls with a number that have no answer: `done` does not settle them. */
   readonly #calls = new Map<number, Outgoing>();
@@ -77,16 +50,30 @@ export class Outbox {
   #credit = 0;
   #maxBytes = 0;
 
-  constructor(path: string, limits: OutboxLimits, now: () => number) {
+  constructor(path: string, limits: OutboxLimits, clock: ClientClock) {
     this.#path = path;
     this.#limits = limits;
-    this.#now = now;
+    this.#clock = clock;
   }
 
-  /** Takes one more, or settles it at once when there is no room. */
-  add(outgoing: Outgoing): void {
-    const { maxQueueBytes, maxQueueMessages } = this.#limits;
-    if (this.#waiting.length >= maxQueueMessages || this.#bytes + outgoing.bytes > maxQueueBytes) {
+  /**
+   * Takes one more. Settles at once when there is no room.
+   *
+   * @throws ClientError when it cannot be encoded
+   */
+  post(
+    value: unknown,
+    retry: boolean,
+    call: Outgoing["call"],
+    signal: AbortSignal | undefined,
+  ): Promise<unknown> {
+    const outgoing = outgoingOf(this.#path, this.#clock, value, retry, call, signal, (one) =>
+      this.#giveUp(one),
+    );
+    if (
+      this.#waiting.length >= this.#limits.maxQueueMessages ||
+      this.#bytes + outgoing.bytes > this.#limits.maxQueueBytes
+    )
       outgoing.settle(
         new ClientError("WINDSOCK_QUEUE_FULL", {
           bytes: outgoing.bytes,
@@ -94,15 +81,16 @@ export class Outbox {
           waitingBytes: this.#bytes,
         }),
       );
-      return;
+    else {
+      this.#waiting.push(outgoing);
+      this.#bytes += outgoing.bytes;
+      this.pump();
     }
-    this.#waiting.push(outgoing);
-    this.#bytes += outgoing.bytes;
-    this.pump();
+    return outgoing.promise;
   }
 
   /** The answer is no longer wanted. What has a number keeps its place, since numbers have no gaps. */
-  giveUp(outgoing: Outgoing): void {
+  #giveUp(outgoing: Outgoing): void {
     if (outgoing.n === 0) this.#removeAt(this.#waiting.indexOf(outgoing));
     else if (this.#calls.delete(outgoing.n)) this.#cancel(outgoing);
   }
@@ -137,10 +125,9 @@ export class Outbox {
     this.#waiting = kept;
     this.#calls.clear();
     this.#bytes = this.#lastN = this.#next = 0;
-    for (const outgoing of kept) this.#bytes += outgoing.bytes;
     for (const outgoing of sent) {
-      if (!kept.includes(outgoing))
-        outgoing.settle(new ClientError("WINDSOCK_UNKNOWN", { path: this.#path }));
+      if (kept.includes(outgoing)) this.#bytes += outgoing.bytes;
+      else outgoing.settle(new ClientError("WINDSOCK_UNKNOWN", { path: this.#path }));
       outgoing.n = 0;
     }
   }
@@ -164,8 +151,9 @@ export class Outbox {
 
   /** Everything up to `n` is disposed of. What was not refused before was taken. */
   done(n: number): void {
-    for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
-      if (first.n === 0 || first.n > n) break;
+    for (;;) {
+      const [first] = this.#waiting;
+      if (first === undefined || first.n === 0 || first.n > n) return;
       this.#removeAt(0);
       if (first.call === undefined) first.settle(undefined);
     }
@@ -196,7 +184,7 @@ export class Outbox {
         outgoing,
         this.#line.channel,
         outgoing.n || this.#lastN + 1,
-        this.#now(),
+        this.#clock.now(),
       );
       const bytes = byteLengthOf(message);
       if (bytes > this.#maxBytes && outgoing.n === 0) {
