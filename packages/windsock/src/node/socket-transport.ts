@@ -50,6 +50,8 @@ export class SocketTransport implements Transport, FrameHandler, SocketOwner {
   #reason = "";
   /** Payloads of pings that were not answered yet: those of the read that goes on, or the last one while the socket is full. */
   #pings: Buffer[] | undefined;
+  /** It took the last write and wants no other until it has drained. */
+  #isFull = false;
   #hasDrainListener = false;
   /** Some of what was written may still wait. A sweep over thousands of silent sockets then leaves them alone. */
   #mayBuffer = false;
@@ -74,7 +76,8 @@ export class SocketTransport implements Transport, FrameHandler, SocketOwner {
   // ---------- out ----------
 
   get isWritable(): boolean {
-    return this.#state !== "said" && !this.#socket.writableNeedDrain && this.#socket.writable;
+    // What the socket says itself costs a look at its state, for each of thousands: `write` has that.
+    return this.#state !== "said" && !this.#isFull;
   }
 
   get isDeflated(): boolean {
@@ -100,7 +103,9 @@ export class SocketTransport implements Transport, FrameHandler, SocketOwner {
     const socket = this.#socket;
     if (this.#state === "said" || !socket.writable) return;
     this.#mayBuffer = true;
-    if (socket.write(frames) || this.#hasDrainListener) return;
+    if (socket.write(frames)) return;
+    this.#isFull = true;
+    if (this.#hasDrainListener) return;
     this.#hasDrainListener = true;
     tellDrain(socket);
   }
@@ -181,6 +186,7 @@ export class SocketTransport implements Transport, FrameHandler, SocketOwner {
 
   /** The socket takes more. */
   drained(): void {
+    this.#isFull = false;
     if (this.#pings !== undefined) this.#pong();
     this.#events?.writable();
   }
