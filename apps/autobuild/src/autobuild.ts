@@ -78,6 +78,10 @@ export interface Autobuild extends EventSource<AutobuildEvents> {
   readonly webhooks: Pick<Webhooks, "handle">;
   /** Everything that is kept, as an absolute path. */
   readonly dataDir: string;
+  /** The room on the disk that holds it. */
+  readonly disk: Pick<DiskRoom, "freeBytes" | "shortage">;
+  /** Whether `start` has settled what an earlier AutoBuild left, and `stop` was not called. */
+  readonly isStarted: boolean;
   /**
    * Has one more repository built from now on, also after a restart. Resolves with one that there is already.
    *
@@ -241,6 +245,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
     },
     isWatched: (repositoryId) => triggers.repository(repositoryId) !== undefined,
   });
+  let isStarted = false;
   let stopped: Promise<void> | undefined;
   return {
     builds: {
@@ -259,6 +264,10 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
     console: buildConsole,
     webhooks: triggers.webhooks,
     dataDir,
+    disk: room,
+    get isStarted() {
+      return isStarted && stopped === undefined;
+    },
     auth,
     async addRepository(text) {
       const source = read(text);
@@ -284,6 +293,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
       retention.start();
       scheduler.start();
       triggers.start();
+      isStarted = true;
     },
     stop(stopBuilds) {
       stopped ??= (async () => {

@@ -5,6 +5,7 @@ import type { Access } from "./auth/access.ts";
 import type { Auth } from "./auth/auth.ts";
 import { parsePublicUrl, type Reach } from "./auth/policy.ts";
 import type { Autobuild } from "./autobuild.ts";
+import { readServerState } from "./http/server-state.ts";
 import { pages } from "./pages.ts";
 import { setRunning } from "./running.ts";
 
@@ -44,6 +45,10 @@ export async function startServer(
     ...(publicUrl === undefined
       ? {}
       : { origins: [publicUrl], allowedHosts: [new URL(publicUrl).hostname] }),
+    health: () => ({
+      isReady: autobuild.isStarted,
+      details: { ...readServerState(autobuild, Date.now()) },
+    }),
     request: (request, response) => void listener(request, response),
   });
   return endWithAccess(server, autobuild.auth, accessCheckMs);

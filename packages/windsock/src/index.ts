@@ -4,7 +4,7 @@ export type { Clock, Timer } from "./actor/clock.ts";
 export { systemClock } from "./actor/clock.ts";
 export type { Route } from "./gateway/routes.ts";
 export { attach, createServer, type Server } from "./node/server.ts";
-export type { ServerOptions } from "./node/options.ts";
+export type { AppHealth, ServerOptions } from "./node/options.ts";
 export { closeCode } from "./protocol/close-code.ts";
 export {
   defaultHistoryLimits,

@@ -1,6 +1,6 @@
-import { statfsSync } from "node:fs";
 import { performance, type EventLoopUtilization } from "node:perf_hooks";
 import type { Autobuild } from "../autobuild.ts";
+import { readServerState } from "./server-state.ts";
 
 type Labels = Readonly<Record<string, string>>;
 type Sample = readonly [labels: Labels, value: number];
@@ -36,11 +36,9 @@ export class Metrics {
   }
 
   text(): string {
-    const { builds, overview, dataDir } = this.#autobuild;
     const nowMs = Date.now();
-    const queue = overview.queue();
-    const repositories = builds.repositories();
-    const oldest = Math.min(nowMs, ...queue.first.map(({ build }) => build.queuedMs));
+    const state = readServerState(this.#autobuild, nowMs);
+    const repositories = this.#autobuild.builds.repositories();
     const { rss, heapUsed } = process.memoryUsage();
     const { user, system } = process.cpuUsage();
     const loop = performance.eventLoopUtilization();
@@ -52,15 +50,15 @@ export class Metrics {
         "builds_ended_total",
         "counter",
         "Builds that have ended since the start",
-        states.map((state) => [{ state }, this.#ended.get(state) ?? 0]),
+        states.map((each) => [{ state: each }, this.#ended.get(each) ?? 0]),
       ),
       metric("build_seconds_total", "counter", "Time that ended builds took", [
         [{}, this.#endedSeconds],
       ]),
-      metric("builds_running", "gauge", "Builds that run", [[{}, builds.running().length]]),
-      metric("builds_queued", "gauge", "Builds that wait", [[{}, queue.count]]),
+      metric("builds_running", "gauge", "Builds that run", [[{}, state.buildsRunning]]),
+      metric("builds_queued", "gauge", "Builds that wait", [[{}, state.buildsQueued]]),
       metric("queue_oldest_seconds", "gauge", "How long the one that waits longest has waited", [
-        [{}, (nowMs - oldest) / 1000],
+        [{}, state.oldestQueuedSeconds],
       ]),
       metric(
         "repository_up",
@@ -75,8 +73,14 @@ export class Metrics {
         "data_free_bytes",
         "gauge",
         "Room on the disk that holds the data folder",
-        freeBytes(dataDir),
+        state.dataFreeBytes === null ? [] : [[{}, state.dataFreeBytes]],
       ),
+      metric("data_writable", "gauge", "Whether the data folder may be written", [
+        [{}, state.isDataFolderWritable ? 1 : 0],
+      ]),
+      metric("data_has_room", "gauge", "Whether there is room to start builds", [
+        [{}, state.hasRoom ? 1 : 0],
+      ]),
       metric(
         "event_loop_utilization",
         "gauge",
@@ -114,13 +118,4 @@ function labelsText(labels: Labels): string {
 
 function escaped(value: string): string {
   return value.replaceAll("\\", "\\\\").replaceAll("\n", "\\n").replaceAll('"', '\\"');
-}
-
-function freeBytes(folder: string): Sample[] {
-  try {
-    const { bavail, bsize } = statfsSync(folder);
-    return [[{}, bavail * bsize]];
-  } catch {
-    return [];
-  }
 }

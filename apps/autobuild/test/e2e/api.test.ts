@@ -317,6 +317,58 @@ describe("the API", () => {
   });
 });
 
+describe("/healthz", () => {
+  test("says without a login whether it is ready, and how it does, without a name", async () => {
+    const repository = new TestRepository(steps("true"));
+    const doors = await Doors.open({ repositories: [repository.folder, "http://127.0.0.1:9/x"] });
+    const ask = async (): Promise<[number, { status: string; app: Record<string, unknown> }]> => {
+      const answer = await doors.fetch("/healthz");
+      return [answer.status, (await answer.json()) as never];
+    };
+    expect(await ask()).toMatchObject([503, { status: "unready" }]);
+    await doors.autobuild.start();
+    await until("it is built, and the other one tried", async () => {
+      const [, { app }] = await ask();
+      return (
+        doors.autobuild.builds.get(1)?.finishedMs != null && app["repositoriesUnreachable"] === 1
+      );
+    });
+    const [status, health] = await ask();
+    expect([status, health]).toEqual([
+      200,
+      {
+        status: "ok",
+        services: expect.any(Array),
+        app: {
+          buildsRunning: 0,
+          buildsQueued: 0,
+          oldestQueuedSeconds: 0,
+          repositories: 2,
+          repositoriesUnreachable: 1,
+          isDataFolderWritable: true,
+          dataFreeBytes: expect.any(Number),
+          hasRoom: true,
+        },
+      },
+    ]);
+    expect(JSON.stringify(health)).not.toContain(repository.folder);
+    const metrics = await (await doors.fetch("/metrics", { token: "viewer" })).text();
+    for (const line of [
+      "builds_running 0",
+      "builds_queued 0",
+      "data_writable 1",
+      "data_has_room 1",
+    ])
+      expect(metrics).toContain(`autobuild_${line}\n`);
+    const stopping = doors.server.stop();
+    expect(await ask().catch(() => [503, { status: "draining" }])).toMatchObject([
+      503,
+      { status: "draining" },
+    ]);
+    await stopping;
+  });
+});
+
 describe("/metrics", () => {
   test("is what Prometheus reads, behind the same door, with hostile names as text", async () => {
     const repository = new TestRepository(steps("true"));

@@ -46,12 +46,26 @@ export interface ServerOptions {
   readonly limits?: Partial<Limits>;
   /** Answers the requests that are not for a service: pages, an API. */
   readonly request?: (request: IncomingMessage, response: ServerResponse) => void;
+  /**
+   * What `GET /healthz` says of the app besides, asked at each such request. Not ready, or thrown: 503.
+   * Anybody may ask; keep what is not for everybody out of it.
+   * @default the server alone
+   */
+  readonly health?: () => AppHealth;
   /** A folder of files to serve, looked at before `request`. @default none */
   readonly publicFolder?: string;
   /** Told of everything that went wrong and was survived. @default a line on stderr */
   readonly onReport?: (report: Report) => void;
   /** The time that the server lives in; tests give a virtual one. */
   readonly clock?: Clock;
+}
+
+/** How an app says that it does. */
+export interface AppHealth {
+  /** Whether requests should come here now. */
+  readonly isReady: boolean;
+  /** Plain JSON; it comes as `app`. */
+  readonly details?: Readonly<Record<string, unknown>>;
 }
 
 /** Options with their defaults, checked and frozen. */
@@ -70,6 +84,7 @@ export interface ResolvedOptions {
   readonly drainWindowMs: number;
   readonly limits: Limits;
   readonly request: ServerOptions["request"];
+  readonly health: ServerOptions["health"];
   readonly publicFolder: string | undefined;
   readonly onReport: (report: Report) => void;
   readonly clock: Clock;
@@ -105,6 +120,7 @@ export function resolveOptions(given: ServerOptions): ResolvedOptions {
     drainWindowMs: drainWindowOf(given.drainWindowMs, limits),
     limits,
     request: given.request,
+    health: given.health,
     publicFolder: given.publicFolder,
     onReport: guarded(onReport),
     clock: given.clock ?? systemClock,

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { RawSocket } from "../../test/raw-socket.ts";
 import { serve } from "../../test/serve.ts";
 import { until } from "../../test/until.ts";
-import { defineService } from "../index.ts";
+import { defineService, type AppHealth, type Report } from "../index.ts";
 
 const token = "a-token-of-enough-length";
 const authorization = `Bearer ${token}`;
@@ -164,6 +164,27 @@ test("a service that is down is answered with 503 and Retry-After", async () => 
   const answer = await post(server.port, "x");
   expect(answer.status).toBe(503);
   expect(Number(answer.headers["retry-after"])).toBeGreaterThanOrEqual(1);
+});
+
+test("/healthz says what the app says of itself, and is 503 while that is not ready or throws", async () => {
+  let health = (): AppHealth => ({ isReady: true, details: { queued: 3 } });
+  const reports: Report[] = [];
+  const { server } = await serve(defineService({}), {
+    health: () => health(),
+    onReport: (report) => reports.push(report),
+  });
+  const ask = async (): Promise<[number, unknown]> => {
+    const answer = await fetch(`${server.url}/healthz`);
+    return [answer.status, await answer.json()];
+  };
+  expect(await ask()).toMatchObject([200, { status: "ok", app: { queued: 3 } }]);
+  health = () => ({ isReady: false });
+  expect(await ask()).toMatchObject([503, { status: "unready", services: [{ name: "status" }] }]);
+  health = () => {
+    throw new TypeError("boom");
+  };
+  expect(await ask()).toMatchObject([503, { status: "unready" }]);
+  expect(reports).toMatchObject([{ type: "failure", where: "the health of the app" }]);
 });
 
 test("/healthz tells the services, and a plain request to a service how to open it", async () => {

@@ -13,6 +13,7 @@ import { refuse, type Refusal } from "../gateway/refusal.ts";
 import { requestHead } from "../gateway/request-head.ts";
 import type { RouteTable } from "../gateway/route-table.ts";
 import type { ServiceInfo } from "../service/service-host.ts";
+import type { AppHealth } from "./options.ts";
 
 export interface RequestOptions {
   readonly routes: RouteTable;
@@ -23,6 +24,8 @@ export interface RequestOptions {
   readonly isAlone: boolean;
   readonly services: () => readonly ServiceInfo[];
   readonly isDraining: () => boolean;
+  /** What the app says of itself; undefined: nothing. */
+  readonly health: () => AppHealth | undefined;
 }
 
 /** Answers the plain HTTP requests that are ours. False: whoever else answers may. */
@@ -52,8 +55,11 @@ export function answerRequest(
   return true;
 }
 
-/** 200 while the server takes clients, else 503; and each service by its name, its keys together. */
-function answerHealth(response: ServerResponse, { services, isDraining }: RequestOptions): void {
+/** 200 while the server takes clients and the app is ready, else 503; and each service by its name, its keys together. */
+function answerHealth(
+  response: ServerResponse,
+  { services, isDraining, health }: RequestOptions,
+): void {
   const byName = new Map<string, { name: string; actors: number; clients: number; down: number }>();
   for (const { name, state, clients } of services()) {
     const sum = byName.get(name) ?? { name, actors: 0, clients: 0, down: 0 };
@@ -62,11 +68,10 @@ function answerHealth(response: ServerResponse, { services, isDraining }: Reques
     if (state === "down") sum.down += 1;
     byName.set(name, sum);
   }
-  const body = JSON.stringify({
-    status: isDraining() ? "draining" : "ok",
-    services: [...byName.values()],
-  });
-  response.writeHead(isDraining() ? 503 : 200, {
+  const app = health();
+  const status = isDraining() ? "draining" : app?.isReady === false ? "unready" : "ok";
+  const body = JSON.stringify({ status, services: [...byName.values()], app: app?.details });
+  response.writeHead(status === "ok" ? 200 : 503, {
     "Content-Type": "application/json",
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",

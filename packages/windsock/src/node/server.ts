@@ -28,7 +28,12 @@ import { Authorization } from "./authorization.ts";
 import { deflateFrom } from "./deflate.ts";
 import { FrontDoor } from "./front-door.ts";
 import { closeGently, createHttp, listen } from "./http-server.ts";
-import { resolveOptions, type ResolvedOptions, type ServerOptions } from "./options.ts";
+import {
+  resolveOptions,
+  type AppHealth,
+  type ResolvedOptions,
+  type ServerOptions,
+} from "./options.ts";
 import { answerRequest, sendRefusal } from "./requests.ts";
 import { loadServices } from "./service-files.ts";
 import { joinHttp, type HttpTenant } from "./shared-http.ts";
@@ -292,7 +297,18 @@ class WiredServer implements Server, HttpTenant {
       isAlone: this.#ownsHttp,
       services: () => this.services(),
       isDraining: () => this.#upgrades.isDraining,
+      health: () => this.#health(),
     });
+  }
+
+  #health(): AppHealth | undefined {
+    const { health, onReport } = this.#options;
+    try {
+      return health?.();
+    } catch (error) {
+      onReport({ type: "failure", where: "the health of the app", error });
+      return { isReady: false };
+    }
   }
 
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
