@@ -422,6 +422,54 @@ test("a join is refused with its reason, and takes its channel with it", async (
   expect(await client.next("error")).toMatchObject({ channel: 6, n: 0, code: "overloaded" });
 });
 
+// The error was thrown where nobody waited for it: these 14 bytes of anybody ended the process.
+test.each([
+  ['["auth",9,"x"]'],
+  ['["send",9,1,null]'],
+  ['["call",9,1,"x",0,null]'],
+  ['["cancel",9,1]'],
+  ['["ack",9,1]'],
+])("%s on a channel that was never joined ends its socket, and nothing else", async (message) => {
+  const served = await serve(recorder().service);
+  const client = await openIn(served);
+  client.socket.send(message);
+  expect(await client.socket.closed).toMatchObject({
+    code: 1002,
+    reason: "Expected a channel that was joined, got 9.",
+  });
+  const other = await openIn(served);
+  expect(await other.join(1, "status")).toMatchObject({ answer: "new" });
+});
+
+// Each was asked by itself: the answer to a later token could come first, and any number waited.
+test("new tokens are answered in order, and of those that wait the newest is asked for all", async () => {
+  const asked: unknown[] = [];
+  const answers = new Map<unknown, (user: unknown) => void>();
+  const door = defineService({
+    authorize: ({ auth }) => {
+      asked.push(auth);
+      if (auth === "first") return auth;
+      return new Promise<unknown>((resolve) => answers.set(auth, resolve));
+    },
+    handleIncoming: (client) => client.send(client.user as string),
+  });
+  const served = await serve({ door });
+  const client = await openIn(served);
+  await client.join(1, "door", { auth: "first" });
+  for (const payload of ["slow", "passed over", "newest"])
+    client.send({ type: "auth", channel: 1, payload });
+  expect(await client.settled()).toEqual([]);
+  expect(asked).toEqual(["first", "slow"]);
+  answers.get("slow")?.(new Response("No.", { status: 403 }));
+  expect(await client.next("error")).toMatchObject({ n: 0, code: "refused", message: "No." });
+  while (!answers.has("newest")) await settle();
+  answers.get("newest")?.("newest");
+  expect(await client.take(2)).toEqual(["authed", "authed"]);
+  expect(asked).toEqual(["first", "slow", "newest"]);
+  client.send({ type: "send", channel: 1, n: 1, payload: null });
+  expect(await client.take(2)).toEqual(['msg "newest"', "done 1"]);
+});
+
 test("a new token is taken on a live session, or refused without ending it", async () => {
   const door = defineService({
     authorize: ({ auth }) =>

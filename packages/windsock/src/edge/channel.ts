@@ -1,5 +1,6 @@
 import type { ComeBack } from "../protocol/port.ts";
 import type { Member } from "./member.ts";
+import type { Renewals } from "./renewals.ts";
 import type { Transport } from "./transport.ts";
 
 /** The session that a channel is one of. */
@@ -19,6 +20,8 @@ export class Channel implements Transport {
   readonly path: string;
   /** Undefined until it was admitted. */
   member: Member | undefined;
+  /** Undefined: nothing was ever asked. */
+  renewals: Renewals | undefined;
   /** The position that its client was told last. */
   atSeq = 0;
   atCount = 0;

@@ -21,13 +21,8 @@ import type { Holding } from "./inflow.ts";
 import { Member, type MemberHost } from "./member.ts";
 import { QueuedBytes } from "./outbox.ts";
 import { Questions, type JoinAnswer, type PublishAnswer } from "./questions.ts";
-import {
-  Session,
-  type Admitted,
-  type ChannelAdmission,
-  type ChannelCall,
-  type SessionHost,
-} from "./session.ts";
+import type { Admitted, ChannelAdmission, ChannelCall, SessionHost } from "./session-host.ts";
+import { Session } from "./session.ts";
 import { deflatingPlainSpeech, plainSpeech, type Speech } from "./speech.ts";
 import { Sweep } from "./sweep.ts";
 import { Throttle } from "./throttle.ts";

@@ -1,8 +1,7 @@
 import { closeCode, fitCloseReason } from "../protocol/close-code.ts";
 import type { Frame } from "../protocol/frame.ts";
-import type { Limits } from "../protocol/limits.ts";
 import type { ComeBack, Payload, RequestData, ResumeData } from "../protocol/port.ts";
-import { decodeClientEnvelope, EnvelopeError, type ClientEnvelope } from "../protocol/v1/index.ts";
+import { EnvelopeError } from "../protocol/v1/index.ts";
 import {
   addChannel,
   allOf,
@@ -12,71 +11,16 @@ import {
   removeChannel,
   type Channels,
 } from "./channel.ts";
+import { readEnvelope, type JoinOptions, type Listener } from "./envelope-reader.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import { Inflow, type InflowHost, type InflowOwner } from "./inflow.ts";
+import { Inflow, type InflowOwner } from "./inflow.ts";
 import type { Member } from "./member.ts";
 import type { JoinAnswer } from "./questions.ts";
+import { Renewals } from "./renewals.ts";
+import type { ChannelAdmission, ChannelCall, SessionHost } from "./session-host.ts";
 import { EnvelopeSpeech } from "./speech.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
-import { readUsualSend } from "./usual-send.ts";
 import { envelopeOf } from "./voice.ts";
-
-/** A client may join what it named, as this user. */
-export type Admitted = Extract<ChannelAdmission, { type: "admit" }>;
-
-/** Whether a client may join what it named, and as whom. */
-export type ChannelAdmission =
-  | {
-      readonly type: "admit";
-      readonly address: string;
-      readonly request: RequestData;
-      readonly user: unknown;
-    }
-  | {
-      readonly type: "refuse";
-      readonly code: "not_found" | "refused" | "bad_join";
-      readonly message: string;
-      readonly status: number;
-    };
-
-/** What a session asks of its edge. */
-export interface SessionHost extends InflowHost {
-  readonly limits: Limits;
-  readonly coarseNow: number;
-  /** Without a promise where nobody has to be asked. */
-  admitChannel(
-    request: RequestData,
-    path: string,
-    auth: unknown,
-  ): ChannelAdmission | Promise<ChannelAdmission>;
-  /** Opens a membership for a channel: it is joined, or refused, later. */
-  openChannel(
-    session: Session,
-    channel: Channel,
-    admission: Admitted,
-    resume: ResumeData | undefined,
-  ): Member;
-  send(
-    member: Member,
-    n: number,
-    wireBytes: number,
-    payload: Payload,
-    fault?: { code: "too_big"; message: string },
-  ): void;
-  call(member: Member, call: ChannelCall): void;
-  cancel(member: Member, n: number): void;
-  acked(member: Member, count: number): void;
-  reauthorized(member: Member, user: unknown): void;
-  sessionOver(session: Session): void;
-}
-
-export interface ChannelCall {
-  readonly n: number;
-  readonly name: string;
-  readonly timeoutMs: number;
-  readonly wireBytes: number;
-  readonly payload: Payload;
-}
 
 /** A message as it came. */
 interface Raw {
@@ -94,7 +38,7 @@ const idlePositionMs = 30_000;
  *     └──── socket breaks ────────────────▲     each joined membership then has its grace
  * ```
  */
-export class Session implements TransportEvents, InflowOwner<Raw> {
+export class Session implements TransportEvents, InflowOwner<Raw>, Listener {
   readonly sessionId: string;
   /** Sockets that opened later have higher ones. */
   readonly number: number;
@@ -161,65 +105,39 @@ export class Session implements TransportEvents, InflowOwner<Raw> {
 
   #take(data: Buffer, isBinary: boolean): void {
     try {
-      const usual = isBinary ? undefined : readUsualSend(data);
-      if (usual === undefined) {
-        const message = isBinary ? data : data.toString("utf8");
-        this.#envelope(decodeClientEnvelope(message), data.length);
-        return;
-      }
-      // The payload stays as it came: to read it is the service's business.
-      const bytes = data.subarray(usual.end, -1);
-      this.#send(usual.channel, usual.n, { kind: "json", bytes }, data.length);
+      readEnvelope(data, isBinary, this);
     } catch (error) {
       if (!(error instanceof EnvelopeError)) throw error;
       this.shut(closeCode.protocolError, error.message);
     }
   }
 
-  #envelope(envelope: ClientEnvelope | undefined, length: number): void {
-    if (envelope === undefined) return;
-    switch (envelope.type) {
-      case "join":
-        this.#join(envelope);
-        return;
-      case "send":
-        this.#send(envelope.channel, envelope.n, payloadOf(envelope.payload), length);
-        return;
-      case "call": {
-        const { channel, n, name, timeoutMs } = envelope;
-        const member = this.#joined(channel);
-        if (member === undefined) return;
-        if (this.#isTooBig(member, n, length)) return;
-        const payload = payloadOf(envelope.payload);
-        this.#host.call(member, { n, name, timeoutMs, wireBytes: length, payload });
-        return;
-      }
-      case "cancel": {
-        const member = this.#joined(envelope.channel);
-        if (member !== undefined) this.#host.cancel(member, envelope.n);
-        return;
-      }
-      case "ack": {
-        const member = this.#joined(envelope.channel);
-        if (member !== undefined) this.#host.acked(member, envelope.count);
-        return;
-      }
-      case "auth":
-        void this.#reauthorize(envelope.channel, envelope.payload);
-        return;
-      case "leave":
-        this.#leave(envelope.channel);
-        return;
-      case "ping":
-        this.#write(envelopeOf(["pong"], envelope.payload));
-        return;
-    }
-  }
+  // ---------- envelopes ----------
 
-  #send(channel: number, n: number, payload: Payload, length: number): void {
+  send(channel: number, n: number, payload: Payload, length: number): void {
     const member = this.#joined(channel);
     if (member === undefined || this.#isTooBig(member, n, length)) return;
     this.#host.send(member, n, length, payload);
+  }
+
+  call(channel: number, call: ChannelCall): void {
+    const member = this.#joined(channel);
+    if (member === undefined || this.#isTooBig(member, call.n, call.wireBytes)) return;
+    this.#host.call(member, call);
+  }
+
+  cancel(channel: number, n: number): void {
+    const member = this.#joined(channel);
+    if (member !== undefined) this.#host.cancel(member, n);
+  }
+
+  acked(channel: number, count: number): void {
+    const member = this.#joined(channel);
+    if (member !== undefined) this.#host.acked(member, count);
+  }
+
+  pinged(payload: unknown): void {
+    this.#write(envelopeOf(["pong"], payload));
   }
 
   #isTooBig(member: Member, n: number, length: number): boolean {
@@ -241,7 +159,7 @@ export class Session implements TransportEvents, InflowOwner<Raw> {
 
   // ---------- channels ----------
 
-  #join({ channel: number, path, options }: Extract<ClientEnvelope, { type: "join" }>): void {
+  join(number: number, path: string, { resume, auth }: JoinOptions): void {
     if (number <= this.#lastChannel)
       throw new EnvelopeError(
         `Expected a channel above ${this.#lastChannel}: each join takes a higher one, got ${number}.`,
@@ -255,7 +173,6 @@ export class Session implements TransportEvents, InflowOwner<Raw> {
     }
     const channel = new Channel(this, number, path);
     this.#channels = addChannel(this.#channels, channel);
-    const { resume, auth } = options;
     const data = resume === undefined ? undefined : { ...resume, tails: resume.tails ?? {} };
     const admission = this.#host.admitChannel(this.#request, path, auth);
     if (admission instanceof Promise)
@@ -296,7 +213,7 @@ export class Session implements TransportEvents, InflowOwner<Raw> {
     this.#write(envelopeOf(["error", channel, 0, code, message], detail));
   }
 
-  #leave(channel: number): void {
+  leave(channel: number): void {
     const member = channelAt(this.#channels, channel)?.member;
     this.forget(channel);
     member?.cut({ type: "closed", code: closeCode.normal, reason: "left" });
@@ -316,14 +233,25 @@ export class Session implements TransportEvents, InflowOwner<Raw> {
     );
   }
 
-  async #reauthorize(number: number, auth: unknown): Promise<void> {
+  reauthorize(number: number, auth: unknown): void {
     const member = this.#joined(number);
     const channel = channelAt(this.#channels, number);
     if (member === undefined || channel === undefined) return;
-    const admission = await this.#host.admitChannel(this.#request, channel.path, auth);
+    channel.renewals ??= new Renewals(
+      (token) => this.#host.admitChannel(this.#request, channel.path, token),
+      (admission) => this.#reauthorized(channel, member, admission),
+    );
+    channel.renewals.take(auth);
+  }
+
+  #reauthorized(channel: Channel, member: Member, admission: ChannelAdmission): void {
     if (!this.#has(channel)) return;
-    if (admission.type === "admit") this.#host.reauthorized(member, admission.user);
-    else this.#refuse(number, admission.code, admission.message, { status: admission.status });
+    if (admission.type === "admit") {
+      this.#host.reauthorized(member, admission.user);
+      return;
+    }
+    const { code, message, status } = admission;
+    this.#refuse(channel.number, code, message, { status });
   }
 
   // ---------- life ----------
@@ -407,11 +335,6 @@ export class Session implements TransportEvents, InflowOwner<Raw> {
   #write(frame: Frame): void {
     if (!this.#isOver) this.transport.write(frame.single());
   }
-}
-
-function payloadOf(value: unknown): Payload {
-  if (value instanceof Uint8Array) return { kind: "binary", bytes: value };
-  return { kind: "json", bytes: Buffer.from(JSON.stringify(value), "utf8") };
 }
 
 /** What a close code alone says (docs/reference/protocol.md, section 8). */

@@ -1,6 +1,6 @@
 import { serialize } from "node:v8";
 import { settleWithin, type Clock } from "../actor/clock.ts";
-import type { ChannelAdmission } from "../edge/session.ts";
+import type { ChannelAdmission } from "../edge/session-host.ts";
 import { OptionError, WindsockError } from "../errors.ts";
 import { refuse, type Refusal } from "../gateway/refusal.ts";
 import type { RouteTable, ServiceMatch } from "../gateway/route-table.ts";
