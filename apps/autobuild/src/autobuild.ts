@@ -16,6 +16,9 @@ import { Emitter, type EventSource } from "./events.ts";
 import { expectRepository } from "./git/expect-repository.ts";
 import { parseSource, type RepositorySource } from "./git/source.ts";
 import { Workspaces } from "./git/workspaces.ts";
+import { SealedLogs } from "./log/sealed-logs.ts";
+import { Sealer } from "./log/sealer.ts";
+import { SealingThread } from "./log/sealing-thread.ts";
 import { Notifier } from "./notify/notifier.ts";
 import { notifyFile, readNotifyConfig } from "./notify/targets.ts";
 import { ArtifactFolder } from "./results/artifacts.ts";
@@ -62,6 +65,8 @@ export interface AutobuildOptions
   readonly hookSecret?: string | undefined;
   /** How long logs and artifacts are kept. @default 180 days, 200 a branch, 20 GiB; 30 days, 20 a branch, 10 GiB */
   readonly keep?: Partial<Readonly<Record<KeptKind, KeepBounds>>>;
+  /** How long after its end a build's logs are sealed: moved into compressed blocks. Null: never. @default 1 hour */
+  readonly sealAfterMs?: number | null;
   /** @default the machine's own time */
   readonly clock?: Clock;
 }
@@ -82,6 +87,8 @@ export interface Autobuild extends EventSource<AutobuildEvents> {
   readonly disk: Pick<DiskRoom, "freeBytes" | "shortage">;
   /** Whether `start` has settled what an earlier AutoBuild left, and `stop` was not called. */
   readonly isStarted: boolean;
+  /** What builds left, by build. */
+  readonly folders: BuildFolders;
   /**
    * Has one more repository built from now on, also after a restart. Resolves with one that there is already.
    *
@@ -124,6 +131,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
     ...options,
   };
   checkNumbers(settings);
+  const sealAfterMs = options.sealAfterMs === undefined ? sealAfterDefaultMs : options.sealAfterMs;
   const read = (text: string): RepositorySource =>
     parseSource(text, process.cwd(), options.repositoryRoots);
   const given = options.repositories.map(read);
@@ -161,8 +169,12 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
   const buildConsole = new BuildConsole();
   const mirrorFolderOf = (repositoryId: number): string =>
     path.join(dataDir, "mirrors", `${repositoryId}.git`);
-  const folders = new BuildFolders(dataDir);
   const room = new DiskRoom(dataDir, settings);
+  const sealed = new SealedLogs(dataDir, (message, error) =>
+    events.emit("problem", { message, error }),
+  );
+  const sealingThread = new SealingThread(dataDir);
+  const folders = new BuildFolders(dataDir, sealed, clock);
   const workspaces = new Workspaces(path.join(dataDir, "workspaces"));
   const kept = new KeptStore(database);
   const results = new Results(
@@ -214,10 +226,26 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
       logBytesOf: (buildId) => folders.bytesOf(buildId),
       async remove(kind, buildId) {
         if (kind === "artifacts") await results.removeArtifacts(buildId);
-        else await folders.remove(buildId);
+        else {
+          await folders.remove(buildId);
+          // Also what is being sealed just now.
+          if (sealAfterMs !== null || sealed.isThere()) await sealingThread.remove(buildId);
+        }
       },
     },
     options.keep === undefined ? retentionDefaults : { ...retentionDefaults, ...options.keep },
+  );
+
+  const sealer = new Sealer(
+    {
+      store: kept,
+      clock,
+      events,
+      seal: (buildId) => sealingThread.seal(buildId, folders.of(buildId).path),
+      bytesOf: (buildId) => folders.bytesOf(buildId),
+      isRead: (buildId) => folders.isRead(buildId),
+    },
+    sealAfterMs,
   );
 
   const triggers = new Triggers({
@@ -268,6 +296,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
     get isStarted() {
       return isStarted && stopped === undefined;
     },
+    folders,
     auth,
     async addRepository(text) {
       const source = read(text);
@@ -291,6 +320,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
       await scheduler.recover();
       notifier.start();
       retention.start();
+      sealer.start();
       scheduler.start();
       triggers.start();
       isStarted = true;
@@ -301,6 +331,8 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
         await scheduler.stop(stopBuilds);
         await notifier.stop();
         await retention.stop();
+        await Promise.all([sealer.stop(), sealingThread.stop()]);
+        sealed.close();
         database.close();
         lock.release();
       })();
@@ -332,6 +364,8 @@ function secretsOf(
 function withoutRepeats(sources: readonly RepositorySource[]): RepositorySource[] {
   return [...new Map(sources.map((source) => [source.label, source])).values()];
 }
+
+const sealAfterDefaultMs = 60 * 60_000;
 
 const leastValues = {
   concurrency: 1,

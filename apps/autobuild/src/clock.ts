@@ -20,6 +20,21 @@ export const systemClock = {
   },
 } satisfies Clock;
 
+const units: Readonly<Record<string, number>> = {
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 24 * 3_600_000,
+  w: 7 * 24 * 3_600_000,
+};
+
+/** `90s`, `10m`, `12h`, `90d` or `2w` in milliseconds; undefined for what is none of these. */
+export function durationOf(text: string): number | undefined {
+  const [, number = "", unit = ""] = /^(\d{1,6})([smhdw])$/.exec(text) ?? [];
+  const unitMs = units[unit];
+  return unitMs === undefined ? undefined : Number(number) * unitMs;
+}
+
 /** A duration for people: `3.4 s`, `2 min 5 s`, `1 h 2 min`. */
 export function formatDuration(durationMs: number): string {
   const seconds = durationMs / 1000;

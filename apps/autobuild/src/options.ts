@@ -3,6 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { parsePublicUrl } from "./auth/policy.ts";
+import { durationOf } from "./clock.ts";
 import { AutobuildError, messageOf, show } from "./errors.ts";
 import { git } from "./git/git.ts";
 import { parseSource } from "./git/source.ts";
@@ -23,6 +24,8 @@ export type CommandLine =
       readonly passEnv: readonly string[];
       /** Whether what is built ends with the server. */
       readonly stopBuilds: boolean;
+      /** How long after its end a build's logs are sealed; null: never. */
+      readonly sealAfterMs: number | null;
     };
 
 export const help = `Usage: autobuild [serve] [repository ...] [options]
@@ -42,10 +45,12 @@ A repository is a path or a URL; without one it is the repository you are in.
                      AUTOBUILD_HOOK_SECRET  what forges sign their webhooks with: /hooks/github and others
   --pass-env <name>                      a variable that builds inherit; may be repeated
   --stop-builds                          end what is built when AutoBuild is ended by SIGTERM, too
+  --seal-after <time>  AUTOBUILD_SEAL_AFTER  when the logs of a build that ended are compressed: 30m, 12h
+                                         or never (1h)
   --help
 `;
 
-const defaults = { port: "8001", host: "127.0.0.1" } as const;
+const defaults = { port: "8001", host: "127.0.0.1", sealAfter: "1h" } as const;
 
 /**
  * Reads the command line; what it leaves open comes from the environment, then from the defaults.
@@ -84,6 +89,9 @@ export async function readCommandLine(
     anonymous: values.anonymous ?? environment["AUTOBUILD_ANONYMOUS"],
     passEnv: values["pass-env"] ?? [],
     stopBuilds: values["stop-builds"] ?? false,
+    sealAfterMs: readSealAfter(
+      values["seal-after"] ?? environment["AUTOBUILD_SEAL_AFTER"] ?? defaults.sealAfter,
+    ),
   };
 }
 
@@ -102,6 +110,7 @@ function parse(argv: readonly string[]) {
         anonymous: { type: "string" },
         "pass-env": { type: "string", multiple: true },
         "stop-builds": { type: "boolean" },
+        "seal-after": { type: "string" },
         help: { type: "boolean", short: "h" },
       },
     });
@@ -118,6 +127,16 @@ function readPort(text: string): number {
   throw new AutobuildError(
     "AUTOBUILD_BAD_OPTION",
     `Expected a port from 0 to 65535, got ${show(text)}. Give one such as --port 8001.`,
+  );
+}
+
+function readSealAfter(text: string): number | null {
+  if (text === "never") return null;
+  const ms = durationOf(text);
+  if (ms !== undefined) return ms;
+  throw new AutobuildError(
+    "AUTOBUILD_BAD_OPTION",
+    `Expected a time such as 30m or 12h, or never, got ${show(text)}. Give one such as --seal-after 1h.`,
   );
 }
 

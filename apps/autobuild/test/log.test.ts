@@ -3,6 +3,7 @@ import path from "node:path";
 import fc from "fast-check";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { LineDecoder } from "../src/log/line-decoder.ts";
+import { PlainFile } from "../src/log/log-bytes.ts";
 import { LogFile } from "../src/log/log-reader.ts";
 import { ConsoleLog, consoleLogDefaults, type ConsoleLogOptions } from "../src/run/console-log.ts";
 import { temporaryFolder } from "./support/temporary.ts";
@@ -167,7 +168,7 @@ describe("a build's console log", () => {
   });
 
   test("that somebody removed reads as ended early", async () => {
-    const file = new LogFile(path.join(temporaryFolder(), "gone.log"), 100, 1024);
+    const file = new LogFile(new PlainFile(path.join(temporaryFolder(), "gone.log")), 100, 1024);
     expect(await file.read(0, 1000)).toEqual({ text: "", next: 100 });
   });
 });
@@ -180,6 +181,7 @@ async function openLog(
   const file = path.join(temporaryFolder(), "console.log");
   const log = await ConsoleLog.open(file, { ...consoleLogDefaults, ...options }, unheard);
   onTestFinished(() => log.close());
-  const reader = (): LogFile => new LogFile(file, log.length, consoleLogDefaults.maxLineBytes);
+  const reader = (): LogFile =>
+    new LogFile(new PlainFile(file), log.length, consoleLogDefaults.maxLineBytes);
   return { log, file, reader };
 }

@@ -1,10 +1,18 @@
 import { createHash } from "node:crypto";
 import { appendFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { IndexedLog } from "../src/log/indexed-log.ts";
+import { SealedLogs } from "../src/log/sealed-logs.ts";
 import { parseLogName, StepLogReader } from "../src/log/step-log.ts";
+import { BuildFolders } from "../src/run/build-folders.ts";
 import { temporaryFolder } from "./support/temporary.ts";
+
+function folders(dataDir: string): BuildFolders {
+  const sealed = new SealedLogs(dataDir, () => {});
+  onTestFinished(() => sealed.close());
+  return new BuildFolders(dataDir, sealed);
+}
 
 function folder(): { readonly dataDir: string; readonly build: string } {
   const dataDir = temporaryFolder();
@@ -16,7 +24,7 @@ function folder(): { readonly dataDir: string; readonly build: string } {
 describe("the log of a step", () => {
   test("is read by bytes while it grows, and has its end from the journal", async () => {
     const { dataDir, build } = folder();
-    const reader = new StepLogReader(dataDir, 7, { position: 2, attempt: 1 }, () => false);
+    const reader = new StepLogReader(folders(dataDir), 7, { position: 2, attempt: 1 }, () => false);
     await reader.refresh();
     expect(reader.length).toBe(0);
     const bytes = Uint8Array.of(0x61, 0xff, 0x0a);
@@ -41,7 +49,7 @@ describe("the log of a step", () => {
   test("that lost its runner ends with its build, without a hash", async () => {
     const { dataDir, build } = folder();
     writeFileSync(path.join(build, "0.1.log"), "one\ntw");
-    const reader = new StepLogReader(dataDir, 7, { position: 0, attempt: 1 }, () => true);
+    const reader = new StepLogReader(folders(dataDir), 7, { position: 0, attempt: 1 }, () => true);
     await reader.refresh();
     expect(reader.end).toEqual({ length: 6, isFailure: false });
   });
@@ -50,7 +58,12 @@ describe("the log of a step", () => {
     const dataDir = temporaryFolder();
     mkdirSync(path.join(dataDir, "logs"));
     writeFileSync(path.join(dataDir, "logs", "7.log"), "old\n");
-    const reader = new StepLogReader(dataDir, 7, { position: null, attempt: 1 }, () => true);
+    const reader = new StepLogReader(
+      folders(dataDir),
+      7,
+      { position: null, attempt: 1 },
+      () => true,
+    );
     await reader.refresh();
     expect((await reader.read(0, 100)).toString()).toBe("old\n");
   });
@@ -58,7 +71,12 @@ describe("the log of a step", () => {
   test("that was removed reads as empty", async () => {
     const { dataDir, build } = folder();
     writeFileSync(path.join(build, "setup.log"), "one\n");
-    const reader = new StepLogReader(dataDir, 7, { position: null, attempt: 1 }, () => false);
+    const reader = new StepLogReader(
+      folders(dataDir),
+      7,
+      { position: null, attempt: 1 },
+      () => false,
+    );
     await reader.refresh();
     rmSync(build, { recursive: true });
     expect(await reader.read(0, 100)).toHaveLength(0);
@@ -68,7 +86,7 @@ describe("the log of a step", () => {
     const { dataDir, build } = folder();
     const lines = Array.from({ length: 5000 }, (_, index) => `\u001b[32mli\u001b[0mne ${index}`);
     writeFileSync(path.join(build, "0.1.log"), `${lines.join("\n")}\nold\rnew\u001b[K\n`);
-    const reader = new StepLogReader(dataDir, 7, { position: 0, attempt: 1 }, () => true);
+    const reader = new StepLogReader(folders(dataDir), 7, { position: 0, attempt: 1 }, () => true);
     const log = new IndexedLog(reader);
     const { signal } = new AbortController();
     expect((await log.search("line 4321", signal)).rows).toEqual([4321]);

@@ -1,3 +1,4 @@
+import type { LogBytes } from "../log/log-bytes.ts";
 import { readLogFile, type LogReader, type LogSlice } from "../log/log-reader.ts";
 import type { BuildFolder } from "../run/build-folder.ts";
 import { consoleLogDefaults } from "../run/console-log.ts";
@@ -10,12 +11,12 @@ export class ActiveBuild implements LogReader {
   isRequeued = false;
   readonly #end = Promise.withResolvers<void>();
   readonly #known = Promise.withResolvers<void>();
-  readonly #file: string;
+  readonly #console: LogBytes;
   /** Of the console log. */
   length = 0;
 
-  constructor(folder: BuildFolder, cookie: string, listener: LinkListener) {
-    this.#file = folder.consoleLog;
+  constructor(folder: BuildFolder, console: LogBytes, cookie: string, listener: LinkListener) {
+    this.#console = console;
     this.link = new RunnerLink(folder, cookie, {
       ...listener,
       handleConsoleGrown: (length) => {
@@ -42,6 +43,6 @@ export class ActiveBuild implements LogReader {
   }
 
   read(from: number, maxBytes: number): Promise<LogSlice> {
-    return readLogFile(this.#file, this.length, from, maxBytes, consoleLogDefaults.maxLineBytes);
+    return readLogFile(this.#console, this.length, from, maxBytes, consoleLogDefaults.maxLineBytes);
   }
 }

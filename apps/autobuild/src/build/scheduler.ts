@@ -6,6 +6,7 @@ import { AutobuildError, messageOf } from "../errors.ts";
 import type { Emitter } from "../events.ts";
 import type { Workspaces } from "../git/workspaces.ts";
 import type { LogReader } from "../log/log-reader.ts";
+import { consoleLogName } from "../run/build-folder.ts";
 import type { BuildFolders } from "../run/build-folders.ts";
 import type { RecordOptions } from "../run/build-record.ts";
 import { launchRunner } from "../run/runner-launcher.ts";
@@ -313,7 +314,8 @@ export class Scheduler {
   #activate(build: Build, cookie: string): ActiveBuild {
     const { console, events, folders } = this.#parts;
     const { id: buildId } = build;
-    const active: ActiveBuild = new ActiveBuild(folders.of(buildId), cookie, {
+    const bytes = folders.file(buildId, consoleLogName);
+    const active: ActiveBuild = new ActiveBuild(folders.of(buildId), bytes, cookie, {
       handleEntries: (entries) => this.#ledger.write(buildId, entries),
       handleConsoleGrown: () => events.emit("logAdvanced", { buildId, position: null, attempt: 0 }),
       handleLogGrown: (position, attempt) =>

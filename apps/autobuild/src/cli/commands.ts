@@ -17,6 +17,7 @@ import { serve } from "./serve.ts";
 import { shell } from "./shell.ts";
 import { status } from "./status.ts";
 import { token } from "./token.ts";
+import { unseal } from "./unseal.ts";
 import { user } from "./user.ts";
 import { watch } from "./watch.ts";
 
@@ -41,6 +42,7 @@ export const commands: readonly Command[] = [
   secret,
   backup,
   restore,
+  unseal,
 ];
 
 /**

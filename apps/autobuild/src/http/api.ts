@@ -5,7 +5,6 @@ import type { Autobuild } from "../autobuild.ts";
 import { recordedPlan } from "../build/recorded-plan.ts";
 import { AutobuildError } from "../errors.ts";
 import { LogBody } from "../log/log-body.ts";
-import { BuildFolders } from "../run/build-folders.ts";
 import { openApi } from "./openapi.ts";
 import { problem } from "./problem.ts";
 import { route, type Route } from "./route.ts";
@@ -27,8 +26,7 @@ const name = z.string().min(1).max(300);
 
 /** The API: what it takes, what it gives, and who may. */
 export function api(autobuild: Autobuild): readonly Route[] {
-  const { builds } = autobuild;
-  const folders = new BuildFolders(autobuild.dataDir);
+  const { builds, folders } = autobuild;
   const buildOf = (id: number) => {
     const build = builds.get(id);
     if (build !== undefined) return build;

@@ -2,7 +2,7 @@ import { Hono, type Context } from "hono";
 import type { Autobuild } from "../autobuild.ts";
 import type { IndexedLog } from "../log/indexed-log.ts";
 import { shelfOf } from "../log/log-shelf.ts";
-import type { LogTime } from "../log/step-log.ts";
+import { timeAt } from "../log/log-times.ts";
 import type { DoorEnv } from "./guard.ts";
 import { problem } from "./problem.ts";
 
@@ -107,18 +107,6 @@ function rangeOf(
   const from = first === "" ? Math.max(0, length - Number(last)) : Number(first);
   const to = first === "" || last === "" ? length : Math.min(Number(last) + 1, length);
   return from >= length || to <= from ? "none" : { from, to };
-}
-
-/** When the byte was printed: with the last burst that began at it or before. */
-function timeAt(times: readonly LogTime[], byte: number): number | null {
-  let low = 0;
-  let high = times.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((times[middle]?.byte ?? 0) <= byte) low = middle + 1;
-    else high = middle;
-  }
-  return times[low - 1]?.epochMs ?? null;
 }
 
 function noLog(): Response {

@@ -1,4 +1,4 @@
-import { readRange } from "./file-range.ts";
+import type { LogBytes } from "./log-bytes.ts";
 
 /** Whole lines from a log, and the offset at which to read on. */
 export interface LogSlice {
@@ -23,10 +23,10 @@ const newline = 0x0a;
 /** The log of a build that has ended: a file of known length. */
 export class LogFile implements LogReader {
   readonly length: number;
-  readonly #file: string;
+  readonly #file: LogBytes;
   readonly #maxLineBytes: number;
 
-  constructor(file: string, length: number, maxLineBytes: number) {
+  constructor(file: LogBytes, length: number, maxLineBytes: number) {
     this.#file = file;
     this.length = length;
     this.#maxLineBytes = maxLineBytes;
@@ -39,7 +39,7 @@ export class LogFile implements LogReader {
 
 /** Reads whole lines of a log file up to `length`. A file that is gone, or too short, reads as ended early. */
 export async function readLogFile(
-  file: string,
+  file: LogBytes,
   length: number,
   from: number,
   maxBytes: number,
@@ -53,7 +53,7 @@ export async function readLogFile(
     length - readFrom,
     Math.max(maxBytes, maxLineBytes + 1) + maxLineBytes + 2,
   );
-  const bytes = await readRange(file, readFrom, wanted);
+  const bytes = await file.read(readFrom, wanted);
   // Pruned by somebody, or cut by a power failure: readers go on with what comes after.
   if (bytes.length <= start - readFrom) return { text: "", next: length };
   return wholeLines(bytes, readFrom, start, maxBytes);

@@ -8,17 +8,17 @@ const maxLogs = 64;
 
 /** The logs that somebody looks at, or looked at lately. */
 export class LogShelf {
-  readonly #autobuild: Pick<Autobuild, "builds" | "dataDir">;
+  readonly #autobuild: Pick<Autobuild, "builds" | "folders">;
   /** The one that was used last is the last. */
   readonly #logs = new Map<string, IndexedLog>();
 
-  constructor(autobuild: Pick<Autobuild, "builds" | "dataDir">) {
+  constructor(autobuild: Pick<Autobuild, "builds" | "folders">) {
     this.#autobuild = autobuild;
   }
 
   /** A log of a build, be there something in it or not; undefined for a build or a name that there is not. */
   get(buildId: number, name: string): IndexedLog | undefined {
-    const { builds, dataDir } = this.#autobuild;
+    const { builds, folders } = this.#autobuild;
     const logName = parseLogName(name);
     const build = builds.get(buildId);
     if (logName === undefined || build === undefined) return undefined;
@@ -29,7 +29,7 @@ export class LogShelf {
       return now === undefined || hasEnded(now);
     };
     const log =
-      this.#logs.get(key) ?? new IndexedLog(new StepLogReader(dataDir, buildId, logName, isEnded));
+      this.#logs.get(key) ?? new IndexedLog(new StepLogReader(folders, buildId, logName, isEnded));
     this.#logs.delete(key);
     this.#logs.set(key, log);
     for (const oldest of this.#logs.keys()) {
@@ -43,7 +43,7 @@ export class LogShelf {
 const shelves = new WeakMap<object, LogShelf>();
 
 /** The shelf of an AutoBuild: its doors share it. */
-export function shelfOf(autobuild: Pick<Autobuild, "builds" | "dataDir">): LogShelf {
+export function shelfOf(autobuild: Pick<Autobuild, "builds" | "folders">): LogShelf {
   let shelf = shelves.get(autobuild);
   if (shelf === undefined) shelves.set(autobuild, (shelf = new LogShelf(autobuild)));
   return shelf;

@@ -1,9 +1,8 @@
-import { readFile, stat } from "node:fs/promises";
-import path from "node:path";
-import { systemCodeOf } from "../errors.ts";
-import { BuildFolder, type LogFiles } from "../run/build-folder.ts";
+import type { BuildFolders } from "../run/build-folders.ts";
 import type { JournalEntry } from "../run/journal.ts";
-import { readRange } from "./file-range.ts";
+import { JournalReader } from "./journal-reader.ts";
+import type { LogBytes } from "./log-bytes.ts";
+import { readTimes, type LogTime } from "./log-times.ts";
 
 /** Which log of a build: that of an attempt of a step, or with null what came before the first step. */
 export interface LogName {
@@ -21,14 +20,6 @@ export interface LogEnd {
   readonly isFailure: boolean;
 }
 
-/** From this byte on, what follows was printed at that time. */
-export interface LogTime {
-  readonly byte: number;
-  readonly epochMs: number;
-}
-
-const maxIndexBytes = 16 * 1024 * 1024;
-
 /** `setup`, `2.1`; undefined for what is no name of a log. */
 export function parseLogName(text: string): LogName | undefined {
   if (text === "setup") return { position: null, attempt: 1 };
@@ -37,31 +28,33 @@ export function parseLogName(text: string): LogName | undefined {
 }
 
 /**
- * One log of a build, read from the files alone, while they are written and after.
+ * One log of a build, read from the disk alone, while it is written, after that, and when it is sealed.
  *
- * `refresh` looks at them anew; in between, `length` and `end` stay. A log that is not there (yet) is
+ * `refresh` looks at it anew; in between, `length` and `end` stay. A log that is not there (yet) is
  * empty. Bytes that were read once never change.
  */
 export class StepLogReader {
-  readonly #folder: BuildFolder;
   readonly #name: LogName;
-  readonly #early: string;
+  readonly #journal: JournalReader;
   readonly #hasBuildEnded: () => boolean;
-  #files: LogFiles;
+  readonly #index: LogBytes;
+  readonly #early: LogBytes;
+  #log: LogBytes;
   #length = 0;
+  #journalEnd: LogEnd | undefined;
   #end: LogEnd | undefined;
-  #journalBytes = 0;
+  #refreshing: Promise<void> | undefined;
 
   /** `hasBuildEnded` is asked when the journal does not say how the log ended. */
-  constructor(dataDir: string, buildId: number, name: LogName, hasBuildEnded: () => boolean) {
-    this.#folder = new BuildFolder(path.join(dataDir, "builds", String(buildId)));
+  constructor(folders: BuildFolders, buildId: number, name: LogName, hasBuildEnded: () => boolean) {
+    const { position, attempt } = name;
+    const file = position === null ? "setup" : `${position}.${attempt}`;
     this.#name = name;
-    this.#early = path.join(dataDir, "logs", `${buildId}.log`);
+    this.#journal = new JournalReader(folders.of(buildId).journal);
     this.#hasBuildEnded = hasBuildEnded;
-    this.#files =
-      name.position === null
-        ? this.#folder.setup
-        : this.#folder.attempt(name.position, name.attempt);
+    this.#log = folders.file(buildId, `${file}.log`);
+    this.#index = folders.file(buildId, `${file}.idx`);
+    this.#early = folders.early(buildId);
   }
 
   get length(): number {
@@ -73,76 +66,62 @@ export class StepLogReader {
   }
 
   async refresh(): Promise<void> {
-    if (this.#end !== undefined) return;
-    // Before the size: a log that has ended by now has all its bytes.
-    const hasBuildEnded = this.#hasBuildEnded();
-    const end = await this.#findEnd();
-    this.#length = Math.max(this.#length, await this.#size());
-    if (end !== undefined) this.#end = { ...end, length: Math.min(end.length, this.#length) };
-    else if (hasBuildEnded) this.#end = { length: this.#length, isFailure: false };
+    // One look at a time; what is under way may have looked before the call.
+    await this.#refreshing;
+    this.#refreshing ??= this.#refresh().finally(() => (this.#refreshing = undefined));
+    await this.#refreshing;
   }
 
   /** At most `maxBytes` from an offset on; empty at the end. */
   async read(from: number, maxBytes: number): Promise<Buffer> {
     const length = Math.min(maxBytes, this.#length - from);
-    if (length <= 0) return Buffer.alloc(0);
-    return readRange(this.#files.log, from, length);
+    return length <= 0 ? Buffer.alloc(0) : this.#log.read(from, length);
   }
 
   /** When its bytes were printed, in their order. Empty where nobody noted it. */
-  async times(): Promise<LogTime[]> {
-    const { size } = await stat(this.#files.index).catch(() => ({ size: 0 }));
-    const bytes = await readRange(this.#files.index, 0, Math.min(size, maxIndexBytes));
-    const times: LogTime[] = [];
-    for (let at = 0; at + 16 <= bytes.length; at += 16)
-      times.push({
-        byte: Number(bytes.readBigUInt64LE(at)),
-        epochMs: Number(bytes.readBigUInt64LE(at + 8)),
-      });
-    return times;
+  times(): Promise<LogTime[]> {
+    return readTimes(this.#index);
+  }
+
+  async #refresh(): Promise<void> {
+    if (this.#end !== undefined) return;
+    // Before the size: a log that has ended by now has all its bytes.
+    const hasBuildEnded = this.#hasBuildEnded();
+    // The journal says it once, so it is kept whatever the disk says next.
+    this.#journalEnd ??= await this.#findEnd();
+    this.#length = Math.max(this.#length, await this.#size());
+    const end = this.#journalEnd;
+    if (end !== undefined) this.#end = { ...end, length: Math.min(end.length, this.#length) };
+    else if (hasBuildEnded) this.#end = { length: this.#length, isFailure: false };
   }
 
   async #size(): Promise<number> {
-    try {
-      return (await stat(this.#files.log)).size;
-    } catch (error) {
-      if (systemCodeOf(error) !== "ENOENT") throw error;
-    }
-    if (this.#name.position !== null) return 0;
+    const size = await this.#log.size();
+    if (size !== undefined || this.#name.position !== null) return size ?? 0;
     // A build from before builds had folders has one log of all that it printed.
-    const { size } = await stat(this.#early).catch(() => ({ size: 0 }));
-    if (size > 0) this.#files = { log: this.#early, index: `${this.#early}.idx` };
-    return size;
+    const early = (await this.#early.size()) ?? 0;
+    if (early > 0) this.#log = this.#early;
+    return early;
   }
 
   async #findEnd(): Promise<LogEnd | undefined> {
-    const { size } = await stat(this.#folder.journal).catch(() => ({ size: 0 }));
-    if (size === this.#journalBytes) return undefined;
-    this.#journalBytes = size;
-    const text = await readFile(this.#folder.journal, "utf8").catch(() => "");
-    for (const line of text.split("\n")) {
-      const entry = entryOf(line);
-      if (entry === undefined) continue;
-      const { position, attempt } = this.#name;
-      if (entry.type === "setupEnded" && position === null)
-        return { length: entry.length, sha256: entry.sha256, isFailure: false };
-      if (entry.type === "attemptEnded" && entry.position === position && entry.attempt === attempt)
-        return {
-          length: entry.length,
-          sha256: entry.sha256,
-          isFailure: entry.end.type !== "passed",
-        };
+    for (const entry of await this.#journal.readOn()) {
+      const end = this.#endIn(entry);
+      if (end !== undefined) return end;
     }
     return undefined;
   }
-}
 
-/** The last line may be there by half. */
-function entryOf(line: string): JournalEntry | undefined {
-  if (line === "") return undefined;
-  try {
-    return JSON.parse(line) as JournalEntry;
-  } catch {
+  #endIn(entry: JournalEntry): LogEnd | undefined {
+    const { position, attempt } = this.#name;
+    if (entry.type === "setupEnded" && position === null)
+      return { length: entry.length, sha256: entry.sha256, isFailure: false };
+    if (entry.type === "attemptEnded" && entry.position === position && entry.attempt === attempt)
+      return {
+        length: entry.length,
+        sha256: entry.sha256,
+        isFailure: entry.end.type !== "passed",
+      };
     return undefined;
   }
 }

@@ -1,5 +1,8 @@
 import path from "node:path";
 
+/** In a build's folder. */
+export const consoleLogName = "console.log";
+
 /**
  * Where the files of one build are: `<dataDir>/builds/<build>`.
  *
@@ -12,7 +15,8 @@ import path from "node:path";
  *     reserve                     room for its end, should the disk be full by then; while it runs
  *
  * Positions count from 0, attempts from 1. Logs and journal are only ever appended to: what was read once
- * stays true, and a cursor is a byte offset.
+ * stays true, and a cursor is a byte offset. Some time after the build they are sealed (ADR 0034): `BuildFolders.file`
+ * reads a log wherever it lies.
  */
 export class BuildFolder {
   readonly path: string;
@@ -26,7 +30,7 @@ export class BuildFolder {
   }
 
   get consoleLog(): string {
-    return path.join(this.path, "console.log");
+    return path.join(this.path, consoleLogName);
   }
 
   /** Which process runs the build. */

@@ -1,20 +1,52 @@
 import { existsSync } from "node:fs";
 import { readdir, rm, stat } from "node:fs/promises";
 import path from "node:path";
+import { systemClock, type Clock } from "../clock.ts";
+import { PlainFile, type LogBytes } from "../log/log-bytes.ts";
 import { LogFile, type LogReader } from "../log/log-reader.ts";
-import { BuildFolder } from "./build-folder.ts";
+import { SealableFile } from "../log/sealable-file.ts";
+import type { SealedLogs } from "../log/sealed-logs.ts";
+import { BuildFolder, consoleLogName } from "./build-folder.ts";
 import { consoleLogDefaults } from "./console-log.ts";
 
-/** The folders of all builds, and the logs of those from before builds had folders. */
+/** A build whose logs were read within this time counts as read. */
+const readMs = 5 * 60_000;
+/** Builds of which it is known when they were read last. */
+const maxReads = 1000;
+
+/** The folders of all builds, their logs wherever they lie, and the logs of those from before builds had folders. */
 export class BuildFolders {
   readonly #dataDir: string;
+  readonly #sealed: SealedLogs;
+  readonly #clock: Clock;
+  /** When a build's logs were read last; the one that was read last is the last. */
+  readonly #reads = new Map<number, number>();
 
-  constructor(dataDir: string) {
+  constructor(dataDir: string, sealed: SealedLogs, clock: Clock = systemClock) {
     this.#dataDir = dataDir;
+    this.#sealed = sealed;
+    this.#clock = clock;
   }
 
   of(buildId: number): BuildFolder {
     return new BuildFolder(path.join(this.#dataDir, "builds", String(buildId)));
+  }
+
+  /** A log of a build, or the index of one, by its name: read from its file, or from where it is sealed. */
+  file(buildId: number, name: string): LogBytes {
+    const file = new PlainFile(path.join(this.of(buildId).path, name));
+    return new SealableFile(file, this.#sealed, buildId, name, () => this.#handleRead(buildId));
+  }
+
+  /** The one log of a build from before builds had folders. It is never sealed. */
+  early(buildId: number): LogBytes {
+    return new PlainFile(this.#early(buildId));
+  }
+
+  /** Whether somebody reads a build's logs, or did so within the last minutes. */
+  isRead(buildId: number): boolean {
+    const atMs = this.#reads.get(buildId);
+    return atMs !== undefined && this.#clock.monotonicMs() - atMs < readMs;
   }
 
   /** What all that a build printed takes of the disk, its journal and indexes included. */
@@ -30,10 +62,10 @@ export class BuildFolders {
         ),
       ),
     );
-    return sizes.reduce((sum, size) => sum + size, 0);
+    return sizes.reduce((sum, size) => sum + size, this.#sealed.storedBytesOf(buildId));
   }
 
-  /** Removes all that a build printed. What its row says of it stays. */
+  /** Removes all files of what a build printed. What its row says of it stays, and so does what is sealed. */
   async remove(buildId: number): Promise<void> {
     await rm(this.of(buildId).path, { recursive: true, force: true });
     await rm(this.#early(buildId), { force: true });
@@ -41,9 +73,19 @@ export class BuildFolders {
 
   /** A build's console log, as far as its first `bytes`. */
   console(buildId: number, bytes: number): LogReader {
-    const early = this.#early(buildId);
-    const file = existsSync(early) ? early : this.of(buildId).consoleLog;
-    return new LogFile(file, bytes, consoleLogDefaults.maxLineBytes);
+    const log = existsSync(this.#early(buildId))
+      ? this.early(buildId)
+      : this.file(buildId, consoleLogName);
+    return new LogFile(log, bytes, consoleLogDefaults.maxLineBytes);
+  }
+
+  #handleRead(buildId: number): void {
+    this.#reads.delete(buildId);
+    this.#reads.set(buildId, this.#clock.monotonicMs());
+    for (const oldest of this.#reads.keys()) {
+      if (this.#reads.size <= maxReads) break;
+      this.#reads.delete(oldest);
+    }
   }
 
   #early(buildId: number): string {

@@ -25,6 +25,12 @@ export const keptTriggers = `
   END;
 `;
 
+/** When a build's logs were sealed (ADR 0034); null while they are files. Never changes. */
+export const keptSealed = `
+  ALTER TABLE kept ADD COLUMN sealed_ms INTEGER;
+  CREATE INDEX kept_unsealed ON kept (build_id) WHERE kind = 'log' AND sealed_ms IS NULL;
+`;
+
 /** How long things are kept. Whatever the bounds say, the newest build of a branch that passed, and that failed, keeps its own. */
 export interface KeepBounds {
   /** Older ones go. */
@@ -59,6 +65,23 @@ export class KeptStore {
     return integer(this.#statements.bytes.get(kind) ?? {}, "bytes");
   }
 
+  /** Builds that ended before then and whose logs are files, in their order after `afterId`. */
+  unsealed(endedBeforeMs: number, afterId: number, limit: number): number[] {
+    return this.#statements.unsealed
+      .all(afterId, endedBeforeMs, limit)
+      .map((row) => integer(row, "build_id"));
+  }
+
+  /** Notes that a build's logs are sealed, and what they take now. Nothing where retention came first. */
+  seal(buildId: number, bytes: number, sealedMs: number): void {
+    this.#statements.seal.run(bytes, sealedMs, buildId);
+  }
+
+  /** Notes that a build's logs are files again, and what they take. */
+  unseal(buildId: number, bytes: number): void {
+    this.#statements.seal.run(bytes, null, buildId);
+  }
+
   /** The builds whose things go, the oldest first. */
   superfluous(
     kind: KeptKind,
@@ -79,6 +102,13 @@ function prepareStatements(database: DatabaseSync) {
     remove: database.prepare("DELETE FROM kept WHERE kind = ? AND build_id = ?"),
     has: database.prepare("SELECT 1 FROM kept WHERE kind = ? AND build_id = ?"),
     bytes: database.prepare("SELECT coalesce(sum(bytes), 0) AS bytes FROM kept WHERE kind = ?"),
+    unsealed: database.prepare(
+      `SELECT build_id FROM kept JOIN build ON build.id = build_id
+       WHERE kind = 'log' AND sealed_ms IS NULL AND build_id > ? AND finished_ms <= ? ORDER BY build_id LIMIT ?`,
+    ),
+    seal: database.prepare(
+      "UPDATE kept SET bytes = ?, sealed_ms = ? WHERE kind = 'log' AND build_id = ?",
+    ),
     superfluous: database.prepare(
       `WITH ranked AS (
          SELECT build.id, finished_ms, bytes, state,

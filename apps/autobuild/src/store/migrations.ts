@@ -5,7 +5,7 @@ import { AutobuildError } from "../errors.ts";
 import { accountTables } from "./account-store.ts";
 import { addedTables } from "./added-store.ts";
 import { attemptTable } from "./attempts.ts";
-import { keptTables, keptTriggers } from "./kept-store.ts";
+import { keptSealed, keptTables, keptTriggers } from "./kept-store.ts";
 import { noticeTables } from "./notice-store.ts";
 import { originTables } from "./origin-store.ts";
 import { overviewTables, stepNeeds } from "./overview-tables.ts";
@@ -77,6 +77,7 @@ const migrations: readonly string[] = [
   keptTriggers,
   stepNeeds,
   addedTables,
+  keptSealed,
 ];
 
 const keptCopies = 2;
