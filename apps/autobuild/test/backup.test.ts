@@ -8,9 +8,12 @@ import {
 } from "node:fs";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { makeBackup } from "../src/backup/backup.ts";
 import { restoreBackup } from "../src/backup/restore.ts";
+import { SealedLogs } from "../src/log/sealed-logs.ts";
+import { SealingThread } from "../src/log/sealing-thread.ts";
+import { BuildFolders } from "../src/run/build-folders.ts";
 import { DataLock } from "../src/store/data-lock.ts";
 import { openDatabase } from "../src/store/database.ts";
 import { migrate } from "../src/store/migrations.ts";
@@ -102,11 +105,39 @@ describe("a backup", () => {
     openDatabase(dataDir).close();
   });
 
+  test("holds logs that are sealed while it is made, in one place or the other", async () => {
+    const dataDir = temporaryFolder();
+    openDatabase(dataDir).close();
+    const folderOf = (id: number): string => path.join(dataDir, "builds", String(id));
+    const text = "a line of a log\n".repeat(5000);
+    const ids = Array.from({ length: 40 }, (_, index) => index + 1);
+    for (const id of ids) {
+      mkdirSync(folderOf(id), { recursive: true });
+      writeFileSync(path.join(folderOf(id), "0.1.log"), text);
+    }
+    const thread = new SealingThread(dataDir);
+    onTestFinished(() => thread.stop());
+    await thread.seal(1, folderOf(1));
+    const target = path.join(temporaryFolder(), "backup");
+    const sealing = Promise.all(ids.map((id) => thread.seal(id, folderOf(id))));
+    await makeBackup(dataDir, target, 0);
+    await sealing;
+
+    const restored = temporaryFolder();
+    await restoreBackup(target, restored, 1);
+    const sealed = new SealedLogs(restored, () => {});
+    onTestFinished(() => sealed.close());
+    const folders = new BuildFolders(restored, sealed);
+    for (const id of ids)
+      expect((await folders.file(id, "0.1.log").read(0, 1e6)).toString()).toBe(text);
+  });
+
   test("holds no link that a build left", async () => {
     const dataDir = temporaryFolder();
     openDatabase(dataDir).close();
     mkdirSync(path.join(dataDir, "artifacts/1"), { recursive: true });
     symlinkSync("/nowhere", path.join(dataDir, "artifacts/1/dangling"));
+    symlinkSync("/etc/hosts", path.join(dataDir, "artifacts/1/linked"));
     writeFileSync(path.join(dataDir, "artifacts/1/file"), "x");
     const target = path.join(temporaryFolder(), "backup");
     await makeBackup(dataDir, target, 0);

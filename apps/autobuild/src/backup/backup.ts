@@ -1,12 +1,23 @@
-import { existsSync } from "node:fs";
-import { cp, mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { constants, existsSync, type Stats } from "node:fs";
+import {
+  copyFile,
+  lstat,
+  mkdir,
+  readdir,
+  rename,
+  rm,
+  stat,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import path from "node:path";
 import { backup, DatabaseSync } from "node:sqlite";
-import { AutobuildError, messageOf } from "../errors.ts";
+import { AutobuildError, messageOf, systemCodeOf } from "../errors.ts";
+import { sealedLogsFile } from "../log/sealed-tables.ts";
 
 /** What a backup holds besides its manifest, as far as it is there. The rest of a data folder can be had again. */
 export const backedUp = {
-  databases: ["autobuild.sqlite"],
+  databases: ["autobuild.sqlite", sealedLogsFile],
   folders: ["builds", "logs", "artifacts"],
   files: ["notify.yml"],
 } as const;
@@ -36,9 +47,10 @@ const pagesAtOnce = 500;
 /**
  * Copies what a data folder holds into a new folder, beside a running server and without stopping it.
  *
- * Databases are copied as of one moment, then the logs of builds, which are only appended to: a build that
- * ran meanwhile has more log than its row knows, and is settled like any other after a crash. The key that
- * secrets are encrypted with is left out, so that a backup alone opens none.
+ * The database of builds is copied as of one moment, then their logs, which are only appended to: a build that
+ * ran meanwhile has more log than its row knows, and is settled like any other after a crash. What is sealed comes
+ * last, so that a log which moves there meanwhile is in one place at least. The key that secrets are encrypted with
+ * is left out, so that a backup alone opens none.
  *
  * The folder appears when all of it is there. Throws `AUTOBUILD_BACKUP_FAILED`.
  */
@@ -58,21 +70,19 @@ export async function makeBackup(
   await rm(partial, { recursive: true, force: true });
   await mkdir(partial, { recursive: true, mode: 0o700 });
   try {
-    let dataVersion = 0;
-    for (const name of backedUp.databases) {
-      if (!existsSync(path.join(dataDir, name))) continue;
+    const [builds, ...others] = backedUp.databases;
+    const copy = async (name: string): Promise<number> => {
       handleProgress({ part: name, fraction: 0 });
-      const version = await copyDatabase(
-        path.join(dataDir, name),
-        path.join(partial, name),
-        (fraction) => handleProgress({ part: name, fraction }),
+      return copyDatabase(path.join(dataDir, name), path.join(partial, name), (fraction) =>
+        handleProgress({ part: name, fraction }),
       );
-      if (name === backedUp.databases[0]) dataVersion = version;
-    }
+    };
+    const dataVersion = await copy(builds);
     for (const name of [...backedUp.folders, ...backedUp.files]) {
       handleProgress({ part: name, fraction: null });
       await copyTree(path.join(dataDir, name), path.join(partial, name));
     }
+    for (const name of others) if (existsSync(path.join(dataDir, name))) await copy(name);
     const manifest: BackupManifest = {
       format: 1,
       madeMs: nowMs,
@@ -101,6 +111,8 @@ async function copyDatabase(
 ): Promise<number> {
   const source = new DatabaseSync(from, { readOnly: true, timeout: 5000 });
   try {
+    // Reads from one moment on: else a copy begins anew whenever somebody has written.
+    source.exec("BEGIN; SELECT 1 FROM sqlite_schema;");
     await backup(source, to, {
       rate: pagesAtOnce,
       progress: ({ totalPages, remainingPages }) =>
@@ -126,18 +138,40 @@ export function checkDatabase(file: string): number {
   }
 }
 
-/** Copies files and folders; sockets, and links that a build may have left, are nothing to keep. */
+/**
+ * Copies a file or a folder with its times, but for what is removed meanwhile. Sockets, and links that a build may
+ * have left, are nothing to keep.
+ */
 export async function copyTree(from: string, to: string): Promise<void> {
-  if (!existsSync(from)) return;
-  await cp(from, to, {
-    recursive: true,
-    preserveTimestamps: true,
-    verbatimSymlinks: true,
-    async filter(source) {
-      const found = await stat(source, { bigint: false }).catch(() => undefined);
-      return found !== undefined && (found.isFile() || found.isDirectory());
-    },
-  });
+  // The folder itself may be a link, to another disk.
+  const found = await stat(from).catch(ignoreMissing);
+  if (found !== undefined) await copyFound(from, to, found);
+}
+
+async function copyFound(from: string, to: string, found: Stats): Promise<void> {
+  if (found.isDirectory()) {
+    await mkdir(to, { mode: found.mode });
+    for (const name of (await readdir(from).catch(ignoreMissing)) ?? []) {
+      const inner = await lstat(path.join(from, name)).catch(ignoreMissing);
+      if (inner !== undefined) await copyFound(path.join(from, name), path.join(to, name), inner);
+    }
+  } else if (!found.isFile() || !(await copyOneFile(from, to))) return;
+  await utimes(to, found.atime, found.mtime);
+}
+
+/** Whether it was still there. */
+async function copyOneFile(from: string, to: string): Promise<boolean> {
+  try {
+    await copyFile(from, to, constants.COPYFILE_FICLONE);
+    return true;
+  } catch (error) {
+    ignoreMissing(error);
+    return false;
+  }
+}
+
+function ignoreMissing(error: unknown): undefined {
+  if (systemCodeOf(error) !== "ENOENT") throw error;
 }
 
 async function sizeOf(folder: string): Promise<{ files: number; bytes: number }> {
