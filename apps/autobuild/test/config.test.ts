@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
@@ -47,12 +48,23 @@ describe("a configuration", () => {
         {
           ...stepDefaults,
           name: "lint",
-          argv: ["/bin/sh", "-c", "npm run lint | cat"],
+          argv: ["/bin/sh", "-ec", "npm run lint | cat"],
           command: "npm run lint | cat",
           timeoutMs: 1000,
         },
         { ...step("test", "./test", "$HOME"), needs: ["lint"] },
       ],
+    });
+  });
+
+  // Several lines passed when the last one did, whatever had failed before it.
+  test("ends several lines at the first that fails", async () => {
+    const text =
+      "steps:\n  - name: test\n    run: |\n      echo one\n      false\n      echo two\n";
+    const [program = "", ...args] = (await planIn({ ".autobuild.yml": text })).steps[0]?.argv ?? [];
+    expect(spawnSync(program, args, { encoding: "utf8" })).toMatchObject({
+      status: 1,
+      stdout: "one\n",
     });
   });
 
@@ -100,7 +112,7 @@ describe("a configuration", () => {
     ).toEqual({
       ...stepDefaults,
       name: "a",
-      argv: ["/bin/sh", "-c", "b"],
+      argv: ["/bin/sh", "-ec", "b"],
       command: "b",
       environment: { A: "1" },
       timeoutMs: 5_400_000,

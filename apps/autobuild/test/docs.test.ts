@@ -38,6 +38,8 @@ describe("the reference of the configuration", () => {
     expect((await plan(".autobuild.yml", first, { event: "tag", tag: "v1" })).steps).toHaveLength(
       5,
     );
+    // The end of a pipe is that of its last program: an example with one would show failed tests as passed.
+    expect(first).not.toMatch(/run:.*\s\|\s/);
     const typed = /(?<=```ts\n).*?(?=```)/s.exec(page)?.[0] ?? "";
     expect((await plan("autobuild.config.ts", typed)).steps).toHaveLength(2);
     const parts = [...page.matchAll(/```yaml\n((?:matrix|cron):.*?)```/gs)].map(

@@ -86,7 +86,7 @@ export class ApiClient {
       const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
       throw new AutobuildError(
         "AUTOBUILD_STOPPED",
-        `Expected an AutoBuild at ${url}, got none: ${messageOf(cause)}. Start it, or give its --url.`,
+        `Expected an AutoBuild at ${url}, got none: ${messageOf(cause)}. Start it, or give its --url; the --data-dir that it was started with does as well.`,
         { cause: error },
       );
     }

@@ -226,7 +226,7 @@ function plannedStep(
   const isProgram = (filled: string): boolean => !filled.startsWith("-");
   const planned =
     typeof run === "string"
-      ? { ...plainStep(name, "/bin/sh", "-c", fill(run)), command: fill(run) }
+      ? { ...plainStep(name, "/bin/sh", "-ec", fill(run)), command: fill(run) }
       : plainStep(name, fillAs("run", run[0], isProgram), ...run.slice(1).map(fill));
   const matrixVariables = [...combination].map(([axis, value]) => [
     `MATRIX_${axis.toUpperCase()}`,

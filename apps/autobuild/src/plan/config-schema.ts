@@ -191,7 +191,9 @@ const stepFields = {
       ],
       { error: command },
     )
-    .describe("A line for `/bin/sh -c`, or a program with its arguments and no shell."),
+    .describe(
+      "Lines for `/bin/sh -ec`, which end at the first that fails, or a program with its arguments and no shell.",
+    ),
   needs: z
     .union([line("the name of a step", 200), z.array(line("the name of a step", 200)).max(100)], {
       error: oneOrMoreNames,

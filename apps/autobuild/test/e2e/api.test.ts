@@ -117,7 +117,7 @@ describe("the API", () => {
       sha: one.body.sha,
       repository: repository.folder,
       steps: [
-        { name: "step-1", argv: ["/bin/sh", "-c", "echo one; exit 3"] },
+        { name: "step-1", argv: ["/bin/sh", "-ec", "echo one; exit 3"] },
         { needs: ["step-1"] },
       ],
       workspace: expect.stringContaining("/workspaces/1"),
