@@ -1,5 +1,5 @@
 import { parseArgs, type ParseArgsOptionsConfig } from "node:util";
-import { messageOf } from "../errors.ts";
+import { messageOf, type AutobuildError } from "../errors.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What a command ended with. */
@@ -14,6 +14,11 @@ export const exitCode = {
   interrupted: 130,
 } as const;
 
+/** What a command ends with that could not do its work. */
+export function failureCode({ code }: AutobuildError): number {
+  return code === "AUTOBUILD_BAD_OPTION" ? exitCode.usage : exitCode.failed;
+}
+
 /** What a command is given. */
 export interface Invocation {
   /** After its name. */
@@ -21,6 +26,8 @@ export interface Invocation {
   readonly environment: NodeJS.ProcessEnv;
   readonly cwd: string;
   readonly terminal: Terminal;
+  /** Whether nothing else uses this process, so that the command may put another program in its place. @default false */
+  readonly isWholeProcess?: boolean;
 }
 
 /** One of `autobuild`'s commands: a file of its own, and a row in the table of `commands.ts`. */

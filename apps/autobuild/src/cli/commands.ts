@@ -3,7 +3,7 @@ import { add } from "./add.ts";
 import { RefusedError } from "./api-client.ts";
 import { backup, restore } from "./backup.ts";
 import { cancel } from "./cancel.ts";
-import { exitCode, UsageError, type Command, type Invocation } from "./command.ts";
+import { exitCode, failureCode, UsageError, type Command, type Invocation } from "./command.ts";
 import { hook } from "./hook.ts";
 import { logs } from "./logs.ts";
 import { plan } from "./plan.ts";
@@ -79,7 +79,7 @@ export async function runCommandLine(invocation: Invocation): Promise<number | u
     }
     if (!(error instanceof AutobuildError)) throw error;
     terminal.say(error.message);
-    return error.code === "AUTOBUILD_BAD_OPTION" ? exitCode.usage : exitCode.failed;
+    return failureCode(error);
   } finally {
     terminal.status("");
   }

@@ -1,0 +1,129 @@
+import path from "node:path";
+import { WindsockError, type Server } from "windsock";
+import { createAutobuild, type Autobuild } from "../autobuild.ts";
+import { AutobuildError, messageOf } from "../errors.ts";
+import { expectRepository } from "../git/expect-repository.ts";
+import { parseSource } from "../git/source.ts";
+import { help, readCommandLine } from "../options.ts";
+import { startServer } from "../server.ts";
+import { exitCode, type Invocation } from "./command.ts";
+import type { ServeMode } from "./serve.ts";
+import { writeServerFile } from "./server-file.ts";
+
+// Builds are told to a person in the terminal they started AutoBuild in; the pages show the same lines.
+const chunkBytes = 64 * 1024;
+
+/** Ctrl-C reaches us from the terminal, and npm and pnpm hand it on once more: within this time it is one press of a key. */
+const sameKeyMs = 100;
+
+/** Starts a server as a command line says. Gives no exit code: it ends the process by itself. */
+export async function startServing(
+  { argv, environment, cwd, terminal }: Invocation,
+  { watchTrees }: ServeMode,
+): Promise<number | undefined> {
+  const command = await readCommandLine(argv, environment, cwd);
+  if (command.type === "help") {
+    await terminal.write(help);
+    return exitCode.done;
+  }
+  for (const repository of command.repositories) await expectRepository(parseSource(repository));
+  const autobuild = createAutobuild({
+    ...command,
+    watchTrees,
+    hookSecret: environment["AUTOBUILD_HOOK_SECRET"],
+    repositoryRoots: readRoots(environment["AUTOBUILD_REPOSITORY_ROOTS"]),
+  });
+  autobuild.on("problem", ({ message }) => console.error(`autobuild: ${message}`));
+  autobuild.on("repositoryChanged", ({ label, state }) => {
+    if (state.type === "unreachable") console.error(`autobuild: ${label}: ${state.message}`);
+  });
+  // A taken port is found out before anything is built.
+  const server = await startServer(autobuild, command).catch(async (error: unknown) => {
+    await autobuild.stop();
+    // Windsock's sentences are for people, too.
+    throw error instanceof WindsockError
+      ? new AutobuildError("AUTOBUILD_STOPPED", error.message, { cause: error })
+      : error;
+  });
+  const labels = autobuild.builds.repositories().map(({ label }) => label);
+  const forget = writeServerFile(command.dataDir, {
+    url: server.url,
+    token: autobuild.auth.localToken,
+    pid: process.pid,
+    repositories: labels,
+  });
+  process.once("exit", forget);
+  stopOnSignal(autobuild, server, command.stopBuilds);
+  await autobuild.start();
+  follow(autobuild);
+  console.log(`AutoBuild builds ${labels.join(", ")} and keeps its data in ${command.dataDir}`);
+  console.log(`AutoBuild is at ${server.url.replace("127.0.0.1", "localhost")}`);
+  return undefined;
+}
+
+/** Folders as in `PATH`, with colons between. */
+function readRoots(text: string | undefined): string[] | undefined {
+  const roots = text?.split(path.delimiter).filter((root) => path.isAbsolute(root));
+  return roots === undefined || text === "" ? undefined : roots;
+}
+
+/**
+ * The first signal ends the server; a second one does not wait.
+ *
+ * Ctrl-C ends what is built, too: a person in a terminal means all of it. A service manager that sends SIGTERM, and a
+ * terminal that goes away, leave builds to their runners.
+ */
+function stopOnSignal(autobuild: Autobuild, server: Server, stopBuilds: boolean): void {
+  let first: { readonly signal: NodeJS.Signals; readonly atMs: number } | undefined;
+  const handleSignal = (signal: NodeJS.Signals): void => {
+    if (first !== undefined) {
+      const isSameKey =
+        signal === "SIGINT" &&
+        first.signal === "SIGINT" &&
+        performance.now() - first.atMs < sameKeyMs;
+      if (isSameKey) return;
+      process.exit(1);
+    }
+    first = { signal, atMs: performance.now() };
+    // Pages first: what they ask for needs the store, and they come back by themselves.
+    server
+      .stop()
+      .then(async ({ timedOut }) => {
+        const left = autobuild.builds.running();
+        await autobuild.stop(signal === "SIGINT" ? true : undefined);
+        if (signal !== "SIGINT" && !stopBuilds && left.length > 0)
+          console.log(
+            `AutoBuild ends, and ${left.map(({ id }) => `build ${id}`).join(", ")} ${left.length === 1 ? "goes" : "go"} on: start it again to see it.`,
+          );
+        return timedOut;
+      })
+      .then(
+        (timedOut) => process.exit(timedOut ? 1 : 0),
+        (error: unknown) => {
+          console.error(`autobuild: ${messageOf(error)}`);
+          process.exit(1);
+        },
+      );
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, handleSignal);
+}
+
+/** Prints the console's lines from now on. */
+function follow(autobuild: Autobuild): void {
+  const log = autobuild.console;
+  let next = log.head();
+  let isReading = false;
+  // Whoever read our output has gone; builds go on.
+  process.stdout.on("error", () => process.stdout.destroy());
+  const print = async (): Promise<void> => {
+    if (isReading || process.stdout.destroyed) return;
+    isReading = true;
+    while (next < log.head() && !process.stdout.destroyed) {
+      const slice = await log.read(next, chunkBytes);
+      next = slice.next;
+      await new Promise<void>((resolve) => process.stdout.write(slice.text, () => resolve()));
+    }
+    isReading = false;
+  };
+  autobuild.on("logAdvanced", () => void print());
+}
