@@ -4,6 +4,7 @@ import { createAutobuild, type Autobuild } from "../autobuild.ts";
 import { AutobuildError, messageOf } from "../errors.ts";
 import { expectRepository } from "../git/expect-repository.ts";
 import { parseSource } from "../git/source.ts";
+import { IdleMemory } from "../idle-memory.ts";
 import { help, readCommandLine } from "../options.ts";
 import { startServer } from "../server.ts";
 import { exitCode, type Invocation } from "./command.ts";
@@ -56,6 +57,7 @@ export async function startServing(
   stopOnSignal(autobuild, server, command.stopBuilds);
   await autobuild.start();
   follow(autobuild);
+  IdleMemory.start();
   console.log(`AutoBuild builds ${labels.join(", ")} and keeps its data in ${command.dataDir}`);
   console.log(`AutoBuild is at ${server.url.replace("127.0.0.1", "localhost")}`);
   return undefined;
