@@ -40,6 +40,7 @@ import { OriginStore } from "./store/origin-store.ts";
 import { OverviewStore } from "./store/overview-store.ts";
 import { ResultStore } from "./store/result-store.ts";
 import { SecretStore } from "./store/secret-store.ts";
+import { StartedStore } from "./store/started-store.ts";
 import { Store } from "./store/store.ts";
 import { Triggers } from "./triggers/triggers.ts";
 import type { Webhooks } from "./triggers/webhooks.ts";
@@ -166,7 +167,6 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
   const events = new Emitter<AutobuildEvents>((error) => {
     process.emitWarning(`A listener of AutoBuild threw: ${messageOf(error)}`);
   });
-  const buildConsole = new BuildConsole();
   const mirrorFolderOf = (repositoryId: number): string =>
     path.join(dataDir, "mirrors", `${repositoryId}.git`);
   const room = new DiskRoom(dataDir, settings);
@@ -175,6 +175,11 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
   );
   const sealingThread = new SealingThread(dataDir);
   const folders = new BuildFolders(dataDir, sealed, clock);
+  const started = new StartedStore(database);
+  const buildConsole = new BuildConsole({
+    at: (offset, limit) => started.at(offset, limit),
+    log: (buildId, bytes) => folders.console(buildId, bytes),
+  });
   const workspaces = new Workspaces(path.join(dataDir, "workspaces"));
   const kept = new KeptStore(database);
   const results = new Results(
@@ -184,6 +189,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
   const scheduler = new Scheduler(
     {
       store,
+      started,
       origins,
       console: buildConsole,
       events,

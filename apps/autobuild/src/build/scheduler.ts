@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import os from "node:os";
 import type { Clock } from "../clock.ts";
-import type { BuildConsole } from "../console/console.ts";
+import { heldLogs, type BuildConsole } from "../console/console.ts";
 import { AutobuildError, messageOf } from "../errors.ts";
 import type { Emitter } from "../events.ts";
 import type { Workspaces } from "../git/workspaces.ts";
@@ -13,6 +13,7 @@ import { launchRunner } from "../run/runner-launcher.ts";
 import type { RunnerOrder } from "../run/runner-protocol.ts";
 import type { DiskRoom } from "../store/disk-room.ts";
 import type { OriginStore } from "../store/origin-store.ts";
+import type { StartedStore } from "../store/started-store.ts";
 import type { BuildQuery, Store } from "../store/store.ts";
 import { ActiveBuild } from "./active-build.ts";
 import type { BuildOutcome } from "./build-execution.ts";
@@ -52,6 +53,7 @@ export const schedulerDefaults: SchedulerOptions = {
 /** What the scheduler works with. */
 export interface SchedulerParts {
   readonly store: Store;
+  readonly started: Pick<StartedStore, "newest">;
   readonly clock: Clock;
   readonly workspaces: Workspaces;
   readonly origins: OriginStore;
@@ -104,7 +106,9 @@ export class Scheduler {
     const { store, console, folders } = this.#parts;
     const running = new Map(store.buildsIn("running").map((build) => [build.id, build]));
     const settled: Promise<void>[] = [];
-    for (const { buildId, bytes } of store.startedLogs()) {
+    const { bytesBefore, logs } = this.#parts.started.newest(heldLogs);
+    console.skip(bytesBefore);
+    for (const { buildId, bytes } of logs) {
       const build = running.get(buildId);
       if (build === undefined) {
         console.add(buildId);

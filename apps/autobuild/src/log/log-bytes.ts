@@ -45,6 +45,29 @@ export class PlainFile implements LogBytes {
   }
 }
 
+/** The bytes of one file, or of another one while that is not there. */
+export class FirstThere implements LogBytes {
+  readonly #first: LogBytes;
+  readonly #second: LogBytes;
+
+  constructor(first: LogBytes, second: LogBytes) {
+    this.#first = first;
+    this.#second = second;
+  }
+
+  async size(): Promise<number | undefined> {
+    return (await this.#first.size()) ?? this.#second.size();
+  }
+
+  async read(from: number, length: number): Promise<Buffer> {
+    const bytes = await this.#first.read(from, length);
+    // Nothing at its end, and nothing where it is not: the other one tells.
+    return bytes.length > 0 || (await this.#first.size()) !== undefined
+      ? bytes
+      : this.#second.read(from, length);
+  }
+}
+
 async function unlessMissing<Value>(value: Promise<Value>): Promise<Value | undefined> {
   try {
     return await value;

@@ -38,8 +38,7 @@ export class StepLogReader {
   readonly #journal: JournalReader;
   readonly #hasBuildEnded: () => boolean;
   readonly #index: LogBytes;
-  readonly #early: LogBytes;
-  #log: LogBytes;
+  readonly #log: LogBytes;
   #length = 0;
   #journalEnd: LogEnd | undefined;
   #end: LogEnd | undefined;
@@ -54,7 +53,6 @@ export class StepLogReader {
     this.#hasBuildEnded = hasBuildEnded;
     this.#log = folders.file(buildId, `${file}.log`);
     this.#index = folders.file(buildId, `${file}.idx`);
-    this.#early = folders.early(buildId);
   }
 
   get length(): number {
@@ -89,19 +87,10 @@ export class StepLogReader {
     const hasBuildEnded = this.#hasBuildEnded();
     // The journal says it once, so it is kept whatever the disk says next.
     this.#journalEnd ??= await this.#findEnd();
-    this.#length = Math.max(this.#length, await this.#size());
+    this.#length = Math.max(this.#length, (await this.#log.size()) ?? 0);
     const end = this.#journalEnd;
     if (end !== undefined) this.#end = { ...end, length: Math.min(end.length, this.#length) };
     else if (hasBuildEnded) this.#end = { length: this.#length, isFailure: false };
-  }
-
-  async #size(): Promise<number> {
-    const size = await this.#log.size();
-    if (size !== undefined || this.#name.position !== null) return size ?? 0;
-    // A build from before builds had folders has one log of all that it printed.
-    const early = (await this.#early.size()) ?? 0;
-    if (early > 0) this.#log = this.#early;
-    return early;
   }
 
   async #findEnd(): Promise<LogEnd | undefined> {

@@ -2,6 +2,7 @@ import path from "node:path";
 
 /** In a build's folder. */
 export const consoleLogName = "console.log";
+export const setupLogName = "setup.log";
 
 /**
  * Where the files of one build are: `<dataDir>/builds/<build>`.

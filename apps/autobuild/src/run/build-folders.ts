@@ -1,12 +1,11 @@
-import { existsSync } from "node:fs";
 import { readdir, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { systemClock, type Clock } from "../clock.ts";
-import { PlainFile, type LogBytes } from "../log/log-bytes.ts";
+import { FirstThere, PlainFile, type LogBytes } from "../log/log-bytes.ts";
 import { LogFile, type LogReader } from "../log/log-reader.ts";
 import { SealableFile } from "../log/sealable-file.ts";
 import type { SealedLogs } from "../log/sealed-logs.ts";
-import { BuildFolder, consoleLogName } from "./build-folder.ts";
+import { BuildFolder, consoleLogName, setupLogName } from "./build-folder.ts";
 import { consoleLogDefaults } from "./console-log.ts";
 
 /** A build whose logs were read within this time counts as read. */
@@ -35,12 +34,13 @@ export class BuildFolders {
   /** A log of a build, or the index of one, by its name: read from its file, or from where it is sealed. */
   file(buildId: number, name: string): LogBytes {
     const file = new PlainFile(path.join(this.of(buildId).path, name));
-    return new SealableFile(file, this.#sealed, buildId, name, () => this.#handleRead(buildId));
-  }
-
-  /** The one log of a build from before builds had folders. It is never sealed. */
-  early(buildId: number): LogBytes {
-    return new PlainFile(this.#early(buildId));
+    const log = new SealableFile(file, this.#sealed, buildId, name, () =>
+      this.#handleRead(buildId),
+    );
+    // A build from before builds had folders has one log of all that it printed. It is never sealed.
+    return name === consoleLogName || name === setupLogName
+      ? new FirstThere(log, new PlainFile(this.#early(buildId)))
+      : log;
   }
 
   /** Whether somebody reads a build's logs, or did so within the last minutes. */
@@ -73,10 +73,7 @@ export class BuildFolders {
 
   /** A build's console log, as far as its first `bytes`. */
   console(buildId: number, bytes: number): LogReader {
-    const log = existsSync(this.#early(buildId))
-      ? this.early(buildId)
-      : this.file(buildId, consoleLogName);
-    return new LogFile(log, bytes, consoleLogDefaults.maxLineBytes);
+    return new LogFile(this.file(buildId, consoleLogName), bytes, consoleLogDefaults.maxLineBytes);
   }
 
   #handleRead(buildId: number): void {

@@ -138,13 +138,6 @@ export class Store {
     return integer(one(this.#statements.countQueued.get()), "count");
   }
 
-  /** Every build that was ever started, in that order, with the size of its log. */
-  startedLogs(): { buildId: number; bytes: number }[] {
-    return this.#statements.startedLogs
-      .all()
-      .map((row) => ({ buildId: integer(row, "id"), bytes: integer(row, "log_bytes") }));
-  }
-
   cookieOf(buildId: number): string | null {
     return textOrNull(one(this.#statements.cookieOf.get(buildId)), "cookie");
   }
@@ -279,9 +272,6 @@ function prepareStatements(database: DatabaseSync): Record<StatementName, Statem
     ),
     buildsIn: database.prepare(`${selectBuild} WHERE state = ? ORDER BY build.id`),
     countQueued: database.prepare("SELECT count(*) AS count FROM build WHERE state = 'queued'"),
-    startedLogs: database.prepare(
-      "SELECT id, log_bytes FROM build WHERE start_number IS NOT NULL ORDER BY start_number",
-    ),
     cookieOf: database.prepare("SELECT cookie FROM build WHERE id = ?"),
     startBuild: database.prepare(
       `UPDATE build SET state = 'running', cookie = ?, started_ms = ?,
@@ -319,7 +309,6 @@ type StatementName =
   | "builds"
   | "buildsIn"
   | "countQueued"
-  | "startedLogs"
   | "cookieOf"
   | "startBuild"
   | "endBuild"
