@@ -55,7 +55,8 @@ export function logs(autobuild: Autobuild): Hono<DoorEnv> {
       groups: index.groups,
       groupTimes: index.groups.map(({ from, until }) => [
         timeAt(times, from),
-        until === undefined ? null : timeAt(times, until),
+        // What nothing has closed ends with the log.
+        until === undefined && reader.end === undefined ? null : timeAt(times, until ?? index.byte),
       ]),
       errors: index.errors,
       end: reader.end ?? null,

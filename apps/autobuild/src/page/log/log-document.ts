@@ -37,10 +37,11 @@ export class LogDocument {
   #withRows: Segment[] = [];
   #heldBytes = 0;
 
-  /** `data` up to the checkpoint from which on `write` gets all bytes. */
+  /** `data` up to the checkpoint from which on `write` gets all bytes. What `known` holds is not asked for again. */
   constructor(
     data: IndexData | undefined,
     handleMissing: (from: number, until: number) => void = () => {},
+    known?: LogDocument,
   ) {
     this.#handleMissing = handleMissing;
     const checkpoints = data?.checkpoints ?? [beginning];
@@ -49,6 +50,8 @@ export class LogDocument {
       if (until !== undefined) this.#segments.push({ from, until });
     }
     this.#tail = checkpoints.at(-1) ?? beginning;
+    for (const { from, bytes } of known === undefined ? [] : known.#segments)
+      if (bytes !== undefined) this.fill(from.byte, bytes);
     this.#index = new LineIndex(data, (row) => void this.#tailRows.push(row));
   }
 
@@ -94,7 +97,7 @@ export class LogDocument {
     const { terminal } = this.#index;
     if (line >= terminal.firstRow) return terminal.rows[line - terminal.firstRow];
     if (line >= this.#tail.line) return this.#tailRows[line - this.#tail.line];
-    const segment = this.#segmentAt(line);
+    const segment = this.#lastSegment(({ from }) => from.line <= line);
     if (segment === undefined) return undefined;
     if (segment.rows === undefined) {
       if (segment.bytes === undefined) {
@@ -109,8 +112,8 @@ export class LogDocument {
 
   /** Brings bytes that were missing. */
   fill(from: number, bytes: Uint8Array): void {
-    const segment = this.#segments.find((one) => one.from.byte === from);
-    if (segment === undefined || bytes.length !== segment.until.byte - from) return;
+    const segment = this.#lastSegment((one) => one.from.byte <= from);
+    if (segment?.from.byte !== from || bytes.length !== segment.until.byte - from) return;
     segment.bytes = bytes;
     this.#hold(segment);
   }
@@ -156,12 +159,14 @@ export class LogDocument {
     if (oldest !== undefined) oldest.rows = undefined;
   }
 
-  #segmentAt(line: number): Segment | undefined {
+  /** The last one for which something holds that holds for all before it. */
+  #lastSegment(holds: (segment: Segment) => boolean): Segment | undefined {
     let low = 0;
     let high = this.#segments.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((this.#segments[middle]?.from.line ?? 0) <= line) low = middle + 1;
+      const segment = this.#segments[middle];
+      if (segment !== undefined && holds(segment)) low = middle + 1;
       else high = middle;
     }
     return this.#segments[low - 1];

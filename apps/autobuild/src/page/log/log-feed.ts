@@ -2,6 +2,7 @@ import { connect, type ChannelState } from "windsock/client";
 import type { LogEnd } from "../../log/step-log.ts";
 import type { IndexData } from "../../terminal/line-index.ts";
 import { LogDocument } from "./log-document.ts";
+import { UnreadBytes } from "./unread-bytes.ts";
 
 /** What the server knows of a log. */
 export interface LogIndexAnswer extends IndexData {
@@ -22,13 +23,14 @@ export interface FeedListener {
   handleChange(): void;
   handleState(state: ChannelState): void;
   handleEnd(end: LogEnd, proof: Proof): void;
+  /** The server's word on the log, at the beginning and after a skip. */
+  handleIndex(index: LogIndexAnswer): void;
+  /** More came than can be read: it went on at the end. */
+  handleSkip(): void;
   handleProblem(message: string): void;
 }
 
 const tailBytes = 64 * 1024;
-/** Bytes are read for so long at a time: then the browser may draw. */
-const sliceMs = 6;
-const sliceBytes = 32 * 1024;
 const maxFetches = 4;
 /** Larger logs are not fetched as a whole, so there is nothing to compare. */
 const maxCheckedBytes = 32 * 1024 * 1024;
@@ -36,10 +38,11 @@ const maxCheckedBytes = 32 * 1024 * 1024;
 /** Brings a log into a document: its end at once and live, what lies before when somebody reads it. */
 export class LogFeed {
   document = new LogDocument(undefined);
-  groupTimes: (readonly [number | null, number | null])[] = [];
   end: LogEnd | undefined;
   /** How often bytes were asked for again, because others came than were expected. */
   gaps = 0;
+  /** Bytes that were passed over to be at the end again. They are fetched when somebody scrolls there. */
+  skippedBytes = 0;
   readonly url: string;
   readonly #path: string;
   readonly #listener: FeedListener;
@@ -48,11 +51,17 @@ export class LogFeed {
   #queue: { from: number; until: number }[] = [];
   #fetching = 0;
   #channel: ReturnType<typeof connect> | undefined;
-  /** What has come and is not read yet. */
-  #unread: Uint8Array[] = [];
+  readonly #unread = new UnreadBytes({
+    handleBytes: (bytes) => this.document.write(bytes),
+    handleRead: () => {
+      this.#listener.handleChange();
+      this.#prove();
+    },
+    handleOverflow: () => void this.#skip(),
+  });
+  #isSkipping = false;
   /** The byte that is to come next. */
   #expected = 0;
-  #reading: number | undefined;
   #membership = "";
 
   constructor(buildId: number, name: string, listener: FeedListener) {
@@ -64,30 +73,38 @@ export class LogFeed {
 
   close(): void {
     this.#over.abort();
-    clearTimeout(this.#reading);
+    this.#unread.close();
     this.#channel?.close();
   }
 
   async #start(): Promise<void> {
+    const index = await this.#fetchIndex();
+    if (index === undefined) return;
+    this.#adopt(index);
+    this.#connect();
+    this.#listener.handleChange();
+  }
+
+  /** Tried again until there is an answer; undefined when there is no such log, or nobody looks any more. */
+  async #fetchIndex(): Promise<LogIndexAnswer | undefined> {
     for (let attempt = 0; !this.#over.signal.aborted; attempt++) {
       try {
         const answer = await fetch(`${this.url}/index`, { signal: this.#over.signal });
-        if (answer.ok) {
-          this.#open((await answer.json()) as LogIndexAnswer);
-          return;
-        }
+        if (answer.ok) return (await answer.json()) as LogIndexAnswer;
         if (answer.status === 404) {
           this.#listener.handleProblem("There is no such log.");
-          return;
+          return undefined;
         }
       } catch {
         // Offline, or the server restarts: it is tried again, as the connection is.
       }
       await new Promise((resolve) => setTimeout(resolve, Math.min(10_000, 500 * 2 ** attempt)));
     }
+    return undefined;
   }
 
-  #open(index: LogIndexAnswer): void {
+  /** Begins shortly before the end. */
+  #adopt(index: LogIndexAnswer): void {
     const from = Math.max(0, index.byte - tailBytes);
     const checkpoints = index.checkpoints.filter(({ byte }) => byte <= from);
     this.document = new LogDocument(
@@ -96,9 +113,29 @@ export class LogFeed {
         checkpoints: checkpoints.length === 0 ? index.checkpoints.slice(0, 1) : checkpoints,
       },
       (start, until) => this.#want(start, until),
+      this.document,
     );
     this.#expected = this.document.byte;
-    this.groupTimes = [...index.groupTimes];
+    this.#listener.handleIndex(index);
+  }
+
+  /** A page that reads more slowly than a build prints goes on at the end, as one that comes late. */
+  async #skip(): Promise<void> {
+    if (this.#isSkipping) return;
+    this.#isSkipping = true;
+    const index = await this.#fetchIndex();
+    this.#isSkipping = false;
+    if (index === undefined) return;
+    const readUntil = this.document.byte;
+    this.#adopt(index);
+    this.skippedBytes += Math.max(0, this.document.byte - readUntil);
+    this.#follow();
+    this.#listener.handleSkip();
+    this.#listener.handleChange();
+    this.#prove();
+  }
+
+  #connect(): void {
     const channel = connect(this.#path);
     this.#channel = channel;
     channel.on("state", (state) => {
@@ -113,7 +150,6 @@ export class LogFeed {
       else this.#ended(message as { type: "end" } & LogEnd);
     });
     channel.on("error", (error) => this.#listener.handleProblem(error.message));
-    this.#listener.handleChange();
   }
 
   #follow(): void {
@@ -122,6 +158,7 @@ export class LogFeed {
 
   /** `offset` is the one behind the bytes. */
   #take(bytes: Uint8Array, offset: number): void {
+    if (this.#isSkipping) return;
     const expected = this.#expected;
     const start = offset - bytes.length;
     if (start > expected) {
@@ -133,24 +170,6 @@ export class LogFeed {
     if (offset <= expected) return;
     this.#expected = offset;
     this.#unread.push(bytes.subarray(expected - start));
-    if (this.#reading === undefined) this.#read();
-  }
-
-  /** At once for a few lines; in slices for a flood. */
-  #read(): void {
-    this.#reading = undefined;
-    const untilMs = performance.now() + sliceMs;
-    for (
-      let bytes = this.#unread.shift();
-      bytes !== undefined;
-      bytes = performance.now() < untilMs ? this.#unread.shift() : undefined
-    ) {
-      this.document.write(bytes.subarray(0, sliceBytes));
-      if (bytes.length > sliceBytes) this.#unread.unshift(bytes.subarray(sliceBytes));
-    }
-    if (this.#unread.length > 0) this.#reading = window.setTimeout(() => this.#read());
-    this.#listener.handleChange();
-    this.#prove();
   }
 
   #ended({ type: _type, ...end }: { type: "end" } & LogEnd): void {

@@ -31,6 +31,7 @@ export class RowView {
   #toggle: HTMLButtonElement | undefined;
   #note: HTMLElement | undefined;
   #shown = "";
+  #row: Row | undefined;
 
   constructor(line: number) {
     this.element.dataset["line"] = String(line);
@@ -48,8 +49,9 @@ export class RowView {
     if (this.#time.dataset["time"] !== time) this.#time.dataset["time"] = time;
     this.element.classList.toggle("marked", isMarked);
     this.element.classList.toggle("error", isError);
-    if (key === this.#shown) return;
+    if (key === this.#shown && row === this.#row) return;
     this.#shown = key;
+    this.#row = row;
     this.element.classList.toggle("loading", row === undefined);
     this.element.classList.toggle("group", group !== undefined);
     if (group === undefined) {

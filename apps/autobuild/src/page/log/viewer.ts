@@ -1,13 +1,15 @@
 import type { ChannelState } from "windsock/client";
 import type { LogEnd } from "../../log/step-log.ts";
-import type { Group } from "../../terminal/groups.ts";
 import { make, setText } from "../dom.ts";
+import { bytesText } from "../format.ts";
 import { remember, remembered } from "../memory.ts";
-import { Folds } from "./folds.ts";
 import { lineHash, type LineRange } from "./line-link.ts";
 import { LogBar, stateText, type TimesShown } from "./log-bar.ts";
 import { LogFeed, type Proof } from "./log-feed.ts";
+import { LogGroups } from "./log-groups.ts";
+import { moveByKey, pressKey, type KeyActions } from "./log-keys.ts";
 import { elapsedText, LogTimes } from "./log-times.ts";
+import { LogVoice } from "./log-voice.ts";
 import { LogWindow } from "./log-window.ts";
 import { RowView } from "./row-view.ts";
 import { highlight, LogSearch } from "./search.ts";
@@ -22,29 +24,21 @@ export interface ViewerOptions {
   readonly range?: LineRange | undefined;
 }
 
-/** How often somebody who cannot see hears of new lines. */
-const announceMs = 10_000;
-
 /** One log: what is on the screen of it, and all that a reader can do. */
 export class LogViewer {
   readonly #options: ViewerOptions;
   readonly #root = make("section", "log-viewer");
   readonly #feed: LogFeed;
-  readonly #folds = new Folds();
+  readonly #groups = new LogGroups();
   readonly #window: LogWindow;
   readonly #search: LogSearch;
   readonly #bar: LogBar;
   readonly #times: LogTimes;
   readonly #selection: LogSelection;
   readonly #pill = make("button", "log-pill");
-  readonly #note = make("p", "log-note");
-  readonly #announcer = make("p", "sr");
+  readonly #voice = new LogVoice();
   readonly #over = new AbortController();
   readonly #views = new Map<number, RowView>();
-  readonly #groupsByLine = new Map<number, Group>();
-  readonly #choices = new Map<number, boolean>();
-  #foldedGroups: readonly Group[] = [];
-  #foldKey = "";
   #state: ChannelState | undefined;
   #end: LogEnd | undefined;
   #proof: Proof = "unknown";
@@ -55,9 +49,7 @@ export class LogViewer {
   #hit = -1;
   #searched = "";
   #timesShown: TimesShown = "none";
-  #announcedLines = 0;
   #timer: number;
-  #noteTimer: number | undefined;
 
   constructor(container: HTMLElement, options: ViewerOptions) {
     this.#options = options;
@@ -69,13 +61,19 @@ export class LogViewer {
         this.#showBar();
       },
       handleEnd: (end, proof) => this.#ended(end, proof),
-      handleProblem: (message) => this.#say(message),
+      handleIndex: ({ groupTimes, nowMs }) => this.#groups.times.adopt(groupTimes, nowMs),
+      handleSkip: () =>
+        this.#voice.say(
+          "More is printed than this page can read: it went on at the end. What lies before comes when you scroll there.",
+        ),
+      handleProblem: (message) => this.#voice.say(message),
     });
     const { url } = this.#feed;
+    const { folds } = this.#groups;
     this.#window = new LogWindow({
-      count: () => this.#folds.count(this.#feed.document.lineCount),
-      lineAt: (shown) => this.#folds.lineAt(shown),
-      indexOf: (line) => this.#folds.indexOf(line),
+      count: () => folds.count(this.#feed.document.lineCount),
+      lineAt: (shown) => folds.lineAt(shown),
+      indexOf: (line) => folds.indexOf(line),
       element: (line) => this.#element(line),
       drop: (line) => void this.#views.delete(line),
       handleDraw: () => this.#drawn(),
@@ -125,7 +123,7 @@ export class LogViewer {
   destroy(): void {
     this.#over.abort();
     clearInterval(this.#timer);
-    clearTimeout(this.#noteTimer);
+    this.#voice.close();
     this.#search.close();
     this.#feed.close();
     this.#window.close();
@@ -140,29 +138,30 @@ export class LogViewer {
     scroller.setAttribute("role", "log");
     scroller.setAttribute("aria-live", "off");
     scroller.setAttribute("aria-label", "Output");
-    this.#announcer.setAttribute("role", "status");
-    this.#note.setAttribute("role", "status");
-    this.#note.hidden = true;
     this.#pill.type = "button";
     this.#pill.hidden = true;
-    this.#root.append(this.#bar.element, scroller, this.#pill, this.#note, this.#announcer);
+    const { note, announcer } = this.#voice;
+    this.#root.append(this.#bar.element, scroller, this.#pill, note, announcer);
     container.replaceChildren(this.#root);
     this.#pill.addEventListener("click", () => {
       this.#window.follow();
       scroller.focus({ preventScroll: true });
     });
     this.#window.layer.addEventListener("click", (event) => this.#clicked(event));
-    document.addEventListener("keydown", (event) => this.#pressed(event), { signal });
-    scroller.addEventListener("keydown", (event) => this.#moved(event));
+    const actions = this.#keyActions();
+    document.addEventListener("keydown", (event) => pressKey(event, this.#root, actions), {
+      signal,
+    });
+    scroller.addEventListener("keydown", (event) => moveByKey(event, actions));
     document.addEventListener(
       "copy",
-      (event) => this.#selection.copy(event, (text) => this.#say(text)),
+      (event) => this.#selection.copy(event, (text) => this.#voice.say(text)),
       { signal },
     );
   }
 
   #changed(): void {
-    this.#fold();
+    this.#groups.update(this.#feed.document, this.#end, this.#window.isFollowing);
     const { lineCount } = this.#feed.document;
     if (!this.#isRangeShown && this.#range !== undefined && lineCount >= this.#range.from) {
       this.#isRangeShown = true;
@@ -174,55 +173,13 @@ export class LogViewer {
   #ended(end: LogEnd, proof: Proof): void {
     this.#end = end;
     this.#proof = proof;
-    this.#foldKey = "";
     this.#changed();
     this.#showBar();
   }
 
-  /** Running and failed groups are open, ended ones are closed, and what a reader chose stays. */
-  #fold(): void {
-    const { groups } = this.#feed.document;
-    const last = groups.at(-1);
-    const key = `${groups.length} ${last?.end} ${this.#end === undefined} ${groups.filter(({ end }) => end === undefined).length}`;
-    if (key === this.#foldKey) return;
-    this.#foldKey = key;
-    // Who reads further up is not moved: what ended meanwhile stays open.
-    if (!this.#window.isFollowing) {
-      const known = new Map(this.#foldedGroups.map((group) => [group.start, group]));
-      for (const { start, end } of groups)
-        if (end !== undefined && known.has(start) && known.get(start)?.end === undefined)
-          this.#choices.set(start, false);
-    }
-    this.#foldedGroups = [...groups];
-    this.#groupsByLine.clear();
-    for (const group of groups) this.#groupsByLine.set(group.start, group);
-    this.#folds.set(groups, (group) => this.#isClosed(group));
-  }
-
-  #isClosed(group: Group): boolean {
-    const choice = this.#choices.get(group.start);
-    if (choice !== undefined) return choice;
-    if (group.end === undefined || group.wish === "open") return false;
-    const { end } = group;
-    const hasFailed =
-      this.#end?.isFailure === true &&
-      this.#feed.document.errors.some((line) => line > group.start && line < end);
-    return !hasFailed;
-  }
-
-  #toggle(group: Group): void {
-    this.#choices.set(group.start, !this.#isClosed(group));
-    this.#folds.set(this.#foldedGroups, (one) => this.#isClosed(one));
-    this.#window.unfollow();
-    this.#window.draw();
-  }
-
   /** Goes to a line, and opens the groups that it is in. */
   #reveal(line: number): void {
-    for (const group of this.#foldedGroups)
-      if (group.start < line && line < (group.end ?? Infinity))
-        this.#choices.set(group.start, false);
-    this.#folds.set(this.#foldedGroups, (one) => this.#isClosed(one));
+    this.#groups.open(line);
     this.#window.show(line);
   }
 
@@ -233,7 +190,7 @@ export class LogViewer {
     const line = errors[this.#errorAt] ?? 0;
     this.#hit = line;
     this.#reveal(line);
-    this.#say(`Error ${this.#errorAt + 1} of ${errors.length}, line ${line + 1}`);
+    this.#voice.say(`Error ${this.#errorAt + 1} of ${errors.length}, line ${line + 1}`);
   }
 
   #element(line: number): HTMLElement {
@@ -241,8 +198,8 @@ export class LogViewer {
     if (view === undefined) this.#views.set(line, (view = new RowView(line)));
     const { document } = this.#feed;
     const row = document.row(line);
-    const group = this.#groupsByLine.get(line);
-    const isClosed = group !== undefined && this.#isClosed(group);
+    const group = this.#groups.at(line);
+    const isClosed = group !== undefined && this.#groups.isClosed(group);
     const number = line + 1;
     view.show({
       line,
@@ -250,7 +207,7 @@ export class LogViewer {
       group,
       isClosed,
       time: row === undefined ? "" : this.#timeOf(row.offset),
-      note: group === undefined ? "" : this.#noteOf(group),
+      note: group === undefined ? "" : this.#groups.noteOf(group, document.lineCount),
       isMarked:
         this.#hit === line ||
         (this.#range !== undefined && number >= this.#range.from && number <= this.#range.to),
@@ -258,16 +215,6 @@ export class LogViewer {
       href: lineHash(this.#options.place, { from: number, to: number }),
     });
     return view.element;
-  }
-
-  #noteOf(group: Group): string {
-    const index = this.#foldedGroups.indexOf(group);
-    const [startMs, endMs] = this.#feed.groupTimes[index] ?? [];
-    const lines = (group.end ?? this.#feed.document.lineCount) - group.start - 1;
-    const time = startMs != null && endMs != null ? `, ${elapsedText(endMs - startMs)} s` : "";
-    return group.end === undefined && this.#end === undefined
-      ? "running"
-      : `${lines.toLocaleString("en")} ${lines === 1 ? "line" : "lines"}${time}`;
   }
 
   #timeOf(byte: number): string {
@@ -317,7 +264,9 @@ export class LogViewer {
           this.#proof === "different" ? "offline" : "ended",
         ]
       : stateText(this.#state);
-    this.#bar.show(text, kind, lineCount, errors.length);
+    const { skippedBytes } = this.#feed;
+    const skipped = skippedBytes === 0 ? "" : `, ${bytesText(skippedBytes)} passed over`;
+    this.#bar.show(text + skipped, kind, lineCount, errors.length);
   }
 
   #wrap(isOn: boolean): void {
@@ -337,23 +286,11 @@ export class LogViewer {
 
   #tick(): void {
     if (this.#timesShown !== "none") void this.#times.refresh(this.#feed.document.byte);
-    const { lineCount } = this.#feed.document;
-    if (lineCount === this.#announcedLines || !this.#window.isFollowing) return;
-    if (performance.now() % announceMs > 1000) return;
-    const before = this.#announcedLines;
-    this.#announcedLines = lineCount;
-    if (before > 0)
-      setText(
-        this.#announcer,
-        `${lineCount - before} new lines. ${this.#feed.document.row(lineCount - 1)?.text.slice(0, 200) ?? ""}`,
-      );
-  }
-
-  #say(text: string): void {
-    setText(this.#note, text);
-    this.#note.hidden = false;
-    clearTimeout(this.#noteTimer);
-    this.#noteTimer = window.setTimeout(() => (this.#note.hidden = true), 4000);
+    if (this.#groups.isRunning) this.#window.draw();
+    if (!this.#window.isFollowing) return;
+    const { document } = this.#feed;
+    const { lineCount } = document;
+    this.#voice.announce(lineCount, () => document.row(lineCount - 1)?.text ?? "");
   }
 
   #clicked(event: MouseEvent): void {
@@ -372,94 +309,29 @@ export class LogViewer {
       this.#window.draw();
       return;
     }
-    const group = this.#groupsByLine.get(line);
-    if (group !== undefined && event.target.closest("a") === null && isNothingSelected())
-      this.#toggle(group);
+    const group = this.#groups.at(line);
+    if (group === undefined || event.target.closest("a") !== null || !isNothingSelected()) return;
+    this.#groups.toggle(group);
+    this.#window.unfollow();
+    this.#window.draw();
   }
 
-  /** Keys of the page, while it has this log. */
-  #pressed(event: KeyboardEvent): void {
-    if (!this.#root.isConnected || this.#root.offsetParent === null) return;
-    const isFind = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "f";
-    // Once more is the browser's own.
-    if (isFind && !this.#search.hasFocus) {
-      event.preventDefault();
-      this.#search.focus();
-      return;
-    }
-    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (isTyping(event.target)) return;
-    if (event.key === "/" && remembered("shortcuts") !== "no") {
-      event.preventDefault();
-      this.#search.focus();
-      return;
-    }
-    // Elsewhere these keys are the page's.
-    if (!(event.target instanceof Node) || !this.#root.contains(event.target)) return;
-    switch (event.key) {
-      case "n":
-        this.#search.go(1);
-        break;
-      case "N":
-        this.#search.go(-1);
-        break;
-      case "e":
-        this.#nextError();
-        break;
-      case "w":
-        this.#bar.toggleWrap();
-        break;
-      case "t":
-        this.#bar.nextTimes();
-        break;
-      default:
-        return;
-    }
-    event.preventDefault();
+  #keyActions(): KeyActions {
+    const window = this.#window;
+    return {
+      find: () => this.#search.focus(),
+      isFinding: () => this.#search.hasFocus,
+      hit: (direction) => this.#search.go(direction),
+      nextError: () => this.#nextError(),
+      toggleWrap: () => this.#bar.toggleWrap(),
+      nextTimes: () => this.#bar.nextTimes(),
+      selectAll: () => this.#selection.selectAll(),
+      toStart: () => window.show(0, "top"),
+      toEnd: () => window.follow(),
+      move: (rows) => window.move(rows),
+      movePages: (pages) => window.move(pages * window.pageRows),
+    };
   }
-
-  /** Keys of the rows. */
-  #moved(event: KeyboardEvent): void {
-    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "a") {
-      event.preventDefault();
-      this.#selection.selectAll();
-      return;
-    }
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    switch (event.key) {
-      case "Home":
-        this.#window.show(0, "top");
-        break;
-      case "End":
-        this.#window.follow();
-        break;
-      case "ArrowUp":
-      case "k":
-        this.#window.move(-1);
-        break;
-      case "ArrowDown":
-      case "j":
-        this.#window.move(1);
-        break;
-      case "PageUp":
-        this.#window.move(-this.#window.pageRows);
-        break;
-      case "PageDown":
-      case " ":
-        this.#window.move(event.shiftKey ? -this.#window.pageRows : this.#window.pageRows);
-        break;
-      default:
-        return;
-    }
-    event.preventDefault();
-  }
-}
-
-function isTyping(target: EventTarget | null): boolean {
-  return (
-    target instanceof HTMLElement &&
-    (target.isContentEditable || /^(?:INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
-  );
 }
 
 function isNothingSelected(): boolean {
