@@ -2,6 +2,8 @@ import path from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { Auth } from "./auth/auth.ts";
 import { MasterKey } from "./auth/master-key.ts";
+import { readDetails, type BuildDetails } from "./build/build-details.ts";
+import type { Build } from "./build/build.ts";
 import type { AutobuildEvents, Builds } from "./build/builds.ts";
 import { OverviewReader } from "./build/overview-reader.ts";
 import { recordedPlan } from "./build/recorded-plan.ts";
@@ -33,6 +35,7 @@ import { AccountStore } from "./store/account-store.ts";
 import { AddedStore } from "./store/added-store.ts";
 import { DataLock } from "./store/data-lock.ts";
 import { openDatabase } from "./store/database.ts";
+import { DetailStore } from "./store/detail-store.ts";
 import { DiskRoom, diskRoomDefaults, type DiskRoomOptions } from "./store/disk-room.ts";
 import { KeptStore, type KeepBounds, type KeptKind } from "./store/kept-store.ts";
 import { NoticeStore } from "./store/notice-store.ts";
@@ -75,10 +78,12 @@ export interface AutobuildOptions
 /** A build server without its pages: `server.ts` puts those on top. */
 export interface Autobuild extends EventSource<AutobuildEvents> {
   readonly builds: Builds;
-  /** How each branch stands, and what waits. */
   /** What builds reported and kept. */
   readonly results: Results;
+  /** How each branch stands, and what waits. */
   readonly overview: Pick<OverviewReader, "overview" | "row" | "queue">;
+  /** What led to a build, where it ran and with what. */
+  detailsOf(build: Build): Promise<BuildDetails>;
   readonly console: Console;
   /** What forges and hooks on this machine tell. */
   readonly webhooks: Pick<Webhooks, "handle">;
@@ -162,6 +167,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
     throw error;
   }
   const origins = new OriginStore(database);
+  const details = new DetailStore(database);
   const auth = new Auth({ accounts: new AccountStore(database), key, clock });
   const secrets = new Secrets(new SecretStore(database), key);
   const events = new Emitter<AutobuildEvents>((error) => {
@@ -191,6 +197,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
       store,
       started,
       origins,
+      details,
       console: buildConsole,
       events,
       clock,
@@ -257,13 +264,14 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
   const triggers = new Triggers({
     store,
     origins,
+    details,
     clock,
     sources,
     watch: settings,
     hookSecret: options.hookSecret,
     watchTrees: options.watchTrees ?? false,
     mirrorFolderOf,
-    queue: (build, origin) => scheduler.queue(build, origin),
+    queue: (build, origin, trigger) => scheduler.queue(build, origin, trigger),
     handleRepository: (repository) => events.emit("repositoryChanged", repository),
     handleProblem: (message, error) => events.emit("problem", { message, error }),
   });
@@ -289,12 +297,20 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
       running: () => scheduler.running(),
       repositories: () => triggers.repositories(),
       log: (id) => scheduler.log(id),
-      rebuild: (id) => scheduler.rebuild(id),
-      build: (repositoryId, wanted = {}) => triggers.build(repositoryId, wanted),
+      rebuild: (id, by) => scheduler.rebuild(id, by),
+      build: (repositoryId, wanted = {}, by = "somebody") =>
+        triggers.build(repositoryId, wanted, by),
       cancel: (id, by) => scheduler.cancel(id, by),
     },
     overview,
     results,
+    detailsOf: (build) =>
+      readDetails(build, {
+        details,
+        origins,
+        folders,
+        labelOf: (repositoryId) => triggers.repository(repositoryId)?.label,
+      }),
     console: buildConsole,
     webhooks: triggers.webhooks,
     dataDir,

@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { CommitFiles } from "../git/commit-files.ts";
 import type { Heads, Mirror } from "../git/mirror.ts";
+import type { DetailStore } from "../store/detail-store.ts";
 import type { OriginStore } from "../store/origin-store.ts";
 import type { Store } from "../store/store.ts";
 import { readRules, type TriggerRules } from "../triggers/rules.ts";
@@ -8,21 +9,26 @@ import type { Build, BuildCause, NewBuild } from "./build.ts";
 import { branchOfTag, isBranch, tagOf, type BuildOrigin } from "./origin.ts";
 import type { HeadsListener, WantedBuild } from "./repository-watcher.ts";
 import type { RepositoryState } from "./repository.ts";
+import type { Trigger } from "./trigger.ts";
 
 /** What a tracker works with. */
 export interface TrackerParts {
   readonly store: Store;
   readonly origins: OriginStore;
+  readonly details: Pick<DetailStore, "saveMessage">;
   readonly clock: Clock;
   readonly repositoryId: number;
   /** Whether somebody works in the repository: its HEAD is then on what they work on. */
   readonly hasWorkTree: boolean;
   /** Undefined when the queue has no room. */
-  queue(build: NewBuild, origin: BuildOrigin): Build | undefined;
+  queue(build: NewBuild, origin: BuildOrigin, trigger: Trigger): Build | undefined;
   handleState(state: RepositoryState): void;
   /** Called after a look at which the default branch was at another commit than before, with what that says. */
   handleRules(rules: TriggerRules): void;
 }
+
+/** Where a build comes from, and what had it queued. */
+type Provenance = BuildOrigin & { readonly trigger: Trigger };
 
 /** Written down beside the branches once tags have been looked at. No branch's name holds a space. */
 const tagsSeen = "tags were seen";
@@ -92,7 +98,12 @@ export class BranchTracker implements HeadsListener {
     this.#parts.handleRules(rules);
   }
 
-  async queueCommit(wanted: WantedBuild, mirror: Mirror, signal: AbortSignal): Promise<boolean> {
+  async queueCommit(
+    wanted: WantedBuild,
+    trigger: Trigger,
+    mirror: Mirror,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const { store, origins, repositoryId } = this.#parts;
     const { branch, sha } = wanted;
     const tag = tagOf(branch);
@@ -106,6 +117,7 @@ export class BranchTracker implements HeadsListener {
     );
     if (isWanted) {
       const build = await this.#queue(branch, sha, "commit", mirror, signal, {
+        trigger,
         event,
         baseSha,
         isDefault: branch === this.#defaultBranch,
@@ -124,7 +136,7 @@ export class BranchTracker implements HeadsListener {
     branch: string,
     sha: string,
     cause: BuildCause,
-    origin: Pick<BuildOrigin, "event" | "isTrusted" | "isSupersedable">,
+    origin: Pick<Provenance, "event" | "isTrusted" | "isSupersedable" | "trigger">,
     mirror: Mirror,
     signal: AbortSignal,
   ): Promise<Build | undefined> {
@@ -145,14 +157,16 @@ export class BranchTracker implements HeadsListener {
     cause: BuildCause,
     mirror: Mirror,
     signal: AbortSignal,
-    origin: BuildOrigin,
+    { trigger, ...origin }: Provenance,
   ): Promise<Build | undefined> {
-    const { clock, repositoryId } = this.#parts;
-    const commit = await mirror.commit(sha, signal);
+    const { clock, details, repositoryId } = this.#parts;
+    const { message, ...commit } = await mirror.commit(sha, signal);
+    if (message !== commit.subject) details.saveMessage(repositoryId, commit.sha, message);
     const queuedMs = clock.epochMs();
     return this.#parts.queue(
       { repositoryId, branch, ...commit, cause, causeBuildId: null, queuedMs },
       origin,
+      trigger,
     );
   }
 }

@@ -7,6 +7,7 @@ import type { Plan } from "../plan/plan.ts";
 import type { Tools } from "../plan/tools.ts";
 import type { BuildRecord } from "../run/build-record.ts";
 import { buildEnvironment } from "../run/environment.ts";
+import { describeMachine, toolsOf, versionsOf } from "../run/machine.ts";
 import { sayEnd, type Runner } from "../run/runner.ts";
 import type { GrantedSecrets } from "../secrets/secrets.ts";
 import type { OriginStore } from "../store/origin-store.ts";
@@ -53,6 +54,7 @@ export async function executeBuild(
   const { workspaces, runner, passEnv, clock } = tools;
   const startedMs = clock.monotonicMs();
   let stopTimer = (): void => {};
+  let endFacts = async (): Promise<void> => {};
   record.line(
     `build ${build.id} of ${build.repository} ${build.branch} ${build.sha.slice(0, 7)} ${build.subject}`,
   );
@@ -85,22 +87,27 @@ export async function executeBuild(
     await record.endSetup();
 
     const { id: buildId, sha, branch } = build;
+    const environment = {
+      buildId,
+      sha,
+      branch,
+      event: origin.event,
+      tag: tagOf(branch),
+      cookie,
+      configured: {},
+      // What a person passes on may be a secret; a fork's code gets none.
+      passEnv: origin.isTrusted ? passEnv : [],
+    };
+    endFacts = recordFacts(record, plan.steps, buildEnvironment(environment));
     const end = await runner.run({
       cookie,
       workspace,
       secrets,
       environmentOf: (step, hasTerminals) =>
         buildEnvironment({
-          buildId,
-          sha,
-          branch,
-          event: origin.event,
-          tag: tagOf(branch),
+          ...environment,
           isTerminal: step.tty && hasTerminals,
-          cookie,
           configured: { ...plan.environment, ...step.environment, ...only(secrets, step.secrets) },
-          // What a person passes on may be a secret; a fork's code gets none.
-          passEnv: origin.isTrusted ? passEnv : [],
         }),
       steps: plan.steps,
       signal,
@@ -128,7 +135,26 @@ export async function executeBuild(
     return { state: "failed", reason: messageOf(error) };
   } finally {
     stopTimer();
+    await endFacts();
   }
+}
+
+/** Writes down where a build runs, and beside its steps the versions of their tools. Gives what ends the asking. */
+function recordFacts(
+  record: BuildRecord,
+  steps: Plan["steps"],
+  environment: Readonly<Record<string, string>>,
+): () => Promise<void> {
+  const asking = new AbortController();
+  const facts = (async () => {
+    record.facts({ type: "machine", machine: await describeMachine(Object.keys(environment)) });
+    const versions = await versionsOf(toolsOf(steps), environment, asking.signal);
+    record.facts({ type: "tools", versions });
+  })();
+  return () => {
+    asking.abort();
+    return facts;
+  };
 }
 
 function only(

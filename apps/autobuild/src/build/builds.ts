@@ -23,16 +23,17 @@ export interface Builds {
   /**
    * Queues the same commit of the same branch once more, as a new build.
    *
-   * Throws `AUTOBUILD_NO_SUCH_BUILD`, `AUTOBUILD_QUEUE_FULL` or `AUTOBUILD_STOPPED`.
+   * `by` says who asked, as in "by Ann". Throws `AUTOBUILD_NO_SUCH_BUILD`, `AUTOBUILD_QUEUE_FULL` or
+   * `AUTOBUILD_STOPPED`.
    */
-  rebuild(id: number): Build;
+  rebuild(id: number, by?: string): Build;
   /**
    * Builds a branch or a tag as it is now, the default branch unless one is named.
    *
    * Rejects with `AUTOBUILD_NO_SUCH_BRANCH`, `AUTOBUILD_BAD_SOURCE`, `AUTOBUILD_QUEUE_FULL`, or what git says
    * when the repository is out of reach.
    */
-  build(repositoryId: number, wanted?: WantedRef): Promise<Build>;
+  build(repositoryId: number, wanted?: WantedRef, by?: string): Promise<Build>;
   /**
    * Cancels a queued or a running build. Resolves when no process of it is left.
    *

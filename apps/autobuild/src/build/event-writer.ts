@@ -33,6 +33,8 @@ export function writeEvent(store: Store, buildId: number, entry: JournalEntry): 
         reason: entry.reason,
         durationMs: Math.round(entry.durationMs),
       });
+    case "machine":
+    case "tools":
     case "setupEnded":
     case "ended":
       return undefined;

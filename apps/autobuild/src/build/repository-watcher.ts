@@ -4,6 +4,7 @@ import type { Heads, Mirror } from "../git/mirror.ts";
 import { watchRefs, type RefWatch } from "../git/ref-watch.ts";
 import type { RepositorySource } from "../git/source.ts";
 import type { RepositoryState } from "./repository.ts";
+import { tellingOf, type Trigger } from "./trigger.ts";
 
 /** A branch that should be built at a commit. */
 export interface WantedBuild {
@@ -16,7 +17,13 @@ export interface HeadsListener {
   /** Chooses among branches and tags. Called after each fetch, when the commits are in the mirror. */
   chooseBuilds(heads: Heads): readonly WantedBuild[];
   /** Queues one of them. False when there is no room: the watcher then brings it again at the next look. */
-  queueCommit(wanted: WantedBuild, mirror: Mirror, signal: AbortSignal): Promise<boolean>;
+  queueCommit(
+    wanted: WantedBuild,
+    /** What the look was for at which it was found. */
+    trigger: Trigger,
+    mirror: Mirror,
+    signal: AbortSignal,
+  ): Promise<boolean>;
   /** Called after what a look has brought is queued. */
   handleLook(heads: Heads, mirror: Mirror, signal: AbortSignal): Promise<void>;
   handleState(state: RepositoryState): void;
@@ -67,7 +74,9 @@ export class RepositoryWatcher {
   /** The heads of the last look whose every build was queued. */
   #handled: string | undefined;
   /** What was copied and is not handled yet. */
-  #fetched: { readonly seen: string; readonly heads: Heads } | undefined;
+  #fetched: { readonly seen: string; readonly heads: Heads; readonly trigger: Trigger } | undefined;
+  /** What the next look is for; undefined: its time has come. */
+  #wokenBy: Trigger | undefined;
   #failures = 0;
   #cancelTimer = (): void => {};
   #watch: RefWatch | undefined;
@@ -92,7 +101,8 @@ export class RepositoryWatcher {
   }
 
   /** Looks soon. Calls in quick succession make one look. */
-  wake(): void {
+  wake(trigger: Trigger): void {
+    this.#wokenBy = tellingOf(this.#wokenBy, trigger);
     if (this.#look === undefined) this.#schedule(coalesceMs);
     else this.#lookAgain = true;
   }
@@ -196,6 +206,8 @@ export class RepositoryWatcher {
   }
 
   async #bringNews(signal: AbortSignal): Promise<Heads> {
+    const trigger = this.#wokenBy ?? { type: "look" };
+    this.#wokenBy = undefined;
     await this.#open(signal);
     const remote = await this.#mirror.remoteHeads(signal);
     await this.#startWatch(signal);
@@ -210,12 +222,12 @@ export class RepositoryWatcher {
       const { branches, tags } = await this.#mirror.heads(signal);
       const { branch, sha } = remote.head;
       const head = { branch, sha: branches.get(branch) ?? sha };
-      this.#fetched = { seen, heads: { ...remote, branches, tags, head } };
+      this.#fetched = { seen, heads: { ...remote, branches, tags, head }, trigger };
     }
-    const { heads } = this.#fetched;
+    const { heads, trigger: foundBy } = this.#fetched;
     let hasRoom = true;
     for (const wanted of this.#listener.chooseBuilds(heads)) {
-      hasRoom = await this.#listener.queueCommit(wanted, this.#mirror, signal);
+      hasRoom = await this.#listener.queueCommit(wanted, foundBy, this.#mirror, signal);
       // The rest is as new at the next look; there may be thousands.
       if (!hasRoom) break;
     }
@@ -227,7 +239,7 @@ export class RepositoryWatcher {
 
   async #startWatch(signal: AbortSignal): Promise<void> {
     if (this.#source.type !== "path" || this.#watch !== undefined) return;
-    this.#watch = await watchRefs(this.#source.location, () => this.wake());
+    this.#watch = await watchRefs(this.#source.location, () => this.wake({ type: "refs" }));
     if (signal.aborted) this.#watch.end();
   }
 

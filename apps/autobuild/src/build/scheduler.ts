@@ -11,6 +11,7 @@ import type { BuildFolders } from "../run/build-folders.ts";
 import type { RecordOptions } from "../run/build-record.ts";
 import { launchRunner } from "../run/runner-launcher.ts";
 import type { RunnerOrder } from "../run/runner-protocol.ts";
+import type { DetailStore } from "../store/detail-store.ts";
 import type { DiskRoom } from "../store/disk-room.ts";
 import type { OriginStore } from "../store/origin-store.ts";
 import type { StartedStore } from "../store/started-store.ts";
@@ -23,6 +24,7 @@ import type { AutobuildEvents } from "./builds.ts";
 import type { BuildOrigin } from "./origin.ts";
 import { supersededBy, turnsOf, type QueueEntry, type Turn } from "./queue.ts";
 import { endLost } from "./recovery.ts";
+import type { Trigger } from "./trigger.ts";
 
 /** Bounds of the scheduler. */
 export interface SchedulerOptions {
@@ -57,6 +59,7 @@ export interface SchedulerParts {
   readonly clock: Clock;
   readonly workspaces: Workspaces;
   readonly origins: OriginStore;
+  readonly details: Pick<DetailStore, "saveTrigger">;
   readonly console: BuildConsole;
   readonly events: Emitter<AutobuildEvents>;
   readonly folders: BuildFolders;
@@ -176,7 +179,7 @@ export class Scheduler {
     return this.#parts.folders.console(id, build.logBytes);
   }
 
-  rebuild(id: number): Build {
+  rebuild(id: number, by = "somebody"): Build {
     const repeated = this.#expect(id);
     if (this.#phase === "stopping") {
       throw new AutobuildError(
@@ -184,7 +187,8 @@ export class Scheduler {
         "AutoBuild is stopping and takes no more builds. Start it again.",
       );
     }
-    const build = this.queue(repeatOf(repeated, "rebuild", this.#parts.clock.epochMs()));
+    const repeat = repeatOf(repeated, "rebuild", this.#parts.clock.epochMs());
+    const build = this.queue(repeat, undefined, { type: "person", by });
     if (build !== undefined) return build;
     throw new AutobuildError(
       "AUTOBUILD_QUEUE_FULL",
@@ -212,8 +216,8 @@ export class Scheduler {
    * Puts a build into the queue, and cancels what it makes pointless. Undefined when the queue is full and
    * holds nothing that a newer commit has overtaken.
    */
-  queue(newBuild: NewBuild, origin?: BuildOrigin): Build | undefined {
-    const { store, origins, events } = this.#parts;
+  queue(newBuild: NewBuild, origin?: BuildOrigin, trigger?: Trigger): Build | undefined {
+    const { store, origins, details, events } = this.#parts;
     const waiting = store.buildsIn("queued");
     const isFull = waiting.length >= this.#options.maxQueuedBuilds;
     const overtaken = isFull ? findOvertaken([...waiting, newBuild]) : undefined;
@@ -221,6 +225,7 @@ export class Scheduler {
     const build = store.transaction(() => {
       const inserted = store.insertBuild(newBuild);
       if (origin !== undefined) origins.save(inserted.id, origin);
+      if (trigger !== undefined) details.saveTrigger(inserted.id, trigger);
       return inserted;
     });
     if (overtaken !== undefined)

@@ -24,12 +24,15 @@ export interface Commit {
   readonly sha: string;
   readonly author: string;
   readonly subject: string;
+  /** All of the message, subject included, at most 10,000 characters. Its lines end in `\n`. */
+  readonly message: string;
   readonly committedMs: number;
 }
 
 const fetchTimeoutMs = 10 * 60_000;
 const lookTimeoutMs = 60_000;
 const maxTextLength = 300;
+const maxMessageLength = 10_000;
 
 /**
  * A bare copy of one repository in the data folder, from which builds are checked out.
@@ -133,7 +136,7 @@ export class Mirror {
 
   /** Facts about one commit of the copy. Rejects when it is not there (any more). */
   async commit(sha: string, signal?: AbortSignal): Promise<Commit> {
-    const format = "--format=%H%x00%an%x00%s%x00%ct";
+    const format = "--format=%H%x00%an%x00%s%x00%ct%x00%B";
     const output = await git(
       [
         "--git-dir",
@@ -149,11 +152,14 @@ export class Mirror {
       ],
       { signal },
     );
-    const [foundSha = "", author = "", subject = "", seconds = ""] = output.trimEnd().split("\0");
+    const [foundSha = "", author = "", subject = "", seconds = "", message = ""] = output
+      .trimEnd()
+      .split("\0");
     return {
       sha: foundSha,
       author: oneLine(author),
       subject: oneLine(subject),
+      message: manyLines(message),
       committedMs: Number(seconds) * 1000,
     };
   }
@@ -189,6 +195,12 @@ function parseHeads(output: string): Heads {
 function oneLine(text: string): string {
   const plain = plainText(text);
   return plain.length > maxTextLength ? `${plain.slice(0, maxTextLength - 1)}…` : plain;
+}
+
+function manyLines(text: string): string {
+  const lines = text.split(/\r?\n/).map(plainText);
+  const whole = lines.join("\n");
+  return whole.length > maxMessageLength ? `${whole.slice(0, maxMessageLength - 1)}…` : whole;
 }
 
 // The data folder is locked to one server, so a lock file at this moment belongs to a git that was killed.

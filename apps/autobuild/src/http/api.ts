@@ -1,8 +1,10 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
+import type { Access } from "../auth/access.ts";
 import type { Autobuild } from "../autobuild.ts";
 import { recordedPlan } from "../build/recorded-plan.ts";
+import { retryFailed } from "../build/retry-failed.ts";
 import { AutobuildError } from "../errors.ts";
 import { LogBody } from "../log/log-body.ts";
 import { openApi } from "./openapi.ts";
@@ -10,6 +12,7 @@ import { problem } from "./problem.ts";
 import { route, type Route } from "./route.ts";
 import {
   buildSchema,
+  detailsSchema,
   planSchema,
   queueSchema,
   repositorySchema,
@@ -98,8 +101,8 @@ export function api(autobuild: Autobuild): readonly Route[] {
         .meta({ id: "BuildRequest" }),
       answer: { type: "json", status: 201, schema: buildSchema, what: "The build, queued" },
       refusals: [400, 404, 409, 413, 415, 502, 503],
-      handle: ({ body: { repository, branch, tag } }) =>
-        builds.build(repositoryOf(repository).id, { branch, tag }),
+      handle: ({ body: { repository, branch, tag }, access }) =>
+        builds.build(repositoryOf(repository).id, { branch, tag }, nameOf(access)),
     }),
     route({
       method: "post",
@@ -119,17 +122,11 @@ export function api(autobuild: Autobuild): readonly Route[] {
         what: "The builds, queued; none where all pass",
       },
       refusals: [400, 413, 415, 503],
-      handle({ body: { repository, branch } }) {
+      handle({ body: { repository, branch }, access }) {
         const only = repository === undefined ? undefined : repositoryOf(repository).id;
-        const failed = autobuild.overview
-          .overview()
-          .branches.filter(
-            ({ build }) =>
-              (build.state === "failed" || build.state === "lost") &&
-              (only === undefined || build.repositoryId === only) &&
-              (branch === undefined || build.branch === branch),
-          );
-        return { builds: failed.map(({ build }) => builds.rebuild(build.id)) };
+        const { branches } = autobuild.overview.overview();
+        const filter = { repositoryId: only, branch };
+        return { builds: retryFailed(branches, builds, filter, nameOf(access)) };
       },
     }),
     route({
@@ -150,8 +147,7 @@ export function api(autobuild: Autobuild): readonly Route[] {
       params: byId,
       answer: { type: "json", status: 200, schema: buildSchema, what: "The build, cancelled" },
       refusals: [404, 409],
-      handle: ({ params: { id }, access }) =>
-        builds.cancel(id, access.name ?? "somebody at a terminal"),
+      handle: ({ params: { id }, access }) => builds.cancel(id, nameOf(access)),
     }),
     route({
       method: "post",
@@ -161,7 +157,7 @@ export function api(autobuild: Autobuild): readonly Route[] {
       params: byId,
       answer: { type: "json", status: 201, schema: buildSchema, what: "The new build, queued" },
       refusals: [404, 503],
-      handle: ({ params: { id } }) => builds.rebuild(id),
+      handle: ({ params: { id }, access }) => builds.rebuild(id, nameOf(access)),
     }),
     route({
       method: "get",
@@ -204,6 +200,16 @@ export function api(autobuild: Autobuild): readonly Route[] {
           workspace: existsSync(workspace) ? workspace : null,
         };
       },
+    }),
+    route({
+      method: "get",
+      path: "/api/builds/{id}/details",
+      summary: "Says what led to a build, where it ran and with what, and the whole commit message",
+      role: "viewer",
+      params: byId,
+      answer: { type: "json", status: 200, schema: detailsSchema, what: "The details" },
+      refusals: [404],
+      handle: ({ params: { id } }) => autobuild.detailsOf(buildOf(id)),
     }),
     route({
       method: "get",
@@ -304,4 +310,9 @@ export function api(autobuild: Autobuild): readonly Route[] {
   ];
   const description = openApi(routes);
   return routes;
+}
+
+/** Who asked, as it ends a sentence: "by Ann". */
+function nameOf({ name }: Access): string {
+  return name ?? "somebody at a terminal";
 }

@@ -1,7 +1,10 @@
 import { z } from "zod";
+import type { BuildDetails } from "../build/build-details.ts";
 import type { Build } from "../build/build.ts";
 import type { Queue } from "../build/overview.ts";
 import type { Repository } from "../build/repository.ts";
+import { eventNames } from "../plan/when.ts";
+import { forges } from "../triggers/delivery.ts";
 
 // What the API gives. The types hold these to what the code has; tests hold every answer to them.
 
@@ -93,6 +96,55 @@ export const queueSchema = z
       .describe("In the order in which they will start"),
   })
   .meta({ id: "Queue" }) satisfies z.ZodType<Queue>;
+
+const triggerSchema = z
+  .discriminatedUnion("type", [
+    z.object({ type: z.literal("look") }).describe("A regular look at the repository"),
+    z.object({ type: z.literal("refs") }).describe("The system told that branches have moved"),
+    z.object({ type: z.literal("hook") }).describe("A git hook on the server's machine"),
+    z.object({
+      type: z.literal("webhook"),
+      forge: z.enum(forges),
+      delivery: z.string().nullable().describe("The forge's number of it"),
+    }),
+    z.object({ type: z.literal("cron"), schedule: z.string() }),
+    z.object({ type: z.literal("person"), by: z.string() }),
+    z.object({ type: z.literal("files") }).describe("Files of a work tree changed"),
+  ])
+  .meta({ id: "Trigger" });
+
+const names = z.array(z.string());
+
+export const detailsSchema = z
+  .object({
+    event: z.enum(eventNames),
+    trigger: triggerSchema.nullable().describe("What had it queued; null: it was not kept"),
+    baseSha: z.string().nullable().describe("The commit of the branch that was built before"),
+    isTrusted: z.boolean().describe("Whether it gets secrets: a fork's build does not"),
+    message: z.string().describe("The whole commit message"),
+    commitUrl: z.string().nullable().describe("Where the forge shows the commit"),
+    planReason: z.string().nullable().describe("Why it was built like this"),
+    machine: z
+      .object({
+        host: z.string(),
+        os: z.string(),
+        kernel: z.string(),
+        architecture: z.string(),
+        cores: z.int(),
+        memoryBytes: z.int(),
+        node: z.string().describe("Of the build's runner"),
+        variables: names.describe("Names alone, of what every step gets"),
+      })
+      .nullable()
+      .describe("Null before it started, and when its log was removed"),
+    tools: z
+      .record(z.string(), z.string())
+      .describe("Versions of the tools that steps name, outside of the checkout"),
+    images: names,
+    configuredVariables: names.describe("Names alone, of what the configuration sets"),
+    secrets: names.describe("Names alone"),
+  })
+  .meta({ id: "BuildDetails" }) satisfies z.ZodType<BuildDetails>;
 
 const role = z.enum(["none", "viewer", "builder", "admin"]);
 

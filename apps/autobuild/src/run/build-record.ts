@@ -5,7 +5,7 @@ import type { Plan, PlannedStep } from "../plan/plan.ts";
 import { Reserve } from "../reserve.ts";
 import { BuildFolder } from "./build-folder.ts";
 import { ConsoleLog, type ConsoleLogOptions, type OutputStream } from "./console-log.ts";
-import { Journal } from "./journal.ts";
+import { Journal, type BuildEvent } from "./journal.ts";
 import { sayEnd, type StepEnd } from "./runner.ts";
 import { StepLog, type EndedLog, type StepLogOptions } from "./step-log.ts";
 
@@ -137,6 +137,11 @@ export class BuildRecord {
     this.#write({ type: "plan", plan });
   }
 
+  /** What the build's page says about where it ran. */
+  facts(event: Extract<BuildEvent, { readonly type: "machine" | "tools" }>): void {
+    this.#write(event);
+  }
+
   /** Ends the setup log: no line about the build goes there from now on. */
   async endSetup(): Promise<void> {
     const setup = this.#setup;
@@ -213,7 +218,7 @@ export class BuildRecord {
     this.#reserve.remove();
   }
 
-  #write(event: Parameters<Journal["write"]>[0]): void {
+  #write(event: BuildEvent): void {
     this.#journal.write(event);
   }
 }

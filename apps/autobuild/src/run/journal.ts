@@ -2,6 +2,7 @@ import type { EndState, StepState } from "../build/build.ts";
 import type { Clock } from "../clock.ts";
 import type { Plan } from "../plan/plan.ts";
 import { AppendFile, type AppendListener } from "./append-file.ts";
+import type { Machine } from "./machine.ts";
 import type { StepEnd } from "./runner.ts";
 import type { EndedLog } from "./step-log.ts";
 
@@ -9,6 +10,10 @@ import type { EndedLog } from "./step-log.ts";
 export type BuildEvent =
   /** The commit is checked out and how to build it is known. */
   | { readonly type: "plan"; readonly plan: Plan }
+  /** Where it is carried out. */
+  | { readonly type: "machine"; readonly machine: Machine }
+  /** Versions of what its steps name, by name, as far as they were known in time. */
+  | { readonly type: "tools"; readonly versions: Readonly<Record<string, string>> }
   | { readonly type: "stepStarted"; readonly position: number }
   | { readonly type: "attemptStarted"; readonly position: number; readonly attempt: number }
   | {

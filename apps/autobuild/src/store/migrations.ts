@@ -5,6 +5,7 @@ import { AutobuildError } from "../errors.ts";
 import { accountTables } from "./account-store.ts";
 import { addedTables } from "./added-store.ts";
 import { attemptTable } from "./attempts.ts";
+import { detailTables } from "./detail-store.ts";
 import { keptSealed, keptTables, keptTriggers } from "./kept-store.ts";
 import { noticeTables } from "./notice-store.ts";
 import { originTables } from "./origin-store.ts";
@@ -78,6 +79,7 @@ const migrations: readonly string[] = [
   stepNeeds,
   addedTables,
   keptSealed,
+  detailTables,
 ];
 
 const keptCopies = 2;

@@ -1,5 +1,6 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
+import { plainText } from "../plain-text.ts";
 import type { PullRequest } from "./repository-triggers.ts";
 
 export const forges = ["github", "gitlab", "gitea", "forgejo"] as const;
@@ -45,14 +46,20 @@ export function isGenuine(
  * header that the signature does not cover.
  */
 export function namesOf(forge: Forge, headers: Headers, body: Uint8Array): string[] {
+  const given = deliveryOf(forge, headers);
+  const digest = createHash("sha256").update(body).digest("hex");
+  return [...(given === null ? [] : [`${forge} ${given}`]), `${forge} ${digest}`];
+}
+
+/** What the forge calls a delivery, at most 200 characters; null where it says nothing. */
+export function deliveryOf(forge: Forge, headers: Headers): string | null {
   const given =
     forge === "gitlab"
       ? (headers.get("idempotency-key") ?? headers.get("x-gitlab-event-uuid"))
       : (headers.get("x-github-delivery") ??
         headers.get("x-forgejo-delivery") ??
         headers.get("x-gitea-delivery"));
-  const digest = createHash("sha256").update(body).digest("hex");
-  return [...(given === null ? [] : [`${forge} ${given.slice(0, 200)}`]), `${forge} ${digest}`];
+  return given === null ? null : plainText(given.slice(0, 200));
 }
 
 /** Reads a delivery. Throws an error with a sentence for one that is not as its forge sends them. */

@@ -2,6 +2,7 @@ import type { BranchTracker } from "../build/branch-tracker.ts";
 import type { Build, BuildCause } from "../build/build.ts";
 import { branchOfPullRequest, branchOfTag } from "../build/origin.ts";
 import type { RepositoryWatcher } from "../build/repository-watcher.ts";
+import type { Trigger } from "../build/trigger.ts";
 import type { Clock } from "../clock.ts";
 import { AutobuildError, messageOf, show } from "../errors.ts";
 import type { RepositorySource } from "../git/source.ts";
@@ -49,7 +50,7 @@ export class RepositoryTriggers {
       lastKept: (key) => origins.cronRun(repositoryId, key),
       saveKept: (key, untilMs) => origins.saveCronRun(repositoryId, key, untilMs),
       handleDue: ({ schedule, branch }) => {
-        this.build({ branch }, "cron").catch((error: unknown) =>
+        this.build({ branch }, "cron", { type: "cron", schedule }).catch((error: unknown) =>
           this.#report(`build what was due by ${show(schedule)}`, error),
         );
       },
@@ -76,8 +77,8 @@ export class RepositoryTriggers {
   }
 
   /** Looks soon. What is new is built as at any other look, so that nothing is built twice. */
-  wake(): void {
-    this.#parts.watcher.wake();
+  wake(trigger: Trigger): void {
+    this.#parts.watcher.wake(trigger);
   }
 
   /** Takes the rules of the default branch. */
@@ -92,14 +93,14 @@ export class RepositoryTriggers {
    * One of the repository itself is on a branch, which the next look finds. One of a fork is built where the
    * default branch's configuration says so, and gets no secrets.
    */
-  handlePullRequest(request: PullRequest): string {
+  handlePullRequest(request: PullRequest, trigger: Trigger): string {
     if (!request.isFork) {
-      this.wake();
+      this.wake(trigger);
       return "looks at the branches: a pull request of the repository itself is on one of them";
     }
     if (this.#rules?.buildForks !== true)
       return "ignored: pull requests of forks are built where the default branch's configuration has buildForks: true";
-    this.#buildFork(request).catch((error: unknown) =>
+    this.#buildFork(request, trigger).catch((error: unknown) =>
       this.#report(`build pull request ${request.number}`, error),
     );
     return "fetches the pull request and builds it without secrets";
@@ -116,6 +117,7 @@ export class RepositoryTriggers {
   build(
     wanted: { readonly branch?: string | undefined; readonly tag?: string | undefined },
     cause: BuildCause & ("manual" | "cron"),
+    trigger: Trigger,
   ): Promise<Build> {
     const { watcher, tracker } = this.#parts;
     return watcher.run(async (mirror, signal) => {
@@ -134,7 +136,7 @@ export class RepositoryTriggers {
         wanted.tag === undefined ? name : branchOfTag(name),
         sha,
         cause,
-        { event: cause, isTrusted: true, isSupersedable: false },
+        { event: cause, isTrusted: true, isSupersedable: false, trigger },
         mirror,
         signal,
       );
@@ -146,13 +148,18 @@ export class RepositoryTriggers {
     });
   }
 
-  #buildFork({ number, ref }: PullRequest): Promise<void> {
+  #buildFork({ number, ref }: PullRequest, trigger: Trigger): Promise<void> {
     const { watcher, tracker, store, repositoryId } = this.#parts;
     return watcher.run(async (mirror, signal) => {
       const branch = branchOfPullRequest(number);
       const sha = await mirror.fetchRef(ref, `refs/autobuild/pull/${number}`, signal);
       if (store.hasBuilt(repositoryId, branch, sha)) return;
-      const origin = { event: "pullRequest", isTrusted: false, isSupersedable: true } as const;
+      const origin = {
+        event: "pullRequest",
+        isTrusted: false,
+        isSupersedable: true,
+        trigger,
+      } as const;
       const build = await tracker.queueOther(branch, sha, "commit", origin, mirror, signal);
       if (build === undefined) throw new Error("the queue is full");
     });

@@ -12,7 +12,10 @@ import { Webhooks } from "./webhooks.ts";
 import { WorkTreeWatch } from "./work-tree-watch.ts";
 
 /** What the triggers of all repositories work with. */
-export interface TriggersParts extends Pick<TrackerParts, "store" | "origins" | "clock" | "queue"> {
+export interface TriggersParts extends Pick<
+  TrackerParts,
+  "store" | "origins" | "details" | "clock" | "queue"
+> {
   readonly sources: readonly RepositorySource[];
   readonly watch: WatchOptions;
   /** Whether what is not committed is built too, in repositories that somebody works in. */
@@ -78,9 +81,9 @@ export class Triggers {
   }
 
   /** Builds a branch or a tag because somebody asks. See `RepositoryTriggers.build`. */
-  async build(repositoryId: number, wanted: WantedRef): Promise<Build> {
+  async build(repositoryId: number, wanted: WantedRef, by: string): Promise<Build> {
     const triggers = this.#triggers.find((each) => each.repositoryId === repositoryId);
-    if (triggers !== undefined) return triggers.build(wanted, "manual");
+    if (triggers !== undefined) return triggers.build(wanted, "manual", { type: "person", by });
     throw new AutobuildError(
       "AUTOBUILD_BAD_SOURCE",
       `Expected the number of a repository that is built here, got ${repositoryId}.`,
@@ -89,17 +92,18 @@ export class Triggers {
 
   #add(source: RepositorySource): RepositoryTriggers {
     const parts = this.#parts;
-    const { store, origins, clock, watch } = parts;
+    const { store, origins, details, clock, watch } = parts;
     const { id, name, label } = store.repository(source.label, source.name);
     this.#repositories.set(id, { id, name, label, state: { type: "waiting" } });
     const hasWorkTree = source.type === "path" && existsSync(path.join(source.location, ".git"));
     const tracker = new BranchTracker({
       store,
       origins,
+      details,
       clock,
       repositoryId: id,
       hasWorkTree,
-      queue: (build, origin) => parts.queue(build, origin),
+      queue: (build, origin, trigger) => parts.queue(build, origin, trigger),
       handleRules: (rules) => triggers.handleRules(rules),
       handleState: (state) => {
         const before = this.#repositories.get(id);

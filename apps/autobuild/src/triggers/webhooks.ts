@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, show } from "../errors.ts";
 import type { RepositorySource } from "../git/source.ts";
-import { forges, isGenuine, namesOf, readDelivery, type Forge } from "./delivery.ts";
+import { forges, deliveryOf, isGenuine, namesOf, readDelivery, type Forge } from "./delivery.ts";
 import type { RepositoryTriggers } from "./repository-triggers.ts";
 
 /** Bounds of the webhooks. */
@@ -124,9 +124,10 @@ export class Webhooks {
         `Expected a repository that AutoBuild builds, got ${show(urls[0])}. Start AutoBuild with it.`,
       );
     this.#remember(names);
+    const trigger = { type: "webhook", forge, delivery: deliveryOf(forge, headers) } as const;
     const said = found.map((triggers) => {
-      if (news.type === "pullRequest") return triggers.handlePullRequest(news.request);
-      triggers.wake();
+      if (news.type === "pullRequest") return triggers.handlePullRequest(news.request, trigger);
+      triggers.wake(trigger);
       return "looks at the repository";
     });
     return answer(202, said[0] ?? "");
@@ -145,7 +146,7 @@ export class Webhooks {
         404,
         `Expected the path of a repository that AutoBuild builds, got ${show(repository)}.`,
       );
-    for (const triggers of found) triggers.wake();
+    for (const triggers of found) triggers.wake({ type: "hook" });
     return answer(202, "looks at the repository");
   }
 

@@ -109,7 +109,12 @@ export class WorkTreeWatch {
       if (tree === this.#lastTree) return;
       // A clean tree is its commit, which is built as one.
       if (!isClean) {
-        const origin = { event: "watch", isTrusted: true, isSupersedable: true } as const;
+        const origin = {
+          event: "watch",
+          isTrusted: true,
+          isSupersedable: true,
+          trigger: { type: "files" },
+        } as const;
         const branch = workTreeBranch;
         const build = await tracker.queueOther(branch, sha, "manual", origin, mirror, signal);
         if (build === undefined) throw new Error("the queue is full");
