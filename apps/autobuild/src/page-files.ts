@@ -19,10 +19,21 @@ export interface Asset {
 export interface PageAssets {
   /** A hash of everything. It is a part of every URL, so that browsers may keep the files for good. */
   readonly version: string;
-  readonly html: string;
+  /** Of each page: they differ in what is fetched at once. */
+  readonly html: Readonly<Record<PageName, string>>;
   /** `/assets/<version>/page/main.js` */
   readonly files: ReadonlyMap<string, Asset>;
 }
+
+/** The pages of the one script, as `data-page` has them. */
+export type PageName = "console" | "build" | "wall";
+
+/** Modules that a page loads besides, by itself, when it is the one that is opened. */
+const later: Readonly<Record<PageName, readonly string[]>> = {
+  console: [],
+  build: ["page/build-pane.ts", "page/log/mount.ts"],
+  wall: ["page/wall.ts"],
+};
 
 const source = new URL("./", import.meta.url);
 const entry = new URL("page/main.ts", source);
@@ -80,19 +91,28 @@ export async function collectPage(): Promise<PageAssets> {
       });
     }),
   );
-  // Named in the page, they are fetched at once, and not one after the other as each is read.
-  const preloads = [...needed(entry.href, modules)].map(
-    (name) => `<link rel="modulepreload" href="${base}/${name}" />`,
-  );
   const sheets = styleSheets
     .filter((name) => texts.has(name))
     .map((name) => `<link rel="stylesheet" href="${base}/${name}" />`);
   const script = `<script type="module" src="${base}/${nameOf(entry)}"></script>`;
   const meta = `<meta name="version" content="${version}" />`;
-  const html = page.replace(
-    "<!-- assets -->",
-    [meta, ...sheets, ...preloads, script].join("\n    "),
-  );
+  const first = needed([entry.href], modules);
+  const htmlOf = (name: PageName): string => {
+    const own = later[name].map((one) => new URL(one, source).href);
+    // Named in the page, they are fetched at once, and not one after the other as each is read.
+    const names = new Set([...first, ...needed(own, modules), ...own]);
+    names.delete(entry.href);
+    const preloads = [...names].map(
+      (href) => `<link rel="modulepreload" href="${base}/${modules.get(href)?.name}" />`,
+    );
+    return (
+      page
+        // What page it is decides on its colours before the script has run.
+        .replace('data-page="console"', `data-page="${name}"`)
+        .replace("<!-- assets -->", [meta, ...sheets, ...preloads, script].join("\n    "))
+    );
+  };
+  const html = { console: htmlOf("console"), build: htmlOf("build"), wall: htmlOf("wall") };
   return { version, html, files };
 }
 
@@ -153,10 +173,10 @@ function nameInPackage(file: string): string {
   return `packages/${path.basename(folder)}${pathToFileURL(file).pathname.slice(pathToFileURL(folder).pathname.length)}`;
 }
 
-/** The names of what a module imports before it runs, and of what that imports. */
-function needed(href: string, modules: ReadonlyMap<string, Module>): Set<string> {
-  const hrefs = new Set([href]);
+/** The modules that these import before they run, and what those import. */
+function needed(from: readonly string[], modules: ReadonlyMap<string, Module>): Set<string> {
+  const hrefs = new Set(from);
   for (const each of hrefs) for (const one of modules.get(each)?.imports ?? []) hrefs.add(one);
-  hrefs.delete(href);
-  return new Set([...hrefs].map((each) => modules.get(each)?.name ?? ""));
+  for (const each of from) hrefs.delete(each);
+  return hrefs;
 }

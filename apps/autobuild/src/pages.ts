@@ -14,6 +14,7 @@ import { notFound, problemOf } from "./http/problem.ts";
 import { results } from "./http/results.ts";
 import { mount } from "./http/route.ts";
 import { LogBody } from "./log/log-body.ts";
+import type { PageName } from "./page-files.ts";
 import { configJsonSchema } from "./plan/config-schema.ts";
 
 export interface PagesOptions {
@@ -69,9 +70,8 @@ export async function pages(
       });
     });
   }
-  // What page it is decides on its colours before the script has run.
-  const html = (context: Context, name: string, status: 200 | 404 = 200): Response =>
-    context.html(page.html.replace('data-page="console"', `data-page="${name}"`), status, {
+  const html = (context: Context, name: PageName, status: 200 | 404 = 200): Response =>
+    context.html(page.html[name], status, {
       "Cache-Control": "no-cache",
     });
   app.get("/", compress(), etag(), (context) => html(context, "console"));

@@ -51,7 +51,11 @@ export class BuildLog {
   }
 }
 
-function placeOf(build: Build, { step, attempt }: Extract<Route, { type: "build" }>): LogPlace {
+/** The log that is shown of a build: the one that the address names, else the one that matters most. */
+export function placeOf(
+  build: Build,
+  { step, attempt }: Extract<Route, { type: "build" }>,
+): LogPlace {
   if (step === null) return { position: null, attempt: undefined };
   const named = step === undefined ? undefined : build.steps[step];
   const shown = named ?? chosen(build.steps);

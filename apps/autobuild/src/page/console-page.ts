@@ -81,7 +81,7 @@ export class ConsolePage {
     );
     this.#note.hidden = build !== undefined || !hasSnapshot;
     if (build === undefined) {
-      setText(this.#title, "Nothing was built yet");
+      setText(this.#title, hasSnapshot ? "Nothing was built yet" : "");
       setText(this.#state, "");
       this.#bar.hidden = true;
       return;

@@ -1,8 +1,7 @@
-import { hasEnded, type Build } from "../build/build.ts";
+import type { Build } from "../build/build.ts";
 import { BranchList } from "./branch-list.ts";
 import { BuildList } from "./build-list.ts";
-import { BuildLog } from "./build-log.ts";
-import { BuildPage, neighbours } from "./build-page.ts";
+import type { BuildPane } from "./build-pane.ts";
 import type { ConnectionState } from "./connection.ts";
 import { ConsolePage } from "./console-page.ts";
 import { make, part, setAttribute, setText } from "./dom.ts";
@@ -11,15 +10,17 @@ import { timeOfDay } from "./indicator.ts";
 import { Model } from "./model.ts";
 import { Notifier } from "./notifier.ts";
 import { QueueList } from "./queue-list.ts";
-import { fetchResults, type BuildResults } from "./results.ts";
-import { pathOf, Router, type Route } from "./router.ts";
+import { loginPath, Router, type Route } from "./router.ts";
 import { Shortcuts } from "./shortcuts.ts";
 import { showTab } from "./tab.ts";
 import type { Wall } from "./wall.ts";
 
 const parts = {
   connection: part("connection"),
-  account: part<HTMLAnchorElement>("account"),
+  account: part("account"),
+  login: part<HTMLAnchorElement>("login"),
+  who: part("who"),
+  logout: part("logout"),
   announcer: part("announcer"),
   problems: part("problems"),
   stale: part("stale"),
@@ -33,12 +34,11 @@ const parts = {
 let route: Route = { type: "console" };
 let refusal: string | undefined;
 let statusState: ConnectionState = "live";
-/** What the build that is shown reported and kept; undefined results: they are on their way, or there is no answer. */
-let shownResults: { readonly key: string; results: BuildResults | undefined } | undefined;
 /** The build that was asked for and is not there. */
 let missingId: number | undefined;
 let isDue = false;
-/** Fetched when somebody puts it up. */
+/** Fetched when somebody looks at a build, and when somebody puts up the wall. */
+let pane: BuildPane | undefined;
 let wall: Wall | undefined;
 
 const branches = new BranchList(part("branches"));
@@ -48,19 +48,6 @@ const consolePage = new ConsolePage((state) => {
   statusState = state;
   drawSoon();
 });
-const buildPage = new BuildPage(parts.build, {
-  handleRebuild: () => void ask("rebuild"),
-  handleCancel: () => void ask("cancel"),
-  handleStep(step) {
-    const id = idOf(route);
-    if (id !== undefined) router.go(pathOf({ type: "build", id, step }));
-  },
-  handleTab(tab) {
-    const id = idOf(route);
-    if (id !== undefined) router.go(pathOf({ type: "build", id, tab }));
-  },
-});
-const buildLog = new BuildLog(buildPage.logContainer);
 const model = new Model({
   handleChange() {
     if (!model.isLive) consolePage.drop();
@@ -72,10 +59,7 @@ const model = new Model({
   },
   handleBuild: announce,
   handleRow: (row, before) => notifier.tell(row, before),
-  handleRefusal(message) {
-    refusal = message;
-    drawSoon();
-  },
+  handleRefusal,
 });
 const router = new Router((next) => select(next));
 const notifier = new Notifier(part<HTMLButtonElement>("notify"), (path) => router.go(path));
@@ -88,6 +72,11 @@ const shortcuts = new Shortcuts(part<HTMLDialogElement>("help"), [
   { key: "n", what: "The branch's next build", run: () => goBeside("newer") },
   { key: "l", what: "To the log", run: focusLog },
   { key: "r", what: "Build this again", run: () => press("rebuild") },
+  {
+    key: "R",
+    what: "Retry the branches that failed (with Shift)",
+    run: () => press("retry-failed"),
+  },
   { key: "X", what: "Cancel this build (with Shift)", run: () => press("cancel") },
   { key: "Escape", what: "Leave the wall", run: () => route.type === "wall" && go("/") },
 ]);
@@ -114,8 +103,9 @@ function select(next: Route): void {
   else consolePage.close();
   parts.build.hidden = next.type !== "build" && next.type !== "unknown";
   parts.wall.hidden = next.type !== "wall";
-  if (next.type === "wall" && wall === undefined) void putUpWall();
+  if (next.type === "wall" && wall === undefined) void load("wall");
   else void wall?.stayAwake(next.type === "wall");
+  if (!parts.build.hidden && pane === undefined) void load("build");
   for (const link of document.querySelectorAll("#top nav a"))
     setAttribute(
       link,
@@ -129,42 +119,40 @@ function select(next: Route): void {
 
 /** Follows the log of the build that is shown, once it is known that there is one. */
 function openLog(): void {
-  if (route.type !== "build") {
-    buildLog.hide();
-    return;
+  const build = route.type === "build" ? model.builds.get(route.id) : undefined;
+  if (route.type !== "build") pane?.closeLog();
+  else if (build !== undefined && model.hasSnapshot) pane?.openLog(build, route);
+  else if (model.hasSnapshot) {
+    pane?.closeLog();
+    if (missingId !== route.id) void find(route.id);
   }
-  if (!model.hasSnapshot) return;
-  const { id } = route;
-  const build = model.builds.get(id);
-  if (build === undefined) {
-    buildLog.hide();
-    if (missingId !== id) void find(id);
-  } else if (build.startedMs === null) buildLog.hide();
-  else buildLog.show(build, route);
 }
 
-/** Tests and files are there when the build has ended. */
-async function loadResults(build: Build): Promise<void> {
-  const key = `${build.id} ${build.finishedMs}`;
-  if (shownResults?.key === key) return;
-  const shown = (shownResults = { key, results: undefined as BuildResults | undefined });
-  if (!hasEnded(build) || build.startedMs === null) return;
-  shown.results = await fetchResults(build.id);
-  // Without an answer there is no connection, and with the next one this is asked again.
-  if (shown.results === undefined && shownResults === shown) shownResults = undefined;
-  else drawSoon();
-}
-
-/** What most visitors never look at is no part of the first load. */
-async function putUpWall(): Promise<void> {
+/** What most visitors of the overview never look at is no part of the first load. */
+async function load(what: "build" | "wall"): Promise<void> {
   try {
-    const module = await import("./wall.ts");
-    wall ??= new module.Wall(parts.wall);
-    await wall.stayAwake(route.type === "wall");
+    if (what === "build") pane ??= paneOf(await import("./build-pane.ts"));
+    else {
+      const module = await import("./wall.ts");
+      wall ??= new module.Wall(parts.wall);
+      await wall.stayAwake(route.type === "wall");
+    }
   } catch {
-    refusal = "The wall could not be loaded. Load this page anew.";
+    refusal = "A part of the page could not be loaded. Load it anew.";
   }
   draw();
+  openLog();
+}
+
+function paneOf(module: typeof import("./build-pane.ts")): BuildPane {
+  return new module.BuildPane({
+    section: parts.build,
+    model,
+    go,
+    handleChange: drawSoon,
+    handleRefusal,
+    announce: (text) => setText(parts.announcer, text),
+  });
 }
 
 /** An old build that is not in the list. */
@@ -202,18 +190,6 @@ function shown(): Build | undefined {
   return id === undefined ? model.builds.live : model.builds.get(id);
 }
 
-async function ask(what: "rebuild" | "cancel"): Promise<void> {
-  const id = idOf(route);
-  if (id === undefined) return;
-  refusal = undefined;
-  const build = await model.ask(what, id);
-  if (build !== undefined && what === "rebuild") {
-    model.builds.change(build);
-    router.go(`/builds/${build.id}`);
-  }
-  draw();
-}
-
 /** Many changes make one picture. Not with a frame alone: hidden pages have none, and their tab tells the state. */
 function drawSoon(): void {
   if (isDue) return;
@@ -245,23 +221,7 @@ function draw(): void {
       break;
     case "build":
     case "unknown":
-      if (build !== undefined && model.isLive) void loadResults(build);
-      buildPage.show(build, {
-        results:
-          build !== undefined && shownResults?.key.startsWith(`${build.id} `)
-            ? shownResults.results
-            : undefined,
-        tab:
-          route.type === "build"
-            ? (route.tab ?? (route.step === undefined ? undefined : "log"))
-            : undefined,
-        id: idOf(route) ?? 0,
-        row,
-        note: noteOf(build),
-        step: route.type === "build" ? (route.step ?? undefined) : undefined,
-        mayAct: model.mayBuild,
-        nowMs,
-      });
+      pane?.show(route, build, noteOf(build), nowMs);
       break;
     case "wall":
       wall?.show(rows, staleText(), nowMs);
@@ -281,17 +241,26 @@ function drawConnection(): void {
   parts.connection.dataset["state"] = state;
   setText(parts.connection, text);
   document.documentElement.dataset["connection"] = state;
-  const { access } = model;
-  parts.account.hidden = access === undefined || (access.name === null && access.role === "admin");
-  setText(parts.account, access?.name ?? "Log in");
-  parts.account.title = access?.name == null ? "" : `Logged in as ${access.name} (${access.role})`;
+  drawAccount();
   if (model.isRefused) {
-    location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
+    location.assign(loginPath());
     return;
   }
   const stale = staleText();
   parts.stale.hidden = stale === "";
   setText(parts.stale, stale);
+}
+
+/** Who looks, and the way in or out. Where everybody may do everything, there is neither. */
+function drawAccount(): void {
+  const { access } = model;
+  parts.account.hidden = access === undefined || (access.name === null && access.role === "admin");
+  if (access === undefined) return;
+  const isKnown = access.name !== null;
+  parts.login.hidden = isKnown;
+  setAttribute(parts.login, "href", loginPath());
+  parts.who.hidden = parts.logout.hidden = !isKnown;
+  setText(parts.who, isKnown ? `${access.name} (${access.role})` : "");
 }
 
 function staleText(): string {
@@ -333,6 +302,11 @@ function noteOf(build: Build | undefined): string {
   return build.startedMs === null ? "This build never started, so it has no log." : "";
 }
 
+function handleRefusal(message: string | undefined): void {
+  refusal = message;
+  drawSoon();
+}
+
 /** Says the end of a build to those who do not see the page. */
 function announce(build: Build, before: Build | undefined): void {
   if (before?.state !== "running" || build.state === "running") return;
@@ -347,8 +321,7 @@ function go(path: string): true {
 function goBeside(which: "older" | "newer"): boolean {
   const build = shown();
   if (route.type !== "build" || build === undefined) return false;
-  const id = neighbours(build, model.row(build.repositoryId, build.branch))[which];
-  return id !== undefined && go(`/builds/${id}`);
+  return pane?.goBeside(build, which) ?? false;
 }
 
 /** Moves along the rows of the overview. */
@@ -364,14 +337,14 @@ function moveFocus(by: 1 | -1): boolean {
 
 function focusLog(): boolean {
   if (route.type === "console") consolePage.focus();
-  else buildPage.logContainer.querySelector<HTMLElement>("[tabindex]")?.focus();
+  else pane?.focusLog();
   return route.type === "console" || route.type === "build";
 }
 
 /** A key is a press of the button, where there is one. */
-function press(id: "rebuild" | "cancel"): boolean {
-  const button = part<HTMLButtonElement>(id);
-  if (route.type !== "build" || button.hidden) return false;
+function press(id: "rebuild" | "retry-failed" | "cancel"): boolean {
+  const button = document.getElementById(id);
+  if (route.type !== "build" || button === null || button.hidden) return false;
   button.click();
   return true;
 }

@@ -3,6 +3,7 @@ import type { Role } from "../auth/role.ts";
 import type { Build } from "../build/build.ts";
 import type { BranchRow, Queue } from "../build/overview.ts";
 import type { Repository } from "../build/repository.ts";
+import { branchesToRetry } from "../build/retry-failed.ts";
 import type { BuildsEvent } from "../websocket/builds.ts";
 import { indicatorOf, type Indicator } from "./indicator.ts";
 import { KnownBuilds } from "./known-builds.ts";
@@ -16,6 +17,10 @@ export interface ModelListener {
   handleRow(row: BranchRow, before: BranchRow | undefined): void;
   handleRefusal(message: string): void;
 }
+
+/** Why nothing can be asked for. */
+export const noConnection =
+  "There is no connection to the server now. Try again when the page is live.";
 
 /** Everything that the page knows from the server, over one socket. */
 export class Model {
@@ -108,15 +113,37 @@ export class Model {
 
   /** Asks for a build to be done again or cancelled. Undefined when it was not done; the listener knows why. */
   async ask(what: "rebuild" | "cancel", id: number): Promise<Build | undefined> {
+    return this.#call(async () => {
+      const answer = await this.#channel.call(what, { id });
+      return answer.type === "done" ? { value: answer.build } : answer;
+    });
+  }
+
+  /** The branches of a repository that did not pass and have no build on its way. */
+  toRetry(repositoryId: number): readonly BranchRow[] {
+    const queued = this.queue.first.map(({ build }) => build);
+    return branchesToRetry([...this.#rows.values()], queued, { repositoryId });
+  }
+
+  /** Asks for these to be built again. Undefined when it was not done; the listener knows why. */
+  async retryFailed(repositoryId: number): Promise<number | undefined> {
+    return this.#call(async () => {
+      const answer = await this.#channel.call("retryFailed", { repositoryId });
+      return answer.type === "done" ? { value: answer.count } : answer;
+    });
+  }
+
+  /** Calls the server; what it refuses and what cannot reach it goes to the listener. */
+  async #call<Value>(
+    call: () => Promise<{ readonly value: Value } | { readonly message: string }>,
+  ): Promise<Value | undefined> {
     if (!this.isLive) {
-      this.#listener.handleRefusal(
-        "There is no connection to the server now. Try again when the page is live.",
-      );
+      this.#listener.handleRefusal(noConnection);
       return undefined;
     }
     try {
-      const answer = await this.#channel.call(what, { id });
-      if (answer.type === "done") return answer.build;
+      const answer = await call();
+      if ("value" in answer) return answer.value;
       this.#listener.handleRefusal(answer.message);
     } catch (error) {
       this.#listener.handleRefusal(error instanceof Error ? error.message : String(error));

@@ -1,5 +1,5 @@
 /** What the page of a build shows below its steps. */
-export type BuildTab = "log" | "tests" | "artifacts";
+export type BuildTab = "log" | "tests" | "artifacts" | "about";
 
 /** Where in the page somebody is. `step`: the log of one step, of one of its attempts. */
 export type Route =
@@ -19,9 +19,9 @@ export type Route =
     }
   | { readonly type: "unknown"; readonly path: string };
 
-/** `#tests`, `#artifacts`, `#setup`, `#2`, `#2.1`, `#2.1:L120-L140`, `#2:L7` */
+/** `#tests`, `#artifacts`, `#about`, `#setup`, `#2`, `#2.1`, `#2.1:L120-L140`, `#2:L7` */
 const place =
-  /^#(?:(log|tests|artifacts)|(setup)|(\d{1,5}))(?:\.(\d{1,3}))?(?::L(\d{1,9})(?:-L?(\d{1,9}))?)?$/;
+  /^#(?:(log|tests|artifacts|about)|(setup)|(\d{1,5}))(?:\.(\d{1,3}))?(?::L(\d{1,9})(?:-L?(\d{1,9}))?)?$/;
 
 /** What an address means. `#build-12` is how builds were called before they had an address of their own. */
 export function routeOf({
@@ -65,6 +65,11 @@ export function pathOf(route: Route): string {
       return `/builds/${id}#${step ?? "setup"}${attempt === undefined ? "" : `.${attempt}`}${lines}`;
     }
   }
+}
+
+/** Where to log in, to come back to where one is. */
+export function loginPath(): string {
+  return `/login?next=${encodeURIComponent(location.pathname)}`;
 }
 
 /** Follows the address, and takes links of the page without loading it anew. */

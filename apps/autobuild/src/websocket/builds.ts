@@ -7,6 +7,7 @@ import type { Role } from "../auth/role.ts";
 import type { Build } from "../build/build.ts";
 import type { BranchRow, Overview, Queue } from "../build/overview.ts";
 import type { Repository } from "../build/repository.ts";
+import { retryFailed } from "../build/retry-failed.ts";
 import { messageOf } from "../errors.ts";
 import { whenever } from "../log/log-chunk.ts";
 import { currentAutobuild } from "../running.ts";
@@ -40,6 +41,11 @@ export type Answer =
   | { readonly type: "done"; readonly build: Build }
   | { readonly type: "refused"; readonly message: string };
 
+/** What became of the branches of a repository whose last build did not pass: so many are built again. */
+export type RetryAnswer =
+  | { readonly type: "done"; readonly count: number }
+  | { readonly type: "refused"; readonly message: string };
+
 const shownBuilds = 50;
 const byId = z.object({ id: z.number().int() });
 
@@ -60,6 +66,10 @@ export default defineService({
   calls: {
     rebuild: { request: byId, response: type<Answer>() },
     cancel: { request: byId, response: type<Answer>() },
+    retryFailed: {
+      request: z.object({ repositoryId: z.number().int() }),
+      response: type<RetryAnswer>(),
+    },
   },
   init(service) {
     const { on, overview } = currentAutobuild();
@@ -101,6 +111,16 @@ export default defineService({
   handleCall: {
     rebuild: (client, { id }) => reply(answerOf(() => does.rebuild(client, id))),
     cancel: (client, { id }) => reply(answerOf(() => does.cancel(client, id))),
+    retryFailed(client, filter) {
+      try {
+        const by = nameOfBuilder(client);
+        const { builds, overview } = currentAutobuild();
+        const { branches } = overview.overview();
+        return reply({ type: "done", count: retryFailed(branches, builds, filter, by).length });
+      } catch (error) {
+        return reply({ type: "refused", message: messageOf(error) });
+      }
+    },
   },
 });
 
@@ -112,8 +132,7 @@ interface Asker {
 /** What clients can have done, each for whoever may build by now. Without a client it is the server's own code that asks. */
 const does = {
   rebuild(client: Asker | undefined, id: number): Build {
-    nameOfBuilder(client);
-    return currentAutobuild().builds.rebuild(id);
+    return currentAutobuild().builds.rebuild(id, nameOfBuilder(client));
   },
   cancel(client: Asker | undefined, id: number): Build | undefined {
     const name = nameOfBuilder(client);

@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import { repeatOf } from "../../src/build/build.ts";
 import { openDatabase } from "../../src/store/database.ts";
 import { Store } from "../../src/store/store.ts";
-import { expectAccessible } from "../support/axe.ts";
-import { hasBrowser, openPage, useBrowser } from "../support/browser.ts";
+import { expectAccessible, expectToFit } from "../support/axe.ts";
+import { hasBrowser, narrow, openPage, useBrowser } from "../support/browser.ts";
 import { Gate } from "../support/gate.ts";
 import { Program } from "../support/program.ts";
 import { steps, TestRepository } from "../support/repository.ts";
@@ -33,7 +33,7 @@ describe.skipIf(!hasBrowser)("the page of a build (needs Chromium: set WINDSOCK_
       "Branch: main",
       `Commit: ${sha.slice(0, 12)}`,
       "Author: Ann",
-      "Trigger: a new commit",
+      "Trigger: a push, found at a regular look",
       expect.stringMatching(/^Queued: \d+ \w+, \d\d:\d\d:\d\d$/),
       expect.stringMatching(/^Started: /),
       expect.stringMatching(/^Ended: /),
@@ -94,13 +94,108 @@ describe.skipIf(!hasBrowser)("the page of a build (needs Chromium: set WINDSOCK_
       "pack",
       "ba7816bf8f01",
     ]);
-    // A build without any has no tabs.
+    // A build without any has no tabs for them.
     repository.commitSteps("Second", "true");
     await program.buildEnded(2);
     await page.goto(`${program.url}/builds/2`);
-    await page.locator("#build .log").waitFor();
-    expect(await page.getByRole("tab").count()).toBe(0);
-  });
+    await page.getByRole("tab", { name: "About" }).waitFor();
+    expect(await page.getByRole("tab").allInnerTexts()).toEqual(["Log", "About"]);
+  }, 60_000);
+
+  test("tells all about itself: the whole message, what led to it, where it ran and with what", async () => {
+    const repository = new TestRepository(steps("git --version; exit 1"));
+    repository.git("commit", "--amend", "-m", "Say <b>hello</b>\n\nBecause one does.\n  - always");
+    const program = await Program.start([repository.folder]);
+    await program.buildEnded(1);
+    const page = await openPage(`${program.url}/builds/1`);
+    await page.getByRole("button", { name: "Build again" }).click();
+    await page.waitForURL(`${program.url}/builds/2`);
+    await program.buildEnded(2);
+    await page
+      .locator(".facts", { hasText: "again, after build 1, by somebody on the page" })
+      .waitFor();
+    await page.getByRole("tab", { name: "About" }).click();
+    expect(page.url()).toBe(`${program.url}/builds/2#about`);
+    const about = page.locator("#panel-about");
+    expect(await about.locator(".message").innerText()).toBe(
+      "Say <b>hello</b>\n\nBecause one does.\n  - always",
+    );
+    await about.getByText("Where it ran").waitFor();
+    const said = await about.locator("dl > div").allInnerTexts();
+    const facts = Object.fromEntries(said.map((fact) => fact.split(/\n+/, 2)));
+    expect(facts).toMatchObject({
+      Author: "Ann",
+      Repeats: "#1",
+      Machine: expect.stringMatching(/./),
+      Size: expect.stringMatching(/^\d+ cores, [\d.]+ \wiB of memory$/),
+      Tools: expect.stringMatching(/^git \d/),
+      Runner: expect.stringMatching(/^Node \d/),
+    });
+    expect(await about.getByText("PATH", { exact: true }).count()).toBe(1);
+    await expectAccessible(page);
+    await page.setViewportSize(narrow);
+    await expectToFit(page);
+    await about.getByRole("link", { name: "#1" }).click();
+    await page.waitForURL(`${program.url}/builds/1`);
+  }, 60_000);
+
+  test("retries what failed of the repository, and says why there is nothing to retry", async () => {
+    const repository = new TestRepository(steps("exit 1"));
+    const program = await Program.start([repository.folder]);
+    await program.buildEnded(1);
+    repository.git("switch", "--quiet", "--create", "topic");
+    repository.commitSteps("Topic", "exit 2");
+    await program.buildEnded(2);
+    repository.git("switch", "--quiet", "--create", "good");
+    repository.commitSteps("Good", "true");
+    await program.buildEnded(3);
+    const page = await openPage(`${program.url}/builds/3`);
+    const retry = page.getByRole("button", { name: "Retry failed" });
+    await page.getByRole("button", { name: "Retry failed: 2 branches" }).click();
+    expect(await program.buildEnded(4)).toMatchObject({ cause: "rebuild" });
+    expect(await program.buildEnded(5)).toMatchObject({ cause: "rebuild" });
+    await page.getByRole("button", { name: "Retry failed: 2 branches" }).waitFor();
+    // Both are mended.
+    for (const branch of ["main", "topic"]) {
+      repository.git("switch", "--quiet", branch);
+      repository.commitSteps(`Mend ${branch}`, "true");
+    }
+    await program.buildEnded(7);
+    await page.locator("#retry-failed[aria-disabled=true]").waitFor();
+    expect(await retry.getAttribute("title")).toMatch(/^Nothing to retry: /);
+    await retry.focus();
+    await page.keyboard.press("Enter");
+    await page
+      .getByText("Nothing to retry: the last build of every branch of project passed")
+      .waitFor();
+  }, 60_000);
+
+  test("marks the step whose log is shown, also where nobody chose it", async () => {
+    const repository = new TestRepository(steps("true", "exit 1", "true"));
+    const program = await Program.start([repository.folder]);
+    await program.buildEnded(1);
+    const page = await openPage(`${program.url}/builds/1`);
+    const marked = page.locator(".timeline button[aria-pressed=true] .name");
+    await marked.waitFor();
+    expect(await marked.allInnerTexts()).toEqual(["step-2"]);
+    await page.goto(`${program.url}/builds/1#setup`);
+    await expect.poll(() => marked.count()).toBe(0);
+  }, 60_000);
+
+  test("shows nothing that is not so while its scripts are on their way", async () => {
+    const repository = new TestRepository(steps("true"));
+    const program = await Program.start([repository.folder]);
+    await program.buildEnded(1);
+    const page = await openPage(`${program.url}/wall`);
+    await page.route("**/page/main.js", (route) => route.abort());
+    for (const path of ["/builds/1", "/wall"]) {
+      await page.goto(program.url + path);
+      expect([path, await page.locator("#log").isVisible()]).toEqual([path, false]);
+    }
+    await page.goto(program.url);
+    expect(await page.locator("#log").isVisible()).toBe(true);
+    expect(await page.locator("#log-title").innerText()).toBe("");
+  }, 60_000);
 
   test("a step leads to its log", async () => {
     const repository = new TestRepository(steps("seq 300", "seq 301 600"));
@@ -116,7 +211,7 @@ describe.skipIf(!hasBrowser)("the page of a build (needs Chromium: set WINDSOCK_
     expect(await page.locator(".timeline button[aria-pressed=true] .name").innerText()).toBe(
       "step-2",
     );
-  });
+  }, 60_000);
 
   test("shows each attempt of a step, and which steps decided how long it took", async () => {
     const repository = new TestRepository(steps("true"));
@@ -141,7 +236,7 @@ describe.skipIf(!hasBrowser)("the page of a build (needs Chromium: set WINDSOCK_
     expect(await page.locator(".timeline li").nth(1).innerText()).toContain(
       "passed, flaky, on the chain that decides how long it takes",
     );
-  });
+  }, 60_000);
 
   test("has an address, as it had one before; and says when there is no such build", async () => {
     const repository = new TestRepository(steps("echo first build"));
@@ -168,7 +263,7 @@ describe.skipIf(!hasBrowser)("the page of a build (needs Chromium: set WINDSOCK_
     await none.getByRole("link", { name: "AutoBuild" }).click();
     await none.locator("#status", { hasText: "second build" }).waitFor();
     expect(await none.getByText("There is no build 77.").isHidden()).toBe(true);
-  });
+  }, 60_000);
 
   test("builds again and goes there, and cancels, by buttons and by keys", async () => {
     const gate = new Gate();
@@ -187,7 +282,7 @@ describe.skipIf(!hasBrowser)("the page of a build (needs Chromium: set WINDSOCK_
     await page.keyboard.press("r");
     await page.waitForURL(`${program.url}/builds/3`);
     expect(await program.buildEnded(3)).toMatchObject({ state: "passed", causeBuildId: 2 });
-  });
+  }, 60_000);
 });
 
 /** Writes down a build with steps beside each other, of which one passed at its second attempt. */
