@@ -422,6 +422,64 @@ test("a join is refused with its reason, and takes its channel with it", async (
   expect(await client.next("error")).toMatchObject({ channel: 6, n: 0, code: "overloaded" });
 });
 
+// Where a log of the app's ended was read by the edge, and forgotten with the socket: a client that was
+// cut before anything came began at the end that the log had when it was back.
+test("a log of the app's that is followed from its end on is whole over a cut before its first part", async () => {
+  const lines = ["old"];
+  const events: string[] = [];
+  const logger = defineService({
+    init: (service) =>
+      service.log("file", {
+        head: () => lines.length,
+        read: (from) => ({ messages: lines.slice(from), next: lines.length }),
+      }),
+    handleJoin: (client) => client.subscribe("file"),
+    handleDrop: () => void events.push("drop"),
+    handleBroadcast(line: string, _state, service) {
+      lines.push(line);
+      service.advance("file");
+    },
+  });
+  const served = await serve(logger);
+  const first = await openIn(served);
+  const { token, epoch } = await first.join(1, "status");
+  first.socket.cut();
+  await noticed(events, "drop");
+  served.server.broadcast("status", "missed");
+  await settle();
+  const second = await openIn(served);
+  await second.join(1, "status", { resume: { token, epoch, seq: 0, count: 0 } });
+  expect(await second.take(1)).toEqual(['tail file 2 "missed"']);
+  served.server.broadcast("status", "new");
+  expect(await second.take(1)).toEqual(['tail file 3 "new"']);
+});
+
+test("so is one whose end was not known yet when its client was cut", async () => {
+  const lines = ["old"];
+  const events: string[] = [];
+  const ends: ((offset: number) => void)[] = [];
+  const logger = defineService({
+    init: (service) =>
+      service.log("file", {
+        head: () => new Promise<number>((resolve) => ends.push(resolve)),
+        read: (from) => ({ messages: lines.slice(from), next: lines.length }),
+      }),
+    handleJoin: (client) => client.subscribe("file"),
+    handleDrop: () => void events.push("drop"),
+  });
+  const served = await serve(logger);
+  const first = await openIn(served);
+  const { token, epoch } = await first.join(1, "status");
+  first.socket.cut();
+  await noticed(events, "drop");
+  const second = await openIn(served);
+  await second.join(1, "status", { resume: { token, epoch, seq: 0, count: 0 } });
+  lines.push("missed");
+  for (const [index, answer] of ends.entries()) answer(index + 1);
+  expect(await second.take(1)).toEqual(['tail file 2 "missed"']);
+  expect(await second.settled()).toEqual([]);
+});
+
 // The error was thrown where nobody waited for it: these 14 bytes of anybody ended the process.
 test.each([
   ['["auth",9,"x"]'],

@@ -71,10 +71,11 @@ export class Channels {
       credit: delivery.reset(),
       graceMs: this.#options.limits.graceMs,
       params: client.params,
-      topics: client.followed.map((followed) => ({
-        ...followed,
-        isAppLog: this.#options.sources.has(followed.topic),
-      })),
+      topics: client.followed.flatMap((followed) => {
+        const isAppLog = this.#options.sources.has(followed.topic);
+        // Its `follow` comes when it is known from where.
+        return isAppLog && followed.start === undefined ? [] : [{ ...followed, isAppLog }];
+      }),
       leavesOwnLog: client.leavesOwnLog,
       privates: privates.map(({ after, message }) => ({ after, item: message.item })),
     };
@@ -132,6 +133,7 @@ export class Channels {
     delivery.ack(data.count);
     this.#options.recorder?.trimmed(client, delivery.acked);
     const answer = isWhole ? "resumed" : "snapshot";
+    this.#place(client, data.tails);
     const membership = this.membershipOf(client, answer, privates, secret);
     if (membership === undefined) return "rejoin";
     // It stands where it said until it has the snapshot: a cut may come before that.
@@ -244,6 +246,17 @@ export class Channels {
       members.disconnect(client);
     }
     members.connect(client, line);
+  }
+
+  /** Logs of the app's whose end was not known when the client was cut: it may have had something since, or asks again. */
+  #place(client: ServiceClient, tails: ResumeData["tails"]): void {
+    const { committer, sources } = this.#options;
+    for (const { topic, start } of client.followed) {
+      if (start !== undefined || !sources.has(topic)) continue;
+      const tail = Object.hasOwn(tails, topic) ? tails[topic] : undefined;
+      if (tail === undefined) void committer.followFromEnd(client, topic);
+      else client.subscriptions.place(topic, tail);
+    }
   }
 
   /** The state may have begun anew while it was away: those who were there had a snapshot of it. */

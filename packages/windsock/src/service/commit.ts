@@ -1,5 +1,6 @@
 import type { Clock } from "../actor/clock.ts";
 import type { Log } from "../log/log.ts";
+import { closeCode } from "../protocol/close-code.ts";
 import type { ActorToEdge, FaultCode, Out, Payload, Private } from "../protocol/port.ts";
 import { KeptMessage, type Delivery } from "./delivery.ts";
 import type { Effect } from "./effect.ts";
@@ -32,6 +33,8 @@ export interface CommitterOptions {
   /** Puts a timer that ran out into the mailbox. */
   readonly due: (timer: ServiceTimer) => void;
 }
+
+const unreadable = "the log could not be read";
 
 /** Lets the effects of a turn out: to the log, to the edges, to other mailboxes. */
 export class Committer {
@@ -81,14 +84,15 @@ export class Committer {
         case "private":
           this.#private(effect.client, effect.item, out);
           break;
-        case "subscribe":
-          recorder?.changed(effect.client);
-          if (
-            effect.client.subscriptions.subscribe(effect.topic, this.#beginning(effect)) &&
-            effect.client.line !== undefined
-          )
-            out.push(this.#subscription(effect, effect.client.line.mid));
+        case "subscribe": {
+          const { client, topic } = effect;
+          const beginning = this.#beginning(effect);
+          recorder?.changed(client);
+          if (!client.subscriptions.subscribe(topic, beginning)) break;
+          if (beginning.start === undefined) void this.followFromEnd(client, topic);
+          else if (client.line !== undefined) out.push(this.#subscription(effect, client.line.mid));
           break;
+        }
         case "unsubscribe":
           effect.client.subscriptions.unsubscribe(effect.topic);
           recorder?.changed(effect.client);
@@ -185,6 +189,21 @@ export class Committer {
     const { line } = client;
     if (line !== undefined)
       this.send(ended.map((topic) => ({ type: "unsubscribe", mid: line.mid, topic })));
+  }
+
+  /** It follows a log of the app's from its end on. Where that is holds over cuts, so it is asked here. */
+  async followFromEnd(client: ServiceClient, topic: string): Promise<void> {
+    const { recorder, sources } = this.#options;
+    const { next, failed } = await sources.read(topic, undefined, 0);
+    if (client.membership === "gone" || !client.subscriptions.place(topic, next)) return;
+    recorder?.changed(client);
+    if (client.line === undefined) return;
+    const { mid } = client.line;
+    this.send([
+      failed
+        ? { type: "close", mid, code: closeCode.internalError, reason: unreadable }
+        : { type: "follow", mid, topic, from: next },
+    ]);
   }
 
   #beginning({ topic, from }: Extract<Effect, { type: "subscribe" }>): Beginning {

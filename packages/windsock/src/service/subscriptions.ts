@@ -1,6 +1,6 @@
 /** Where a subscription began. */
 export interface Beginning {
-  /** It is to get what comes behind this: a `seq`, or an offset of the app's log; undefined: of where that ended. */
+  /** It is to get what comes behind this: a `seq`, or an offset of the app's log; undefined: where that ended then is not known yet. */
   readonly start: number | undefined;
   /** The head of the actor's log then. */
   readonly at: number;
@@ -68,6 +68,14 @@ export class Subscriptions {
   /** The turn that wanted something failed. */
   revert(): void {
     this.#wanted = new Set(this.#committed);
+  }
+
+  /** Where the app's log ended when it began. False: it is over, or that is known. */
+  place(topic: string, start: number): boolean {
+    const beginning = this.#beginnings.get(topic);
+    if (beginning === undefined || beginning.start !== undefined) return false;
+    this.#beginnings.set(topic, { start, at: beginning.at });
+    return true;
   }
 
   /** False: the edge has it already, and must not begin anew. */
