@@ -11,7 +11,7 @@ import { watchDefaults, type WatchOptions } from "./build/repository-watcher.ts"
 import type { Repository } from "./build/repository.ts";
 import { Retention, retentionDefaults } from "./build/retention.ts";
 import { Scheduler, schedulerDefaults, type SchedulerOptions } from "./build/scheduler.ts";
-import { systemClock, type Clock } from "./clock.ts";
+import { guardedClock, systemClock, type Clock } from "./clock.ts";
 import { BuildConsole, type Console } from "./console/console.ts";
 import { AutobuildError, messageOf, show } from "./errors.ts";
 import { Emitter, type EventSource } from "./events.ts";
@@ -142,7 +142,12 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
     parseSource(text, process.cwd(), options.repositoryRoots);
   const given = options.repositories.map(read);
   const dataDir = path.resolve(options.dataDir);
-  const clock = options.clock ?? systemClock;
+  const events = new Emitter<AutobuildEvents>((error) => {
+    process.emitWarning(`A listener of AutoBuild threw: ${messageOf(error)}`);
+  });
+  const clock = guardedClock(options.clock ?? systemClock, (error) =>
+    events.emit("problem", { message: `AutoBuild made a mistake: ${messageOf(error)}`, error }),
+  );
   const notifyConfig = readNotifyConfig(path.join(dataDir, notifyFile));
 
   const lock = new DataLock(dataDir);
@@ -170,9 +175,6 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
   const details = new DetailStore(database);
   const auth = new Auth({ accounts: new AccountStore(database), key, clock });
   const secrets = new Secrets(new SecretStore(database), key);
-  const events = new Emitter<AutobuildEvents>((error) => {
-    process.emitWarning(`A listener of AutoBuild threw: ${messageOf(error)}`);
-  });
   const mirrorFolderOf = (repositoryId: number): string =>
     path.join(dataDir, "mirrors", `${repositoryId}.git`);
   const room = new DiskRoom(dataDir, settings);

@@ -35,6 +35,22 @@ export function durationOf(text: string): number | undefined {
   return unitMs === undefined ? undefined : Number(number) * unitMs;
 }
 
+/** A clock whose tasks cannot end the process: what one throws is reported. */
+export function guardedClock(clock: Clock, report: (error: unknown) => void): Clock {
+  return {
+    epochMs: () => clock.epochMs(),
+    monotonicMs: () => clock.monotonicMs(),
+    after: (delayMs, task) =>
+      clock.after(delayMs, () => {
+        try {
+          task();
+        } catch (error) {
+          report(error);
+        }
+      }),
+  };
+}
+
 /** A duration for people: `3.4 s`, `2 min 5 s`, `1 h 2 min`. */
 export function formatDuration(durationMs: number): string {
   const seconds = durationMs / 1000;

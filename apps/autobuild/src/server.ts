@@ -5,6 +5,7 @@ import type { Access } from "./auth/access.ts";
 import type { Auth } from "./auth/auth.ts";
 import { parsePublicUrl, type Reach } from "./auth/policy.ts";
 import type { Autobuild } from "./autobuild.ts";
+import { messageOf } from "./errors.ts";
 import { readServerState } from "./http/server-state.ts";
 import { pages } from "./pages.ts";
 import { setRunning } from "./running.ts";
@@ -56,13 +57,21 @@ export async function startServer(
 
 /** Closes clients whose access was taken back; they may come again with another. */
 function endWithAccess(server: Server, auth: Auth, accessCheckMs: number): Server {
-  const timer = setInterval(() => {
+  const check = (): void => {
     for (const { address } of server.services()) {
       for (const client of server.clients(address)) {
         const access = client.user as Access | undefined;
         if (access !== undefined && auth.renew(access).role === "none")
           client.close(accessEnded, "your access has ended: log in again");
       }
+    }
+  };
+  const timer = setInterval(() => {
+    try {
+      check();
+    } catch (error) {
+      // The store cannot be read now. What somebody does is refused by then, and the next check comes.
+      console.error(`autobuild: Nobody's access could be checked: ${messageOf(error)}`);
     }
   }, accessCheckMs);
   timer.unref();

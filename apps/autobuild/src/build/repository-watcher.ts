@@ -154,7 +154,9 @@ export class RepositoryWatcher {
   }
 
   #startLook(): void {
-    this.#look = this.#lookOnce().then((waitMs) => {
+    // Whoever hears of a look may throw, too; the next one comes all the same.
+    const looking = this.#lookOnce().catch(() => this.#options.maxBackoffMs);
+    this.#look = looking.then((waitMs) => {
       this.#look = undefined;
       this.#schedule(this.#lookAgain ? coalesceMs : waitMs);
       this.#lookAgain = false;

@@ -252,8 +252,13 @@ export class Scheduler {
   #assign(): void {
     if (this.#phase !== "running") return;
     const { room } = this.#parts;
-    room.refill();
-    for (const { build, reason } of this.#turns()) if (reason === null) this.#start(build);
+    try {
+      room.refill();
+      for (const { build, reason } of this.#turns()) if (reason === null) this.#start(build);
+    } catch (error) {
+      this.#report(`Queued builds could not be started: ${messageOf(error)}`, error);
+      this.#assignLater();
+    }
     const shortage = room.shortage();
     if (shortage !== null) {
       if (!this.#isShort) this.#report(`No build starts now: ${shortage}.`, undefined);
@@ -291,25 +296,10 @@ export class Scheduler {
   #start(queued: Build): void {
     const { store, events, clock } = this.#parts;
     const cookie = randomBytes(16).toString("hex");
-    let build: Build;
-    try {
-      build = store.startBuild(queued.id, cookie, clock.epochMs());
-    } catch (error) {
-      this.#report(`Build ${queued.id} could not be started: ${messageOf(error)}`, error);
-      this.#assignLater();
-      return;
-    }
+    const build = store.startBuild(queued.id, cookie, clock.epochMs());
     const active = this.#activate(build, cookie);
     events.emit("buildChanged", build);
-    const { origins, folders, recordOptions } = this.#parts;
-    const order: RunnerOrder = {
-      ...this.#parts.orderOf(build),
-      build,
-      cookie,
-      origin: origins.of(build.id),
-      recordOptions: recordBounds(recordOptions),
-    };
-    launchRunner(folders.of(build.id), order).then(
+    this.#launch(build, cookie).then(
       () => this.#follow(build, active),
       (error: unknown) => {
         const reason = `its runner could not be started: ${messageOf(error)}`;
@@ -318,6 +308,17 @@ export class Scheduler {
           .finally(() => active.end());
       },
     );
+  }
+
+  async #launch(build: Build, cookie: string): Promise<void> {
+    const { origins, folders, recordOptions } = this.#parts;
+    await launchRunner(folders.of(build.id), {
+      ...this.#parts.orderOf(build),
+      build,
+      cookie,
+      origin: origins.of(build.id),
+      recordOptions: recordBounds(recordOptions),
+    });
   }
 
   #activate(build: Build, cookie: string): ActiveBuild {

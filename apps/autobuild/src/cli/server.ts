@@ -120,12 +120,19 @@ function follow(autobuild: Autobuild): void {
   const print = async (): Promise<void> => {
     if (isReading || process.stdout.destroyed) return;
     isReading = true;
-    while (next < log.head() && !process.stdout.destroyed) {
-      const slice = await log.read(next, chunkBytes);
-      next = slice.next;
-      await new Promise<void>((resolve) => process.stdout.write(slice.text, () => resolve()));
+    try {
+      while (next < log.head() && !process.stdout.destroyed) {
+        const slice = await log.read(next, chunkBytes);
+        next = slice.next;
+        await new Promise<void>((resolve) => process.stdout.write(slice.text, () => resolve()));
+      }
+    } catch (error) {
+      // The pages have it; from here on these lines come again.
+      next = log.head();
+      console.error(`autobuild: Lines of builds could not be shown here: ${messageOf(error)}`);
+    } finally {
+      isReading = false;
     }
-    isReading = false;
   };
   autobuild.on("logAdvanced", () => void print());
 }

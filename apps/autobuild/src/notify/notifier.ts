@@ -100,17 +100,15 @@ export class Notifier {
     if (target === undefined || this.#sending.has(name) || this.#abort.signal.aborted) return;
     this.#timers.get(name)?.();
     this.#timers.delete(name);
-    const sending = this.#sendAll(name, target).then(
-      () => {
-        this.#sending.delete(name);
+    const sending = this.#sendAll(name, target)
+      .finally(() => this.#sending.delete(name))
+      .then(() => {
         // What came after the last look, and before this line.
         if (!this.#timers.has(name) && this.#parts.store.count(name) > 0) this.#go(name);
-      },
-      (error: unknown) => {
-        this.#sending.delete(name);
-        this.#report(`${name} could not be told anything: ${messageOf(error)}`, error);
-      },
-    );
+      })
+      .catch((error: unknown) =>
+        this.#report(`${name} could not be told anything: ${messageOf(error)}`, error),
+      );
     this.#sending.set(name, sending);
   }
 

@@ -46,6 +46,15 @@ const record = await BuildRecord.open(process.cwd(), order.recordOptions, clock,
   handleLogGrown: (position, attempt) => door.handleLogGrown(position, attempt),
   handleFailure: (error) => end({ state: "failed", reason: logFailure(error) }),
 });
+// A mistake of ours that is thrown where nobody waits ends the build with a sentence, and not its runner.
+let isExecuting = true;
+const handleMistake = (error: unknown): void => {
+  console.error(error);
+  if (!isExecuting) process.exit(1);
+  end({ state: "failed", reason: `AutoBuild made a mistake: ${messageOf(error)}` });
+};
+process.on("uncaughtException", handleMistake);
+process.on("unhandledRejection", handleMistake);
 let outcome: BuildOutcome;
 try {
   outcome = await executeBuild(build, cookie, record, abort.signal, {
@@ -64,6 +73,7 @@ try {
   console.error(error);
   outcome = { state: "failed", reason: `AutoBuild made a mistake: ${messageOf(error)}` };
 }
+isExecuting = false;
 await record.flush();
 // The disk may have refused the very last lines of a build that passed.
 if (abort.signal.aborted) outcome = abort.signal.reason as BuildOutcome;

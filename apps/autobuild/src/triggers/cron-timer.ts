@@ -55,28 +55,34 @@ export class CronTimer {
     return nextTime(entry, kept > nowMs + clockWasWrongMs ? nowMs : Math.max(nowMs, kept));
   }
 
-  #schedule(): void {
+  #schedule(leastMs = 0): void {
     this.#cancel();
     if (this.#isStopped || this.#entries.length === 0) return;
     const waitMs =
       Math.min(...this.#entries.map(({ dueMs }) => dueMs)) - this.#parts.clock.epochMs();
-    this.#cancel = this.#parts.clock.after(Math.min(Math.max(waitMs, 0), lookAgainMs), () =>
+    this.#cancel = this.#parts.clock.after(Math.min(Math.max(waitMs, leastMs), lookAgainMs), () =>
       this.#look(),
     );
   }
 
   #look(): void {
     const nowMs = this.#parts.clock.epochMs();
-    this.#entries = this.#entries.flatMap((waiting) => {
-      const { entry, key, dueMs } = waiting;
-      const isDue = dueMs <= nowMs;
-      // Kept before anything can go wrong: a build that is lost is better than one each minute.
-      if (isDue) this.#parts.saveKept(key, nowMs);
-      if (isDue) this.#parts.handleDue(entry);
-      // Also when it is not due: the clock may have been set back.
-      const nextMs = this.#next(entry, key, nowMs);
-      return nextMs === undefined ? [] : [{ entry, key, dueMs: nextMs }];
-    });
-    this.#schedule();
+    try {
+      this.#entries = this.#entries.flatMap((waiting) => {
+        const { entry, key, dueMs } = waiting;
+        const isDue = dueMs <= nowMs;
+        // Kept before anything can go wrong: a build that is lost is better than one each minute.
+        if (isDue) this.#parts.saveKept(key, nowMs);
+        if (isDue) this.#parts.handleDue(entry);
+        // Also when it is not due: the clock may have been set back.
+        const nextMs = this.#next(entry, key, nowMs);
+        return nextMs === undefined ? [] : [{ entry, key, dueMs: nextMs }];
+      });
+      this.#schedule();
+    } catch (error) {
+      // The store refused, and nothing was begun: all of it is looked at again.
+      this.#schedule(lookAgainMs);
+      throw error;
+    }
   }
 }

@@ -67,7 +67,7 @@ export class RepositoryTriggers {
 
   start(): void {
     this.#parts.watcher.start();
-    void this.#parts.workTree?.start();
+    this.#parts.workTree?.start().catch((error: unknown) => this.#report("watch the files", error));
   }
 
   async stop(): Promise<void> {

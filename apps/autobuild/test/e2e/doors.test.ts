@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { localPath } from "../../src/http/login.ts";
 import { pages } from "../../src/pages.ts";
 import { hasBrowser, openPage, useBrowser } from "../support/browser.ts";
@@ -92,8 +92,8 @@ describe("a session", () => {
     expect(doors.autobuild.builds.list()).toHaveLength(1);
   });
 
-  test("that ends closes its sockets and does nothing more", async () => {
-    const doors = await Doors.open({ accessCheckMs: 500 });
+  test("that ends does nothing more, on sockets that are still open", async () => {
+    const doors = await Doors.open({ accessCheckMs: 3_600_000 });
     await doors.addUser("ann", "builder");
     const Cookie = await doors.login("ann", password);
     const watcher = await Watcher.open(`${doors.server.url}/websocket/builds`, {
@@ -108,6 +108,34 @@ describe("a session", () => {
     watcher.send({ type: "rebuild", id: 1 });
     await watcher.seen("the refusal", ({ events }) => events.at(-1)?.type === "refused");
     expect((await doors.fetch("/api/builds", { headers: { Cookie } })).status).toBe(401);
+  });
+
+  test("that ends closes its sockets soon", async () => {
+    const doors = await Doors.open({ accessCheckMs: 10 });
+    await doors.addUser("ann", "builder");
+    const headers = { Cookie: await doors.login("ann", password), Origin: doors.server.url };
+    const watcher = await Watcher.open(`${doors.server.url}/websocket/builds`, { headers });
+    await doors.fetch("/logout", { method: "POST", headers });
+    await watcher.seen("the end", ({ closed }) => closed?.code === 4401);
+  });
+
+  test("that cannot be checked, as the store cannot be read, ends neither sockets nor the server", async () => {
+    const doors = await Doors.open({ accessCheckMs: 10 });
+    const watcher = await Watcher.open(`${doors.server.url}/websocket/builds`, {
+      headers: { Authorization: `Bearer ${doors.tokens["viewer"]}` },
+    });
+    const said = vi.spyOn(console, "error").mockImplementation(() => {});
+    const renew = vi.spyOn(doors.autobuild.auth, "renew").mockImplementation(() => {
+      throw new Error("disk I/O error");
+    });
+    onTestFinished(() => void vi.restoreAllMocks());
+    await until("it was tried", () => said.mock.calls.length > 1);
+    expect(said.mock.calls[0]).toEqual([
+      "autobuild: Nobody's access could be checked: disk I/O error",
+    ]);
+    expect(watcher.closed).toBeUndefined();
+    renew.mockRestore();
+    doors.accounts.removeToken("viewer");
     await watcher.seen("the end", ({ closed }) => closed?.code === 4401);
   });
 

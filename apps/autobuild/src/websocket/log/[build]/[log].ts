@@ -61,7 +61,8 @@ export default defineService({
         tell();
       }, throttleMs);
       service.advance(topic);
-      if (!isEndTold) void tellEnd();
+      // A file that cannot be read now may be when something happens next.
+      if (!isEndTold) tellEnd().catch(() => {});
     };
     const tellEnd = async (): Promise<void> => {
       const reader = log();
