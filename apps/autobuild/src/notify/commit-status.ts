@@ -1,5 +1,5 @@
 import type { Build } from "../build/build.ts";
-import { postJson } from "./post.ts";
+import { DeliveryError, postJson } from "./post.ts";
 import type { Notice } from "./send.ts";
 import { reveal, type Forge } from "./targets.ts";
 import { endOf } from "./verdict.ts";
@@ -24,7 +24,16 @@ export async function sendStatus(
     description: describe(build).slice(0, maxDescriptionChars),
     ...(link === undefined ? {} : { target_url: link }),
   };
-  await postJson(url, JSON.stringify({ ...body, ...shown }), headers, signal);
+  try {
+    await postJson(url, JSON.stringify({ ...body, ...shown }), headers, signal);
+  } catch (error) {
+    if (target.type !== "gitlab" || !isRepeated(error)) throw error;
+  }
+}
+
+/** GitLab refuses the state that a commit is in already, as after a repeated try: nothing is missing then. */
+function isRepeated(error: unknown): boolean {
+  return error instanceof DeliveryError && /cannot transition status via/i.test(error.message);
 }
 
 function requestFor(target: Forge, { sha, state }: Build): StatusRequest {

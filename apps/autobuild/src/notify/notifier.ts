@@ -29,8 +29,8 @@ const maxWaiting = 1000;
  * Tells targets of builds: in order, one at a time for each, with patience, at least once.
  *
  * What is to be told is in the store before it is sent. A receiver that fails is tried again after 10 s, then
- * after twice as long each time up to an hour, for a day; one that refuses for good is not. What is given up,
- * and what goes beyond the 1,000 that may wait for a target, is a `problem`. No build waits for any of it.
+ * after twice as long each time up to an hour, for a day; one that refuses for good is not. What fails for the first
+ * time, what is given up, and what goes beyond the 1,000 that may wait for a target, is a `problem`. No build waits for any of it.
  */
 export class Notifier {
   readonly #parts: NotifierParts;
@@ -39,6 +39,8 @@ export class Notifier {
   readonly #abort = new AbortController();
   readonly #sending = new Map<string, Promise<void>>();
   readonly #timers = new Map<string, () => void>();
+  /** Builds that run and whose start is told: each of their steps is a change as well. */
+  readonly #started = new Set<number>();
   #off = (): void => {};
 
   constructor(parts: NotifierParts, { url, targets }: NotifyConfig) {
@@ -72,6 +74,7 @@ export class Notifier {
     const nowMs = clock.epochMs();
     try {
       if (hasEnded(build)) {
+        this.#started.delete(build.id);
         const before = store.before(build.id);
         const verdict = verdictOf(
           build,
@@ -80,9 +83,10 @@ export class Notifier {
         const names = this.#namesOf((target) => isTold(target, build, verdict));
         if (!store.addEnd(build.id, names, verdict, nowMs)) return;
         for (const name of names) this.#go(name);
-      } else if (build.state === "running") {
+      } else if (build.state === "running" && !this.#started.has(build.id)) {
         const names = this.#namesOf((target) => "project" in target && isOf(target, build));
         store.addStart(build.id, names, nowMs);
+        this.#started.add(build.id);
         for (const name of names) this.#go(name);
       }
     } catch (error) {
@@ -139,7 +143,8 @@ export class Notifier {
       await send(
         target,
         {
-          id: `build-${build.id}-${notice.moment}`,
+          // Builds have the same numbers in every data folder.
+          id: `build-${build.id}-${notice.moment}-${notice.createdMs}`,
           build,
           verdict: notice.verdict,
           link: this.#url === undefined ? undefined : `${this.#url}/builds/${build.id}`,
@@ -154,6 +159,11 @@ export class Notifier {
       const ageMs = clock.epochMs() - notice.createdMs;
       if (isTemporary && ageMs < maxAgeMs) {
         const delayMs = Math.min(firstRetryMs * 2 ** notice.attempts, longestRetryMs);
+        if (notice.attempts === 0)
+          this.#report(
+            `${name} was not told of build ${build.id} yet, and is tried again for a day: ${messageOf(error)}`,
+            error,
+          );
         return store.putOff(notice.id, clock.epochMs() + delayMs);
       }
       store.remove(notice.id);
