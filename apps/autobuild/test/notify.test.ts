@@ -174,6 +174,26 @@ targets:
     expect(headers["webhook-id"]).toMatch(/^build-2-ended-\d+$/);
   });
 
+  // Targets were told apart by their hosts: of several channels of one Slack only the last was told.
+  test("go to each target, also where several are on one host", async () => {
+    const { url, received } = await receiver();
+    const rig = new Rig();
+    rig.start(
+      config(`
+targets:
+  - { type: slack, url: ${url}/one }
+  - { type: slack, url: ${url}/two }
+  - { type: slack, url: ${url}/release, branches: [release] }
+  - { type: slack, url: ${url}/two }
+`),
+    );
+    rig.build("failed");
+    await until("all are told", () => received.length === 3);
+    const { host } = new URL(url);
+    for (const number of ["", " (2)", " (3)", " (4)"]) await rig.told(`slack ${host}${number}`);
+    expect(received.map(({ path: at }) => at).toSorted()).toEqual(["/one", "/two", "/two"]);
+  });
+
   test("in a channel cannot ping it by what a branch or a commit is called", async () => {
     const { url, received } = await receiver();
     const rig = new Rig();

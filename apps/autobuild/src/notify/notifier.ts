@@ -8,7 +8,7 @@ import { matchesGlobs } from "../plan/glob.ts";
 import type { NoticeStore, WaitingNotice } from "../store/notice-store.ts";
 import { DeliveryError } from "./post.ts";
 import { send } from "./send.ts";
-import { nameOf, type NotifyConfig, type Target } from "./targets.ts";
+import { byName, type NotifyConfig, type Target } from "./targets.ts";
 import { verdictOf, type Verdict } from "./verdict.ts";
 
 /** What a notifier works with. */
@@ -46,7 +46,7 @@ export class Notifier {
   constructor(parts: NotifierParts, { url, targets }: NotifyConfig) {
     this.#parts = parts;
     this.#url = url;
-    this.#targets = new Map(targets.map((target) => [nameOf(target), target]));
+    this.#targets = byName(targets);
   }
 
   /** Tells what an earlier server could not, and from now on what happens. */

@@ -125,8 +125,23 @@ export function reveal(from: Secret): string {
   throw new Error(`Expected the variable ${from.env} to hold a secret, and it is not set`);
 }
 
-/** Names a target to people, and to the store, without anything secret: `slack hooks.example.org`. */
-export function nameOf(target: Target): string {
+/**
+ * Names targets to people, and to the store, without anything secret: `slack hooks.example.org`, and the next one of
+ * that host `slack hooks.example.org (2)`.
+ */
+export function byName(targets: readonly Target[]): ReadonlyMap<string, Target> {
+  const named = new Map<string, Target>();
+  for (const target of targets) {
+    const name = nameOf(target);
+    let number = 1;
+    const numbered = (): string => (number === 1 ? name : `${name} (${number})`);
+    while (named.has(numbered())) number += 1;
+    named.set(numbered(), target);
+  }
+  return named;
+}
+
+function nameOf(target: Target): string {
   if (target.type === "mail") return `mail to ${target.to.join(", ")}`;
   const { host } = new URL(target.url);
   return "project" in target
