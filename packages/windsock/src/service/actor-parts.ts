@@ -96,7 +96,6 @@ export class ActorParts {
       clock,
       log,
       members,
-      sources,
       committer,
       dropped,
       recorder,

@@ -7,7 +7,6 @@ import type { Membership, ResumeData } from "../protocol/port.ts";
 import type { Committer } from "./commit.ts";
 import type { KeptPrivate } from "./delivery.ts";
 import type { DroppedClients } from "./dropped-clients.ts";
-import type { LogSources } from "./log-sources.ts";
 import type { Mail } from "./mail.ts";
 import type { Members } from "./members.ts";
 import type { Presence } from "./presence.ts";
@@ -19,7 +18,6 @@ export interface ChannelsOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly members: Members;
-  readonly sources: LogSources;
   readonly committer: Committer;
   /** All of the process that wait for their clients. */
   readonly dropped: DroppedClients;
@@ -71,11 +69,8 @@ export class Channels {
       credit: delivery.reset(),
       graceMs: this.#options.limits.graceMs,
       params: client.params,
-      topics: client.followed.flatMap((followed) => {
-        const isAppLog = this.#options.sources.has(followed.topic);
-        // Its `follow` comes when it is known from where.
-        return isAppLog && followed.start === undefined ? [] : [{ ...followed, isAppLog }];
-      }),
+      // Of a log of the app's it may not be known yet from where: its `follow` comes when it is.
+      topics: client.followed.filter(({ start, isAppLog }) => start !== undefined || !isAppLog),
       leavesOwnLog: client.leavesOwnLog,
       privates: privates.map(({ after, message }) => ({ after, item: message.item })),
     };
@@ -250,9 +245,9 @@ export class Channels {
 
   /** Logs of the app's whose end was not known when the client was cut: it may have had something since, or asks again. */
   #place(client: ServiceClient, tails: ResumeData["tails"]): void {
-    const { committer, sources } = this.#options;
-    for (const { topic, start } of client.followed) {
-      if (start !== undefined || !sources.has(topic)) continue;
+    const { committer } = this.#options;
+    for (const { topic, start, isAppLog } of client.followed) {
+      if (start !== undefined || !isAppLog) continue;
       const tail = Object.hasOwn(tails, topic) ? tails[topic] : undefined;
       if (tail === undefined) void committer.followFromEnd(client, topic);
       else client.subscriptions.place(topic, tail);
@@ -267,12 +262,12 @@ export class Channels {
 
   /** Whether the log has all that the client is to get. */
   #hasLog(client: ServiceClient, { seq, tails }: ResumeData): boolean {
-    const { log, sources } = this.#options;
+    const { log } = this.#options;
     if (seq > log.seq) return false;
     const isKept = (topic: string, position: number): boolean => log.firstOf(topic) <= position + 1;
     if (!client.leavesOwnLog && !isKept("", seq)) return false;
-    return client.followed.every(({ topic, start = seq, at }) => {
-      if (sources.has(topic)) return true;
+    return client.followed.every(({ topic, start = seq, at, isAppLog }) => {
+      if (isAppLog) return true;
       if (Object.hasOwn(tails, topic)) return isKept(topic, Math.min(tails[topic] ?? seq, seq));
       return isKept(topic, seq <= at ? start : seq);
     });

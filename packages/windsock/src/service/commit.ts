@@ -209,9 +209,10 @@ export class Committer {
   #beginning({ topic, from }: Extract<Effect, { type: "subscribe" }>): Beginning {
     const { log, sources } = this.#options;
     const at = log.seq;
-    if (sources.has(topic)) return { start: from, at };
+    if (sources.has(topic)) return { start: from, at, isAppLog: true };
     // What went before it began is none of its gaps.
-    return { start: Math.max(Math.min(from ?? at + 1, at + 1), log.firstOf(topic)) - 1, at };
+    const start = Math.max(Math.min(from ?? at + 1, at + 1), log.firstOf(topic)) - 1;
+    return { start, at, isAppLog: false };
   }
 
   #subscription({ topic, from }: Extract<Effect, { type: "subscribe" }>, mid: string): Out {

@@ -25,6 +25,8 @@ export class LogSources {
   readonly #options: LogSourcesOptions;
   readonly #sources = new Map<string, LogSource>();
   readonly #encoder = new Encoder();
+  readonly #complete = Promise.withResolvers<void>();
+  #isComplete = false;
 
   constructor(options: LogSourcesOptions) {
     this.#options = options;
@@ -38,6 +40,12 @@ export class LogSources {
     this.#sources.set(topic, source);
   }
 
+  /** The service has begun: what it does not have now, it does not have. */
+  complete(): void {
+    this.#isComplete = true;
+    this.#complete.resolve();
+  }
+
   has(topic: string): boolean {
     return this.#sources.has(topic);
   }
@@ -45,13 +53,16 @@ export class LogSources {
   /** A part of a log; its end when `from` is undefined. Not a turn: it runs beside the callbacks. Never rejects. */
   async read(topic: string, from: LogPosition | undefined, maxBytes: number): Promise<SourceChunk> {
     const { address, timeoutMs, clock, report } = this.#options;
-    const source = this.#sources.get(topic);
-    if (source === undefined) return { payloads: [], next: from ?? 0, failed: true };
     const timedOut = () =>
       new CallbackTimeoutError(
         `Expected the log ${describe(topic)} of ${address} to answer within ${timeoutMs} ms.`,
       );
     try {
+      // Who comes back to a service that is starting may be ahead of its `init`.
+      if (!this.#isComplete && !this.has(topic))
+        await settleWithin(this.#complete.promise, timeoutMs, clock, timedOut);
+      const source = this.#sources.get(topic);
+      if (source === undefined) return { payloads: [], next: from ?? 0, failed: true };
       const work =
         from === undefined
           ? Promise.resolve(source.head()).then((next): LogChunk => ({ messages: [], next }))

@@ -171,8 +171,9 @@ export class ServiceActor implements Behaviour<Mail> {
 
   // ---------- the behaviour ----------
 
-  start(generation: number): Promise<void> {
-    return this.#parts.incarnation.begin(generation === 1 && this.#options.restored === undefined);
+  async start(generation: number): Promise<void> {
+    await this.#parts.incarnation.begin(generation === 1 && this.#options.restored === undefined);
+    this.sources.complete();
   }
 
   handle(mail: Mail): void | Promise<void> {

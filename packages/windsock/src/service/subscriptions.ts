@@ -4,6 +4,8 @@ export interface Beginning {
   readonly start: number | undefined;
   /** The head of the actor's log then. */
   readonly at: number;
+  /** It is a log of the app's. Kept here: after a start the app may not have said so again yet. */
+  readonly isAppLog: boolean;
 }
 
 export interface Followed extends Beginning {
@@ -37,7 +39,7 @@ export class Subscriptions {
     const topics = followed.map(({ topic }) => topic);
     this.#committed = new Set(leavesOwnLog ? topics : [ownLog, ...topics]);
     this.#wanted = new Set(this.#committed);
-    for (const { topic, start, at } of followed) this.#beginnings.set(topic, { start, at });
+    for (const { topic, ...beginning } of followed) this.#beginnings.set(topic, beginning);
   }
 
   /** What was committed: topics, and the service's own log if it was subscribed to. */
@@ -74,7 +76,7 @@ export class Subscriptions {
   place(topic: string, start: number): boolean {
     const beginning = this.#beginnings.get(topic);
     if (beginning === undefined || beginning.start !== undefined) return false;
-    this.#beginnings.set(topic, { start, at: beginning.at });
+    this.#beginnings.set(topic, { ...beginning, start });
     return true;
   }
 
