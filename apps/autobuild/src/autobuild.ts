@@ -81,7 +81,7 @@ export interface Autobuild extends EventSource<AutobuildEvents> {
   /** What builds reported and kept. */
   readonly results: Results;
   /** How each branch stands, and what waits. */
-  readonly overview: Pick<OverviewReader, "overview" | "row" | "queue">;
+  readonly overview: Pick<OverviewReader, "overview" | "row" | "isShown" | "queue">;
   /** What led to a build, where it ran and with what. */
   detailsOf(build: Build): Promise<BuildDetails>;
   readonly console: Console;
@@ -275,6 +275,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
     mirrorFolderOf,
     queue: (build, origin, trigger) => scheduler.queue(build, origin, trigger),
     handleRepository: (repository) => events.emit("repositoryChanged", repository),
+    handleGone: (branch) => events.emit("branchGone", branch),
     handleProblem: (message, error) => events.emit("problem", { message, error }),
   });
   const overview = new OverviewReader({

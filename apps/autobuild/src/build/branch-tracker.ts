@@ -23,6 +23,8 @@ export interface TrackerParts {
   /** Undefined when the queue has no room. */
   queue(build: NewBuild, origin: BuildOrigin, trigger: Trigger): Build | undefined;
   handleState(state: RepositoryState): void;
+  /** Called for each branch and tag that is there no more, once the store knows it. */
+  handleGone(branch: string): void;
   /** Called after a look at which the default branch was at another commit than before, with what that says. */
   handleRules(rules: TriggerRules): void;
 }
@@ -66,10 +68,10 @@ export class BranchTracker implements HeadsListener {
       ...[...tags].map(([tag, sha]) => [branchOfTag(tag), sha] as const),
     ]);
 
-    return store.transaction(() => {
+    const gone = [...known.keys()].filter((branch) => !now.has(branch) && branch !== tagsSeen);
+    const chosen = store.transaction(() => {
       const wanted: WantedBuild[] = [];
-      for (const branch of known.keys())
-        if (!now.has(branch) && branch !== tagsSeen) store.forgetHead(repositoryId, branch);
+      for (const branch of gone) store.forgetHead(repositoryId, branch);
       for (const [branch, sha] of now) {
         if (known.get(branch) === sha) continue;
         // Tags that are older than our first look at them are nobody's news.
@@ -87,6 +89,8 @@ export class BranchTracker implements HeadsListener {
       if (head !== undefined) store.saveHead(repositoryId, tagsSeen, "");
       return wanted;
     });
+    for (const branch of gone) this.#parts.handleGone(branch);
+    return chosen;
   }
 
   async handleLook(heads: Heads, mirror: Mirror, signal: AbortSignal): Promise<void> {

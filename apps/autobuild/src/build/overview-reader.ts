@@ -40,6 +40,11 @@ export class OverviewReader {
     return { branches, queue: this.queue() };
   }
 
+  /** Whether a branch has a row: it is there, or it has a build on its way, or it is no branch and news. */
+  isShown(repositoryId: number, branch: string): boolean {
+    return this.#parts.rows.isShown(repositoryId, branch, this.#parts.nowMs());
+  }
+
   /** Undefined for a branch without builds. */
   row(repositoryId: number, branch: string): BranchRow | undefined {
     const { rows, store } = this.#parts;

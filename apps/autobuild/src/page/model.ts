@@ -176,6 +176,9 @@ export class Model {
         this.#listener.handleRow(event.row, before);
         break;
       }
+      case "branchGone":
+        this.#rows.delete(keyOf(event));
+        break;
       case "queue":
         this.queue = event.queue;
         break;

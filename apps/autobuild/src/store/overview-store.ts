@@ -35,6 +35,12 @@ export class OverviewStore {
       .map((row) => ({ repositoryId: integer(row, "repository_id"), branch: text(row, "branch") }));
   }
 
+  /** Whether a branch is among them, or would be if there were fewer. */
+  isShown(repositoryId: number, branch: string, nowMs: number): boolean {
+    const since = nowMs - othersShownMs;
+    return this.#statements.shown.get({ repositoryId, branch, since }) !== undefined;
+  }
+
   /** The builds of a branch that have ended, newest first. */
   recent(repositoryId: number, branch: string): RecentBuild[] {
     return this.#statements.recent
@@ -95,13 +101,18 @@ export class OverviewStore {
   }
 }
 
+const isShown = `
+    EXISTS (SELECT 1 FROM head WHERE head.repository_id = newest.repository_id AND head.branch = newest.branch)
+      OR EXISTS (SELECT 1 FROM build WHERE build.id = newest.build_id AND (state IN ('queued', 'running')
+        OR (instr(branch, ' ') > 0 AND queued_ms > $since)))`;
+
 export const overviewQueries = {
   branches: `
     SELECT repository_id, branch FROM (SELECT * FROM overview_branch ORDER BY build_id DESC LIMIT $seen) AS newest
-    WHERE EXISTS (SELECT 1 FROM head WHERE head.repository_id = newest.repository_id AND head.branch = newest.branch)
-      OR EXISTS (SELECT 1 FROM build WHERE build.id = newest.build_id AND (state IN ('queued', 'running')
-        OR (instr(branch, ' ') > 0 AND queued_ms > $since)))
-    ORDER BY build_id DESC LIMIT $limit`,
+    WHERE ${isShown} ORDER BY build_id DESC LIMIT $limit`,
+  shown: `
+    SELECT 1 FROM overview_branch AS newest
+    WHERE repository_id = $repositoryId AND branch = $branch AND (${isShown})`,
   recent: `
     SELECT id, state, duration_ms FROM build INDEXED BY build_of_branch
     WHERE repository_id = $repositoryId AND branch = $branch AND state NOT IN ('queued', 'running')

@@ -25,6 +25,8 @@ export interface TriggersParts extends Pick<
   mirrorFolderOf(repositoryId: number): string;
   /** Told when a look had another outcome than the one before. */
   handleRepository(repository: Repository): void;
+  /** Told of each branch and tag that is there no more. */
+  handleGone(branch: { readonly repositoryId: number; readonly branch: string }): void;
   handleProblem(message: string, error: unknown): void;
 }
 
@@ -105,6 +107,7 @@ export class Triggers {
       hasWorkTree,
       queue: (build, origin, trigger) => parts.queue(build, origin, trigger),
       handleRules: (rules) => triggers.handleRules(rules),
+      handleGone: (branch) => parts.handleGone({ repositoryId: id, branch }),
       handleState: (state) => {
         const before = this.#repositories.get(id);
         const repository: Repository = { id, name, label, state };

@@ -29,6 +29,8 @@ export type BuildsEvent =
   | { readonly type: "build"; readonly build: Build }
   /** How the branch of a build that has changed stands now. */
   | { readonly type: "branch"; readonly row: BranchRow }
+  /** The branch has no row any more: it was removed, and nothing of it is on its way. */
+  | { readonly type: "branchGone"; readonly repositoryId: number; readonly branch: string }
   | { readonly type: "queue"; readonly queue: Queue }
   | { readonly type: "repository"; readonly repository: Repository }
   /** The answer to a ping: the connection holds. */
@@ -73,12 +75,18 @@ export default defineService({
   },
   init(service) {
     const { on, overview } = currentAutobuild();
+    const tellBranch = ({ repositoryId, branch }: Pick<Build, "repositoryId" | "branch">): void => {
+      const row = overview.row(repositoryId, branch);
+      if (row === undefined) return;
+      if (overview.isShown(repositoryId, branch)) service.publish({ type: "branch", row });
+      else service.publish({ type: "branchGone", repositoryId, branch });
+    };
     const offs = [
       on("buildChanged", (build) => {
         service.publish({ type: "build", build });
-        const row = overview.row(build.repositoryId, build.branch);
-        if (row !== undefined) service.publish({ type: "branch", row });
+        tellBranch(build);
       }),
+      on("branchGone", tellBranch),
       on("repositoryChanged", (repository) => service.publish({ type: "repository", repository })),
     ];
     service.signal.addEventListener("abort", () => offs.forEach((off) => off()), { once: true });

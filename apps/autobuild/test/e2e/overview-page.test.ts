@@ -53,6 +53,36 @@ describe.skipIf(!hasBrowser)("the overview (needs Chromium: set WINDSOCK_CHROMIU
     expect(await page.locator("#branches .branch").allTextContents()).toEqual(["next", "main"]);
   }, 120_000);
 
+  test("drops branches that are removed, at once or when nothing of them runs any more, and repositories that are built no more", async () => {
+    const gate = new Gate();
+    const [repository, other] = [
+      new TestRepository(steps("true")),
+      new TestRepository(steps("true")),
+    ];
+    const program = await Program.start([repository.folder, other.folder]);
+    await program.buildEnded(2);
+    repository.git("switch", "--quiet", "--create", "gone");
+    repository.commitSteps("Soon gone", "true");
+    repository.git("switch", "--quiet", "--create", "going");
+    repository.commitSteps("Runs on", gate.wait);
+    const page = await openPage(program.url);
+    await row(page, "gone").getByText("passed").waitFor();
+    await row(page, "going").getByText("running").waitFor();
+    repository.git("switch", "--quiet", "main");
+    repository.git("branch", "-D", "gone", "going");
+    await row(page, "gone").waitFor({ state: "detached" });
+    expect(await row(page, "going").count()).toBe(1);
+    gate.open();
+    await row(page, "going").waitFor({ state: "detached" });
+    const branches = page.locator("#branches .branch");
+    expect(await branches.allTextContents()).toEqual(["main", "main"]);
+
+    const { dataDir, port } = program;
+    await program.stop();
+    await Program.start([repository.folder], { dataDir, port: port! });
+    await expect.poll(() => branches.allTextContents(), { timeout: 45_000 }).toEqual(["main"]);
+  }, 90_000);
+
   test("tells how long it will take, once two builds have told it", async () => {
     const gates = [new Gate(), new Gate()] as const;
     const repository = new TestRepository(steps("sleep 0.4"));
