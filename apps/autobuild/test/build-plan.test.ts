@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { planBuild } from "../src/build/build-plan.ts";
 import { branchOfPullRequest, branchOfTag, manualOrigin } from "../src/build/origin.ts";
-import { systemTools } from "../src/plan/tools.ts";
+import { findPlan } from "../src/plan/find-plan.ts";
 import { TestRepository } from "./support/repository.ts";
 
 const config = {
@@ -26,7 +26,7 @@ describe("the plan of a build", () => {
       { ...manualOrigin, ...origin, ...(origin.baseSha === "base" && { baseSha: base }) },
       folder,
       `${folder}/.git`,
-      systemTools,
+      { plan: (checkout, context) => findPlan(checkout, undefined, context) },
       new AbortController().signal,
     );
   }

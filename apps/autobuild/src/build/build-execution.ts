@@ -4,7 +4,7 @@ import { addExtras } from "../git/checkout-extras.ts";
 import type { RepositorySource } from "../git/source.ts";
 import type { Workspaces } from "../git/workspaces.ts";
 import type { Plan } from "../plan/plan.ts";
-import type { Tools } from "../plan/tools.ts";
+import type { Planner } from "../plan/planner.ts";
 import type { BuildRecord } from "../run/build-record.ts";
 import { buildEnvironment } from "../run/environment.ts";
 import { describeMachine, toolsOf, versionsOf } from "../run/machine.ts";
@@ -26,7 +26,7 @@ export interface ExecutionTools {
   readonly workspaces: Workspaces;
   readonly origins: Pick<OriginStore, "of">;
   readonly runner: Runner;
-  readonly tools: Tools;
+  readonly planner: Planner;
   readonly clock: Clock;
   readonly passEnv: readonly string[];
   /** Aborts the build's signal with that outcome. */
@@ -67,7 +67,7 @@ export async function executeBuild(
     );
     const origin = tools.origins.of(build.id);
     const mirrorFolder = tools.mirrorFolderOf(build.repositoryId);
-    const plan = await planBuild(build, origin, workspace, mirrorFolder, tools.tools, signal);
+    const plan = await planBuild(build, origin, workspace, mirrorFolder, tools.planner, signal);
     const source = tools.sourceOf(build.repositoryId);
     if (plan.checkout !== undefined && source !== undefined)
       await addExtras(workspace, plan.checkout, source, signal);

@@ -1,7 +1,6 @@
 import { CommitFiles } from "../git/commit-files.ts";
-import { findPlan } from "../plan/find-plan.ts";
 import type { Plan } from "../plan/plan.ts";
-import type { Tools } from "../plan/tools.ts";
+import type { Planner } from "../plan/planner.ts";
 import type { Build } from "./build.ts";
 import { isBranch, tagOf, type BuildOrigin } from "./origin.ts";
 
@@ -16,13 +15,13 @@ export async function planBuild(
   origin: BuildOrigin,
   workspace: string,
   mirrorFolder: string,
-  tools: Tools,
+  planner: Planner,
   signal: AbortSignal,
 ): Promise<Plan> {
   const { branch, sha } = build;
   const { baseSha } = origin;
   const files = new CommitFiles(mirrorFolder, sha, signal);
-  const plan = await findPlan(workspace, tools, {
+  const plan = await planner.plan(workspace, {
     event: origin.event,
     tag: tagOf(branch),
     branch: isBranch(branch) ? branch : undefined,

@@ -5,6 +5,7 @@
 import { readFileSync, writeSync } from "node:fs";
 import { registerHooks, stripTypeScriptTypes } from "node:module";
 
+for (const name of Object.keys(process.env)) delete process.env[name];
 const configUrl = "autobuild:autobuild.config.ts";
 const libraryUrl = "autobuild:config";
 const library = "export const defineConfig = (config) => config;";

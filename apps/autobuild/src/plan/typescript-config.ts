@@ -1,6 +1,7 @@
-import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { messageOf } from "../errors.ts";
+import { cookieVariable } from "../run/environment.ts";
+import { BoundedProcess, type BoundedEnd } from "./bounded-process.ts";
 import { badConfig, sayAt, type ConfigText, type Place } from "./config-text.ts";
 
 const child = fileURLToPath(new URL("./typescript-child.ts", import.meta.url));
@@ -15,7 +16,6 @@ export interface EvaluationLimits {
 
 const limits: EvaluationLimits = { timeoutMs: 10_000, maxBytes: 1024 * 1024 };
 
-const maxErrorBytes = 16 * 1024;
 const heapMiB = 128;
 /** With what is outside the heap, such as buffers. */
 const dataMiB = 1024;
@@ -30,88 +30,58 @@ const dataMiB = 1024;
 export async function readTypeScriptConfig(
   file: string,
   text: string,
-  { timeoutMs, maxBytes }: EvaluationLimits = limits,
+  allowed: EvaluationLimits = limits,
 ): Promise<ConfigText> {
-  const end = await evaluate(text, timeoutMs, maxBytes);
-  if (end.type !== "value") {
+  const end = await evaluate(text, allowed);
+  if (end.type !== "answered") {
     const place = end.type === "failed" ? placeOf(end.message) : undefined;
-    throw badConfig(
-      sayAt(file, text, place, `Expected a configuration, ${sayEnd(end, timeoutMs, maxBytes)}`),
-    );
+    throw badConfig(sayAt(file, text, place, `Expected a configuration, ${sayEnd(end, allowed)}`));
   }
   return {
     file,
     text,
-    value: JSON.parse(end.json),
+    value: parse(file, end.answer),
     placeOf: (path, key) =>
       placeOfName(text, key ?? path.findLast((each) => typeof each === "string")),
   };
 }
 
-type End =
-  | { readonly type: "value"; readonly json: string }
-  | { readonly type: "failed"; readonly message: string }
-  | { readonly type: "timedOut" | "tooLarge" };
-
-function evaluate(text: string, timeoutMs: number, maxBytes: number): Promise<End> {
-  return new Promise((resolve) => {
-    // The limit on CPU time holds also when this process dies under the evaluation.
-    const cpuSeconds = Math.ceil(timeoutMs / 1000);
-    const evaluation = spawn(
-      "/bin/sh",
-      [
-        "-c",
-        `ulimit -t ${cpuSeconds}; ulimit -d ${dataMiB * 1024}; exec "$@"`,
-        "sh",
-        process.execPath,
-        "--permission",
-        `--allow-fs-read=${child}`,
-        `--max-old-space-size=${heapMiB}`,
-        "--disable-warning=ExperimentalWarning",
-        child,
-      ],
-      { cwd: "/", env: {}, stdio: ["pipe", "ignore", "pipe", "pipe"], detached: true },
+/** It can write to where its value goes, as any code in its process can. */
+function parse(file: string, answer: string): unknown {
+  try {
+    return JSON.parse(answer);
+  } catch (error) {
+    throw badConfig(
+      `${file}: Expected a configuration, got what is no JSON: ${messageOf(error).slice(0, 200)}. Export the value, and write nothing to descriptor 3.`,
     );
-    let early: End | undefined;
-    const kill = (end: End): void => {
-      early ??= end;
-      evaluation.kill("SIGKILL");
-    };
-    const timer = setTimeout(() => kill({ type: "timedOut" }), timeoutMs);
-    const output: Buffer[] = [];
-    let outputBytes = 0;
-    let errors = Buffer.alloc(0);
-    evaluation.stdio[3]?.on("data", (bytes: Buffer) => {
-      outputBytes += bytes.length;
-      if (outputBytes > maxBytes) kill({ type: "tooLarge" });
-      else output.push(bytes);
-    });
-    evaluation.stderr?.on("data", (bytes: Buffer) => {
-      if (errors.length < maxErrorBytes) errors = Buffer.concat([errors, bytes]);
-    });
-    // It may end before it has read everything.
-    evaluation.stdin?.on("error", () => {});
-    evaluation.stdin?.end(text);
-    evaluation.once("error", (error) => {
-      clearTimeout(timer);
-      resolve({ type: "failed", message: messageOf(error) });
-    });
-    evaluation.once("close", (code) => {
-      clearTimeout(timer);
-      if (early !== undefined) resolve(early);
-      else if (code === 0 && outputBytes > 0)
-        resolve({ type: "value", json: Buffer.concat(output).toString("utf8") });
-      else resolve({ type: "failed", message: errors.toString("utf8") });
-    });
-  });
+  }
 }
 
-function sayEnd(end: Exclude<End, { type: "value" }>, timeoutMs: number, maxBytes: number): string {
+function evaluate(text: string, { timeoutMs, maxBytes }: EvaluationLimits): Promise<BoundedEnd> {
+  const cookie = process.env[cookieVariable];
+  return new BoundedProcess({
+    argv: ["--permission", `--allow-fs-read=${child}`, child],
+    cwd: "/",
+    // By which what a build left behind is found. It is taken away before the configuration is there to see it.
+    environment: cookie === undefined ? {} : { [cookieVariable]: cookie },
+    timeoutMs,
+    maxBytes,
+    heapMiB,
+    dataMiB,
+  }).ask(text);
+}
+
+function sayEnd(
+  end: Exclude<BoundedEnd, { type: "answered" }>,
+  { timeoutMs, maxBytes }: EvaluationLimits,
+): string {
   switch (end.type) {
     case "timedOut":
       return `got none within ${timeoutMs / 1000} s. It may only put its value together: leave work to the steps.`;
     case "tooLarge":
       return `got one of more than ${maxBytes} bytes as JSON. Leave out what is no configuration.`;
+    case "killed":
+      return "and the build was ended.";
     case "failed": {
       if (/heap out of memory|allocat\w+ (?:memory|failed)/.test(end.message))
         return `and it ran out of memory. It may only put its value together: leave work to the steps.`;

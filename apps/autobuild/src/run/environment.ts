@@ -77,11 +77,7 @@ export function buildEnvironment(
   options: EnvironmentOptions,
   own: NodeJS.ProcessEnv = process.env,
 ): Record<string, string> {
-  const inherited: Record<string, string> = {};
-  for (const name of [...inheritedVariables, ...options.passEnv]) {
-    const value = own[name];
-    if (value !== undefined) inherited[name] = value;
-  }
+  const inherited = inheritedEnvironment(own, options.passEnv);
   const terminal = terminalVariables(options.isTerminal ?? false);
   if (options.configured["FORCE_COLOR"] !== undefined) delete terminal["NO_COLOR"];
   return {
@@ -100,6 +96,19 @@ export function buildEnvironment(
     // In a build of AutoBuild, its own builds carry the outer cookie too, so that ending the outer build ends them.
     [cookieVariable]: joinCookies(own[cookieVariable], options.cookie),
   };
+}
+
+/** What is inherited from AutoBuild: nothing that holds a secret by custom, unless somebody passes it on by name. */
+export function inheritedEnvironment(
+  own: NodeJS.ProcessEnv = process.env,
+  passEnv: readonly string[] = [],
+): Record<string, string> {
+  const inherited: Record<string, string> = {};
+  for (const name of [...inheritedVariables, ...passEnv]) {
+    const value = own[name];
+    if (value !== undefined) inherited[name] = value;
+  }
+  return inherited;
 }
 
 /** The cookies of a process of a build: those of the builds around it, and its own once. */

@@ -23,6 +23,8 @@ export async function launchRunner(folder: BuildFolder, order: RunnerOrder): Pro
       stdio: ["pipe", "ignore", errors],
       env: {
         ...process.env,
+        // Each keeps what it once had.
+        MALLOC_ARENA_MAX: "2",
         // Without it each runner would read its sources anew, which takes it longer than all else it does at first.
         NODE_COMPILE_CACHE: path.join(folder.path, "../../cache/code"),
         [cookieVariable]: joinCookies(process.env[cookieVariable], order.cookie),

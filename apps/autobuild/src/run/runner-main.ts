@@ -6,11 +6,12 @@ import { systemClock } from "../clock.ts";
 import { AutobuildError, messageOf, systemCodeOf } from "../errors.ts";
 import { Workspaces } from "../git/workspaces.ts";
 import type { Plan } from "../plan/plan.ts";
-import { systemTools } from "../plan/tools.ts";
+import { PlanningProcess } from "../plan/planner.ts";
 import type { GrantedSecrets } from "../secrets/secrets.ts";
 import { BuildRecord } from "./build-record.ts";
 import { identify } from "./process-identity.ts";
 import { ProcessRunner } from "./process-runner.ts";
+import { sweepCookie } from "./process-tree.ts";
 import { RunnerDoor } from "./runner-door.ts";
 import type { RunnerFile, RunnerOrder } from "./runner-protocol.ts";
 
@@ -55,13 +56,15 @@ const handleMistake = (error: unknown): void => {
 };
 process.on("uncaughtException", handleMistake);
 process.on("unhandledRejection", handleMistake);
+const planner = new PlanningProcess();
+abort.signal.addEventListener("abort", () => void planner.end(), { once: true });
 let outcome: BuildOutcome;
 try {
   outcome = await executeBuild(build, cookie, record, abort.signal, {
     workspaces: new Workspaces(order.workspacesFolder),
     origins: { of: () => order.origin },
     runner: new ProcessRunner({ clock }),
-    tools: systemTools,
+    planner,
     clock,
     passEnv: order.passEnv,
     end,
@@ -74,6 +77,9 @@ try {
   outcome = { state: "failed", reason: `AutoBuild made a mistake: ${messageOf(error)}` };
 }
 isExecuting = false;
+await planner.end();
+// It was ended in the midst of its work, and so what evaluates a configuration for it was not.
+await sweepCookie(cookie);
 await record.flush();
 // The disk may have refused the very last lines of a build that passed.
 if (abort.signal.aborted) outcome = abort.signal.reason as BuildOutcome;
