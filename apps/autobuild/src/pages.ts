@@ -7,13 +7,13 @@ import type { Autobuild } from "./autobuild.ts";
 import { api } from "./http/api.ts";
 import { badges } from "./http/badges.ts";
 import { guard, type DoorEnv } from "./http/guard.ts";
+import { sendConsoleLog } from "./http/log-answer.ts";
 import { login } from "./http/login.ts";
 import { logs } from "./http/logs.ts";
 import { Metrics } from "./http/metrics.ts";
 import { notFound, problemOf } from "./http/problem.ts";
 import { results } from "./http/results.ts";
 import { mount } from "./http/route.ts";
-import { LogBody } from "./log/log-body.ts";
 import type { PageName } from "./page-files.ts";
 import { configJsonSchema } from "./plan/config-schema.ts";
 
@@ -97,17 +97,16 @@ export async function pages(
       "Content-Type": "text/plain; version=0.0.4; charset=utf-8",
     }),
   );
-  app.get("/builds/:id{[0-9]{1,15}}/log", (context) => {
-    const log = autobuild.builds.log(Number(context.req.param("id")));
-    if (log === undefined)
+  app.get("/builds/:id{[0-9]{1,15}}/log", async (context) => {
+    const id = Number(context.req.param("id"));
+    const build = autobuild.builds.get(id);
+    const log = autobuild.builds.log(id);
+    if (build === undefined || log === undefined)
       return context.text(
         "Expected the number of a build that has started, got another one.\n",
         404,
       );
-    return context.body(new LogBody(log).stream(), 200, {
-      "Content-Type": "text/plain; charset=utf-8",
-      "Cache-Control": "no-store",
-    });
+    return sendConsoleLog(context, autobuild, build, log, {});
   });
   app.notFound(notFound);
   app.onError((error) => problemOf(error, report));

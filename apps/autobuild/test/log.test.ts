@@ -2,9 +2,11 @@ import { appendFileSync, readFileSync } from "node:fs";
 import path from "node:path";
 import fc from "fast-check";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { systemClock } from "../src/clock.ts";
 import { LineDecoder } from "../src/log/line-decoder.ts";
 import { PlainFile } from "../src/log/log-bytes.ts";
 import { LogFile } from "../src/log/log-reader.ts";
+import type { LogFiles } from "../src/run/build-folder.ts";
 import { ConsoleLog, consoleLogDefaults, type ConsoleLogOptions } from "../src/run/console-log.ts";
 import { temporaryFolder } from "./support/temporary.ts";
 
@@ -145,7 +147,7 @@ describe("a build's console log", () => {
   test("whose writer was killed within a line goes on with a whole one", async () => {
     const file = path.join(temporaryFolder(), "console.log");
     appendFileSync(file, "one\nhal");
-    const log = await ConsoleLog.open(file, consoleLogDefaults, unheard);
+    const log = await ConsoleLog.open(filesOf(file), consoleLogDefaults, systemClock, unheard);
     log.line("=== build 1 lost");
     await log.close();
     expect(readFileSync(file, "utf8")).toBe("one\nhal\n=== build 1 lost\n");
@@ -155,7 +157,7 @@ describe("a build's console log", () => {
   test.runIf(process.platform === "linux")("reports a disk that refuses once", async () => {
     const failures: unknown[] = [];
     // Writing to this device fails as on a full disk.
-    const log = await ConsoleLog.open("/dev/full", consoleLogDefaults, {
+    const log = await ConsoleLog.open(filesOf("/dev/full"), consoleLogDefaults, systemClock, {
       handleGrown() {},
       handleFailure: (error) => failures.push(error),
     });
@@ -173,13 +175,22 @@ describe("a build's console log", () => {
   });
 });
 
+function filesOf(log: string): LogFiles {
+  return { log, index: path.join(temporaryFolder(), "console.idx") };
+}
+
 const unheard = { handleGrown() {}, handleFailure() {} };
 
 async function openLog(
   options: Partial<ConsoleLogOptions> = {},
 ): Promise<{ log: ConsoleLog; file: string; reader: () => LogFile }> {
   const file = path.join(temporaryFolder(), "console.log");
-  const log = await ConsoleLog.open(file, { ...consoleLogDefaults, ...options }, unheard);
+  const log = await ConsoleLog.open(
+    filesOf(file),
+    { ...consoleLogDefaults, ...options },
+    systemClock,
+    unheard,
+  );
   onTestFinished(() => log.close());
   const reader = (): LogFile =>
     new LogFile(new PlainFile(file), log.length, consoleLogDefaults.maxLineBytes);

@@ -1,4 +1,5 @@
 import { mkdir, rm } from "node:fs/promises";
+import type { Clock } from "../clock.ts";
 import { messageOf } from "../errors.ts";
 import type { Emitter } from "../events.ts";
 import type { BuildFolders } from "../run/build-folders.ts";
@@ -12,6 +13,7 @@ import type { AutobuildEvents } from "./builds.ts";
 export interface RecoveryParts {
   readonly store: Store;
   readonly folders: BuildFolders;
+  readonly clock: Clock;
   readonly events: Emitter<AutobuildEvents>;
 }
 
@@ -41,7 +43,7 @@ async function killLeftovers(build: Build, why: string, { store }: RecoveryParts
 async function completeLog(
   build: Build,
   reason: string,
-  { folders, events }: RecoveryParts,
+  { folders, clock, events }: RecoveryParts,
 ): Promise<number> {
   const report = (error: unknown): void =>
     events.emit("problem", {
@@ -52,7 +54,7 @@ async function completeLog(
     const folder = folders.of(build.id);
     await mkdir(folder.path, { recursive: true, mode: 0o700 });
     await rm(folder.reserve, { force: true });
-    const log = await ConsoleLog.open(folder.consoleLog, consoleLogDefaults, {
+    const log = await ConsoleLog.open(folder.console, consoleLogDefaults, clock, {
       handleGrown() {},
       handleFailure: report,
     });

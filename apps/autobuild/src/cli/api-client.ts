@@ -57,6 +57,14 @@ export class ApiClient {
     return undefined;
   }
 
+  /** What an answer says of itself, without its body. */
+  async headers(path: string): Promise<Headers> {
+    const answer = await this.#fetch("HEAD", path, undefined, AbortSignal.timeout(timeoutMs));
+    // A refusal has no body either: the same with one says why.
+    if (!answer.ok) await this.get(path);
+    return answer.headers;
+  }
+
   async #ask<Answer>(method: string, path: string, body?: unknown): Promise<Answer> {
     const answer = await this.#fetch(method, path, body, AbortSignal.timeout(timeoutMs));
     const text = await answer.text();

@@ -14,6 +14,8 @@ type Log = typeof import("../websocket/log/[build].ts").default;
 export interface FollowOptions {
   /** Output as it is, with all that steers a terminal. @default false */
   readonly raw?: boolean;
+  /** The byte of the log to begin at. @default 0 */
+  readonly from?: number;
 }
 
 const statusEveryMs = 500;
@@ -31,9 +33,9 @@ export async function followBuild(
   api: ApiClient,
   id: number,
   terminal: Terminal,
-  { raw = false }: FollowOptions = {},
+  { raw = false, from = 0 }: FollowOptions = {},
 ): Promise<Build> {
-  const follower = new Follower(api, await api.build(id), terminal, raw);
+  const follower = new Follower(api, await api.build(id), terminal, raw, from);
   const timer = setInterval(() => terminal.status(statusOf(follower.build)), statusEveryMs);
   try {
     await follower.run();
@@ -54,15 +56,16 @@ class Follower {
   /** The log that is read now. Closing it ends the reading. */
   #log: Channel<Log> | undefined;
   #failure: Error | undefined;
-  #offset = 0;
+  #offset: number;
   /** Behind the last byte; infinite while nobody knows. */
   #end = Infinity;
 
-  constructor(api: ApiClient, build: Build, terminal: Terminal, raw: boolean) {
+  constructor(api: ApiClient, build: Build, terminal: Terminal, raw: boolean, from: number) {
     const { url, token } = api.server;
     this.build = build;
     this.#terminal = terminal;
     this.#raw = raw;
+    this.#offset = from;
     this.#options = { url, ...(token === undefined ? {} : { auth: token }) };
   }
 

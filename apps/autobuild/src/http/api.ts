@@ -5,8 +5,9 @@ import type { Access } from "../auth/access.ts";
 import type { Autobuild } from "../autobuild.ts";
 import { recordedPlan } from "../build/recorded-plan.ts";
 import { retryFailed } from "../build/retry-failed.ts";
+import { instantOf } from "../clock.ts";
 import { AutobuildError } from "../errors.ts";
-import { LogBody } from "../log/log-body.ts";
+import { sendConsoleLog } from "./log-answer.ts";
 import { openApi } from "./openapi.ts";
 import { problem } from "./problem.ts";
 import { route, type Route } from "./route.ts";
@@ -221,21 +222,31 @@ export function api(autobuild: Autobuild): readonly Route[] {
         from: number
           .optional()
           .describe("Where to begin, in bytes; within a line: at the next one"),
+        since: z
+          .string()
+          .max(40)
+          .transform((text) => instantOf(text, Date.now()))
+          .refine(
+            (ms) => ms !== undefined,
+            'expected a time such as "2026-11-24T10:00Z", or how long ago: "10m"',
+          )
+          .optional()
+          .describe(
+            "Only what was printed then or later: an ISO 8601 time, or how long ago, as in 90s, 10m, 12h",
+          ),
       }),
       answer: { type: "other", status: 200, contentType: "text/plain", what: "The log" },
-      refusals: [400, 404],
-      handle({ params: { id }, query: { from = 0 }, context }) {
-        const log = builds.log(buildOf(id).id);
+      refusals: [400, 404, 416],
+      handle({ params: { id }, query: { from, since: sinceMs }, context }) {
+        const build = buildOf(id);
+        const log = builds.log(id);
         if (log === undefined)
           return problem(
             404,
             "AUTOBUILD_NO_SUCH_BUILD",
             `Expected a build that has started, got build ${id}, which has not.`,
           );
-        return context.body(new LogBody(log, from).stream(), 200, {
-          "Content-Type": "text/plain; charset=utf-8",
-          "Cache-Control": "no-store",
-        });
+        return sendConsoleLog(context, autobuild, build, log, { from, sinceMs });
       },
     }),
     route({

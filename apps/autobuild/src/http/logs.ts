@@ -3,10 +3,11 @@ import type { Autobuild } from "../autobuild.ts";
 import type { IndexedLog } from "../log/indexed-log.ts";
 import { shelfOf } from "../log/log-shelf.ts";
 import { timeAt } from "../log/log-times.ts";
+import { sendBytes } from "./byte-range.ts";
 import type { DoorEnv } from "./guard.ts";
+import { logHeaders, streamOf } from "./log-answer.ts";
 import { problem } from "./problem.ts";
 
-const chunkBytes = 256 * 1024;
 const maxQuery = 200;
 
 /**
@@ -27,19 +28,11 @@ export function logs(autobuild: Autobuild): Hono<DoorEnv> {
     const log = found(context);
     if (log === undefined) return noLog();
     await log.reader.refresh();
-    const { length } = log.reader;
-    const range = rangeOf(context.req.header("range"), length);
-    const headers = {
-      "Accept-Ranges": "bytes",
-      "Content-Type": "text/plain; charset=utf-8",
-      "Cache-Control": "private, no-store",
-    };
-    if (range === "none") return context.body(null, 416, { "Content-Range": `bytes */${length}` });
-    const { from, to } = range ?? { from: 0, to: length };
-    return context.body(streamOf(log, from, to), range === undefined ? 200 : 206, {
-      ...headers,
-      "Content-Length": String(to - from),
-      ...(range === undefined ? {} : { "Content-Range": `bytes ${from}-${to - 1}/${length}` }),
+    const { reader } = log;
+    return sendBytes(context, {
+      length: reader.length,
+      headers: logHeaders,
+      stream: (from, to) => streamOf(reader, from, to),
     });
   });
   app.get(`${path}/index`, async (context) => {
@@ -82,32 +75,6 @@ export function logs(autobuild: Autobuild): Hono<DoorEnv> {
     return context.json({ times: times.map(({ byte, epochMs }) => [byte, epochMs]) });
   });
   return app;
-}
-
-function streamOf({ reader }: IndexedLog, from: number, to: number): ReadableStream<Uint8Array> {
-  let next = from;
-  return new ReadableStream({
-    async pull(controller) {
-      const bytes = await reader.read(next, Math.min(chunkBytes, to - next));
-      next += bytes.length;
-      if (bytes.length > 0) controller.enqueue(bytes);
-      if (next >= to || bytes.length === 0) controller.close();
-    },
-  });
-}
-
-/** One range of bytes (RFC 9110, section 14.1.2), up to and without `to`. Undefined: all; `none`: beyond the log. */
-function rangeOf(
-  header: string | undefined,
-  length: number,
-): { readonly from: number; readonly to: number } | undefined | "none" {
-  const match = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header ?? "");
-  if (match === null) return undefined;
-  const [, first = "", last = ""] = match;
-  if (first === "" && last === "") return undefined;
-  const from = first === "" ? Math.max(0, length - Number(last)) : Number(first);
-  const to = first === "" || last === "" ? length : Math.min(Number(last) + 1, length);
-  return from >= length || to <= from ? "none" : { from, to };
 }
 
 function noLog(): Response {

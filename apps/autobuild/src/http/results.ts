@@ -1,7 +1,8 @@
 import { Readable } from "node:stream";
 import { Hono, type Context } from "hono";
 import type { Autobuild } from "../autobuild.ts";
-import type { Artifact, ByteRange } from "../results/artifacts.ts";
+import type { Artifact } from "../results/artifacts.ts";
+import { rangeOf } from "./byte-range.ts";
 import type { DoorEnv } from "./guard.ts";
 import { problem } from "./problem.ts";
 
@@ -68,31 +69,23 @@ async function send(
   if (context.req.header("if-none-match") === tag) return context.body(null, 304, headers);
   const range = rangeOf(context.req.header("range"), bytes);
   if (range === "none") return context.body(null, 416, { "Content-Range": `bytes */${bytes}` });
-  const stream = await autobuild.results.open(buildId, artifact, range);
+  const stream = await autobuild.results.open(
+    buildId,
+    artifact,
+    range && { from: range.from, to: range.to - 1 },
+  );
   if (stream === undefined)
     return problem(
       404,
       "HTTP_GONE",
       "Expected a file that is still kept, got one that was removed. Build the commit again.",
     );
-  const { from, to } = range ?? { from: 0, to: bytes - 1 };
+  const { from, to } = range ?? { from: 0, to: bytes };
   return context.body(Readable.toWeb(stream) as ReadableStream, range === undefined ? 200 : 206, {
     ...headers,
-    "Content-Length": String(to - from + 1),
-    ...(range === undefined ? {} : { "Content-Range": `bytes ${from}-${to}/${bytes}` }),
+    "Content-Length": String(to - from),
+    ...(range === undefined ? {} : { "Content-Range": `bytes ${from}-${to - 1}/${bytes}` }),
   });
-}
-
-/** One range of bytes (RFC 9110, section 14.1.2). Undefined: all; `none`: beyond the file. Several ranges get all. */
-function rangeOf(header: string | undefined, bytes: number): ByteRange | undefined | "none" {
-  const found = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header ?? "");
-  if (found === null) return undefined;
-  const [, first = "", last = ""] = found;
-  if (first === "" && last === "") return undefined;
-  const from = first === "" ? Math.max(0, bytes - Number(last)) : Number(first);
-  const to = first === "" || last === "" ? bytes - 1 : Math.min(Number(last), bytes - 1);
-  if (from >= bytes || to < from) return "none";
-  return { from, to };
 }
 
 /** RFC 6266, with RFC 8187 for what is not ASCII. */

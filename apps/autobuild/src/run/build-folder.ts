@@ -2,6 +2,7 @@ import path from "node:path";
 
 /** In a build's folder. */
 export const consoleLogName = "console.log";
+export const consoleIndexName = "console.idx";
 export const setupLogName = "setup.log";
 
 /**
@@ -10,7 +11,7 @@ export const setupLogName = "setup.log";
  *     setup.log, setup.idx        the checkout, and remarks from before the first step
  *     <position>.<attempt>.log    one attempt of one step: the bytes as they were printed, secrets masked
  *     <position>.<attempt>.idx    when they were printed
- *     console.log                 all of it as whole lines of plain text, in the order in which it came
+ *     console.log, console.idx    all of it as whole lines of plain text, in the order in which it came
  *     journal.ndjson              what happened, one JSON object a line
  *     runner.json, runner.sock    who runs it, and how to reach that process
  *     reserve                     room for its end, should the disk be full by then; while it runs
@@ -30,8 +31,8 @@ export class BuildFolder {
     return path.join(this.path, "journal.ndjson");
   }
 
-  get consoleLog(): string {
-    return path.join(this.path, consoleLogName);
+  get console(): LogFiles {
+    return this.#files("console");
   }
 
   /** Which process runs the build. */

@@ -100,7 +100,7 @@ export class BuildRecord {
         makeRoom,
         handleWritten: () => listener.handleJournalGrown(),
       }),
-      await ConsoleLog.open(folder.consoleLog, options, {
+      await ConsoleLog.open(folder.console, options, clock, {
         handleFailure,
         makeRoom: (bytes) => phase.isEnding && makeRoom(bytes),
         handleGrown: (length) => listener.handleConsoleGrown(length),

@@ -1,6 +1,9 @@
 import { open } from "node:fs/promises";
+import type { Clock } from "../clock.ts";
 import { LineDecoder } from "../log/line-decoder.ts";
 import { AppendFile } from "./append-file.ts";
+import type { LogFiles } from "./build-folder.ts";
+import { TimeIndex } from "./time-index.ts";
 
 /** Bounds of a build's console log. */
 export interface ConsoleLogOptions {
@@ -40,29 +43,39 @@ export interface ConsoleLogListener {
  */
 export class ConsoleLog {
   readonly #file: AppendFile;
+  readonly #index: TimeIndex;
   readonly #options: ConsoleLogOptions;
   #isCapped = false;
 
-  private constructor(file: AppendFile, options: ConsoleLogOptions) {
+  private constructor(file: AppendFile, index: TimeIndex, options: ConsoleLogOptions) {
     this.#file = file;
+    this.#index = index;
     this.#options = options;
   }
 
   /** Begins a build's console log, or adds to one whose writer was killed. */
   static async open(
-    file: string,
+    files: LogFiles,
     options: ConsoleLogOptions,
+    clock: Clock,
     listener: ConsoleLogListener,
   ): Promise<ConsoleLog> {
-    const append: AppendFile = await AppendFile.open(file, options.highWaterBytes, {
+    const append: AppendFile = await AppendFile.open(files.log, options.highWaterBytes, {
       handleWritten: () => listener.handleGrown(append.length),
       makeRoom: (bytes) => listener.makeRoom?.(bytes) === true,
       handleFailure: (error) => listener.handleFailure(error),
     });
-    const log = new ConsoleLog(append, options);
-    // A killed writer can leave half a line of its last write.
-    if (!(await endsLine(file, append.length))) void append.append(Buffer.from("\n"));
-    return log;
+    try {
+      // A killed writer can leave half a line of its last write.
+      if (!(await endsLine(files.log, append.length))) void append.append(Buffer.from("\n"));
+      const index = await TimeIndex.open(files.index, options.highWaterBytes, clock, {
+        handleFailure: (error) => listener.handleFailure(error),
+      });
+      return new ConsoleLog(append, index, options);
+    } catch (error) {
+      await append.close();
+      throw error;
+    }
   }
 
   get length(): number {
@@ -81,7 +94,7 @@ export class ConsoleLog {
   /** Adds a line of AutoBuild's own. The cap does not hold for it. */
   line(text: string): void {
     const decoder = new LineDecoder(this.#options);
-    void this.#file.append(Buffer.concat([decoder.push(Buffer.from(`${text}\n`)), decoder.end()]));
+    void this.#append(Buffer.concat([decoder.push(Buffer.from(`${text}\n`)), decoder.end()]));
   }
 
   /** Takes lines again after the disk has refused some. */
@@ -95,17 +108,23 @@ export class ConsoleLog {
   }
 
   async close(): Promise<void> {
-    await this.#file.sync();
-    await this.#file.close();
+    await Promise.all([this.#file.sync(), this.#index.sync()]);
+    await Promise.all([this.#file.close(), this.#index.close()]);
+  }
+
+  #append(lines: Buffer): Promise<void> | undefined {
+    if (lines.length === 0) return undefined;
+    this.#index.note(this.#file.acceptedLength);
+    return this.#file.append(lines);
   }
 
   #acceptOutput(lines: Buffer): Promise<void> | undefined {
     if (lines.length === 0 || this.#isCapped) return undefined;
     const room = this.#options.maxLogBytes - this.#file.acceptedLength;
-    if (lines.length <= room) return this.#file.append(lines);
+    if (lines.length <= room) return this.#append(lines);
     this.#isCapped = true;
     const fitting = room <= 0 ? 0 : lines.lastIndexOf(0x0a, room - 1) + 1;
-    void this.#file.append(lines.subarray(0, fitting));
+    void this.#append(lines.subarray(0, fitting));
     this.line(
       `=== the console has reached its limit of ${this.#options.maxLogBytes} bytes for one build: the build goes on, and the logs of its steps have the rest`,
     );

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { Clock } from "../clock.ts";
 import { AppendFile } from "./append-file.ts";
 import type { LogFiles } from "./build-folder.ts";
+import { TimeIndex } from "./time-index.ts";
 
 /** Bounds of the log of one attempt. */
 export interface StepLogOptions {
@@ -33,7 +34,6 @@ export interface StepLogListener {
   handleFailure(error: unknown): void;
 }
 
-const burstMs = 16;
 const newline = 0x0a;
 
 /**
@@ -44,26 +44,22 @@ const newline = 0x0a;
  */
 export class StepLog {
   readonly #log: AppendFile;
-  readonly #index: AppendFile;
+  readonly #index: TimeIndex;
   readonly #options: StepLogOptions;
-  readonly #clock: Clock;
   readonly #hash: ReturnType<typeof createHash>;
-  #lastBurstMs = -Infinity;
   #endsLine = true;
   #tail: Tail | undefined;
 
   private constructor(
     log: AppendFile,
-    index: AppendFile,
+    index: TimeIndex,
     hash: ReturnType<typeof createHash>,
     options: StepLogOptions,
-    clock: Clock,
   ) {
     this.#log = log;
     this.#index = index;
     this.#hash = hash;
     this.#options = options;
-    this.#clock = clock;
   }
 
   static async open(
@@ -81,10 +77,10 @@ export class StepLog {
       handleFailure: (error) => listener.handleFailure(error),
     });
     try {
-      const index = await AppendFile.open(files.index, options.highWaterBytes, {
+      const index = await TimeIndex.open(files.index, options.highWaterBytes, clock, {
         handleFailure: (error) => listener.handleFailure(error),
       });
-      return new StepLog(log, index, hash, options, clock);
+      return new StepLog(log, index, hash, options);
     } catch (error) {
       await log.close();
       throw error;
@@ -145,15 +141,7 @@ export class StepLog {
 
   #append(bytes: Uint8Array): Promise<void> | undefined {
     if (bytes.length === 0) return undefined;
-    const nowMs = this.#clock.epochMs();
-    // A clock that was set back begins a burst as well: its times are what people saw on it.
-    if (Math.abs(nowMs - this.#lastBurstMs) >= burstMs) {
-      this.#lastBurstMs = nowMs;
-      const record = Buffer.alloc(16);
-      record.writeBigUInt64LE(BigInt(this.#log.acceptedLength), 0);
-      record.writeBigUInt64LE(BigInt(nowMs), 8);
-      void this.#index.append(record);
-    }
+    this.#index.note(this.#log.acceptedLength);
     this.#endsLine = bytes.at(-1) === newline;
     return this.#log.append(bytes);
   }
