@@ -11,7 +11,7 @@ import { sendConsoleLog } from "./http/log-answer.ts";
 import { login } from "./http/login.ts";
 import { logs } from "./http/logs.ts";
 import { Metrics } from "./http/metrics.ts";
-import { notFound, problemOf } from "./http/problem.ts";
+import { notFound, problem, problemOf } from "./http/problem.ts";
 import { results } from "./http/results.ts";
 import { mount } from "./http/route.ts";
 import type { PageName } from "./page-files.ts";
@@ -102,9 +102,10 @@ export async function pages(
     const build = autobuild.builds.get(id);
     const log = autobuild.builds.log(id);
     if (build === undefined || log === undefined)
-      return context.text(
-        "Expected the number of a build that has started, got another one.\n",
+      return problem(
         404,
+        "AUTOBUILD_NO_SUCH_BUILD",
+        "Expected the number of a build that has started, got another one.",
       );
     return sendConsoleLog(context, autobuild, build, log, {});
   });

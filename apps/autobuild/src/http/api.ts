@@ -7,6 +7,7 @@ import { recordedPlan } from "../build/recorded-plan.ts";
 import { retryFailed } from "../build/retry-failed.ts";
 import { instantOf } from "../clock.ts";
 import { AutobuildError } from "../errors.ts";
+import { describedRoutes } from "./described.ts";
 import { sendConsoleLog } from "./log-answer.ts";
 import { openApi } from "./openapi.ts";
 import { problem } from "./problem.ts";
@@ -319,7 +320,7 @@ export function api(autobuild: Autobuild): readonly Route[] {
       handle: () => description,
     }),
   ];
-  const description = openApi(routes);
+  const description = openApi([...routes, ...describedRoutes]);
   return routes;
 }
 

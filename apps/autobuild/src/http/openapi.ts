@@ -27,9 +27,10 @@ export function openApi(routes: readonly Route[]): Json {
     const content =
       answer.type === "json"
         ? { "application/json": { schema: schemaOf(answer.schema, "output", schemas) } }
-        : { [answer.contentType]: { schema: { type: "string" } } };
-    const writes = route.method === "get" ? [] : [507];
-    const statuses = [401, 403, ...route.refusals, ...writes].toSorted(
+        : answer.type === "other" && { [answer.contentType]: { schema: { type: "string" } } };
+    const writes = route.method === "get" || route.role === "none" ? [] : [507];
+    const access = route.role === "none" ? [] : [401, 403];
+    const statuses = [...access, ...route.refusals, ...writes].toSorted(
       (left, right) => left - right,
     );
     paths[route.path] = {
@@ -37,7 +38,7 @@ export function openApi(routes: readonly Route[]): Json {
       [route.method]: {
         operationId: operationId(route),
         summary: route.summary,
-        description: `Needs the role ${route.role}.`,
+        description: route.role === "none" ? "Needs no role." : `Needs the role ${route.role}.`,
         parameters: [...parametersOf(route.params, "path"), ...parametersOf(route.query, "query")],
         ...(route.body === undefined
           ? {}
@@ -47,7 +48,10 @@ export function openApi(routes: readonly Route[]): Json {
               },
             }),
         responses: {
-          [answer.status]: { description: answer.what, content },
+          [answer.status]: { description: answer.what, ...(content && { content }) },
+          ...Object.fromEntries(
+            Object.entries(route.others).map(([status, description]) => [status, { description }]),
+          ),
           ...Object.fromEntries(
             statuses.map((status) => [
               status,
@@ -130,8 +134,9 @@ function parametersOf(schema: z.ZodObject | undefined, place: "path" | "query"):
   }));
 }
 
-/** `get /api/builds/{id}/plan` is `getBuildsIdPlan`. */
-function operationId({ method, path }: Route): string {
+/** `get /api/builds/{id}/plan` is `getBuildsIdPlan`, `get /builds/{id}` is `getWebBuildsId`. */
+function operationId({ method, path: whole }: Route): string {
+  const path = whole.startsWith("/api/") ? whole : `/web${whole}`;
   const words = path.replace(/^\/(api\/)?/, "").match(/\w+/g) ?? [];
   return [method, ...words.map((word) => word.charAt(0).toUpperCase() + word.slice(1))].join("");
 }

@@ -26,10 +26,12 @@ export type RouteAnswer =
     }
   | {
       readonly type: "other";
-      readonly status: 200;
+      readonly status: 200 | 202;
       readonly contentType: string;
       readonly what: string;
-    };
+    }
+  /** It says where to go on. */
+  | { readonly type: "empty"; readonly status: 302 | 303; readonly what: string };
 
 /**
  * One route of the API, as data: what checks a request is also what describes it, and what says who may.
@@ -48,6 +50,8 @@ export interface Route {
   readonly answer: RouteAnswer;
   /** Statuses besides 401 and 403 that it may refuse with. */
   readonly refusals: readonly number[];
+  /** Further answers that are no problem details, with what they say. */
+  readonly others: Readonly<Record<number, string>>;
   /** Undefined: it is described here and answered elsewhere. */
   readonly handle:
     | ((input: RouteInput<never, never, never>) => unknown | Promise<unknown>)
@@ -69,13 +73,14 @@ export function route<
   readonly body?: Body;
   readonly answer: RouteAnswer;
   readonly refusals?: readonly number[];
+  readonly others?: Readonly<Record<number, string>>;
   /** Gives what is sent as JSON, or a `Response`. What it throws is answered with problem details. */
   readonly handle?: (
     input: RouteInput<z.output<Params>, z.output<Query>, z.output<Body>>,
   ) => unknown | Promise<unknown>;
 }): Route {
-  const { params, query, body, refusals = [], handle, ...rest } = definition;
-  return { ...rest, params, query, body, refusals, handle };
+  const { params, query, body, refusals = [], others = {}, handle, ...rest } = definition;
+  return { ...rest, params, query, body, refusals, others, handle };
 }
 
 /** Puts routes on an app. */

@@ -213,3 +213,66 @@ export const resultsSchema = z
     ),
   })
   .meta({ id: "Results" });
+
+export const flakySchema = z
+  .object({
+    tests: z.array(
+      z.object({
+        suite: z.string(),
+        name: z.string(),
+        runs: z.int().describe("Builds, of those looked at, in which it ran"),
+        failures: z.int().describe("Of them, in which it failed, or passed only after a failure"),
+        lastBuildId: z.int().describe("The newest of those"),
+      }),
+    ),
+  })
+  .meta({ id: "FlakyTests" });
+
+const row = z.int().min(0);
+
+export const logIndexSchema = z
+  .object({
+    byte: z.int().min(0).describe("How far it goes"),
+    lines: row.describe("Rows up to there"),
+    checkpoints: z
+      .array(z.looseObject({ byte: z.int().min(0), line: row }))
+      .describe("Where a terminal can begin, and in which state"),
+    groups: z.array(
+      z.looseObject({
+        start: row,
+        end: row.optional().describe("The first row behind it; absent while it is open"),
+        title: z.string(),
+        depth: z.int().min(0),
+      }),
+    ),
+    groupTimes: z
+      .array(z.tuple([ms.nullable(), ms.nullable()]))
+      .describe("When each group began and ended"),
+    errors: z.array(row).describe("Rows that look like errors, the first 200"),
+    end: z
+      .object({
+        length: z.int().min(0),
+        sha256: z.string().optional(),
+        isFailure: z.boolean(),
+      })
+      .nullable()
+      .describe("Null while it grows"),
+    nowMs: ms,
+  })
+  .meta({ id: "LogIndex" });
+
+export const logSearchSchema = z
+  .object({
+    rows: z.array(row),
+    isCut: z.boolean().describe("There are more: these are the first"),
+    lines: row.describe("How many rows were looked at"),
+  })
+  .meta({ id: "LogSearch" });
+
+export const logTimesSchema = z
+  .object({
+    times: z
+      .array(z.tuple([z.int().min(0).describe("From this byte on"), ms]))
+      .describe("Of each burst of output"),
+  })
+  .meta({ id: "LogTimes" });
