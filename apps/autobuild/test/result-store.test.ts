@@ -1,9 +1,13 @@
-import { describe, expect, test } from "vitest";
-import { onTestFinished } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
+import type { Build, StepState } from "../src/build/build.ts";
+import type { Plan } from "../src/plan/plan.ts";
+import { ArtifactFolder } from "../src/results/artifacts.ts";
+import { Results } from "../src/results/results.ts";
 import type { TestCase, TestState } from "../src/results/test-case.ts";
 import { openDatabase } from "../src/store/database.ts";
 import { ResultStore } from "../src/store/result-store.ts";
 import { Store } from "../src/store/store.ts";
+import { writeFiles } from "./support/repository.ts";
 import { temporaryFolder } from "./support/temporary.ts";
 
 function rig() {
@@ -25,7 +29,12 @@ function rig() {
     });
     return id;
   };
-  return { results: new ResultStore(database), store, repository, build };
+  return { database, results: new ResultStore(database), store, repository, build };
+}
+
+function report(count: number): string {
+  const cases = Array.from({ length: count }, (_, index) => `<testcase name="t${index}"/>`);
+  return `<testsuite name="s">${cases.join("")}</testsuite>`;
 }
 
 function testCase(name: string, state: TestState, more: Partial<TestCase> = {}): TestCase {
@@ -98,6 +107,37 @@ describe("results", () => {
     expect(results.problems(id)).toEqual(["p"]);
     results.forgetArtifacts(id);
     expect(results.artifacts(id)).toEqual([]);
+  });
+
+  test("are collected once, also when the server dies before the build's end is written down", async () => {
+    const { database, results: store, repository, build } = rig();
+    const id = build("a");
+    const workspace = temporaryFolder();
+    writeFiles(workspace, { "junit.xml": report(2), "out/a.txt": "first" });
+    const results = new Results(store, new ArtifactFolder(temporaryFolder()));
+    const step = { name: "test", reports: ["junit.xml"], artifacts: ["out/*"] };
+    const plan = { steps: [step, { ...step, name: "again" }] } as unknown as Plan;
+    const passed = (...states: StepState[]): Build =>
+      ({ id, repositoryId: repository, steps: states.map((state) => ({ state })) }) as never;
+    // Of the second step nothing is there yet: the server died in between.
+    const bytes = await results.collect(passed("passed", "skipped"), plan, workspace);
+    writeFiles(workspace, { "junit.xml": report(3), "out/a.txt": "second" });
+    expect(await results.collect(passed("passed", "passed"), plan, workspace)).toBeGreaterThan(
+      bytes,
+    );
+    expect(
+      results
+        .tests(id)
+        .map(({ position }) => position)
+        .toSorted((left, right) => left - right),
+    ).toEqual([0, 0, 1, 1, 1]);
+    expect(results.artifacts(id).map(({ position, bytes: size }) => [position, size])).toEqual([
+      [0, 5],
+      [1, 6],
+    ]);
+    database.exec("DELETE FROM saved_result");
+    await results.collect(passed("passed", "passed"), plan, workspace);
+    expect(results.tests(id)).toHaveLength(6);
   });
 
   test("name what passes and fails by chance, the worst first", async () => {

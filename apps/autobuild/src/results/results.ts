@@ -27,7 +27,8 @@ export class Results {
    * Reads the reports and keeps the artifacts of a build's steps, from its workspace, as soon as nothing of the
    * build runs any more. Of steps that were skipped there are none.
    *
-   * Done again, as after a crash, it comes to the same. Rejects only for what the store or the disk did.
+   * Done again, as after a crash, it takes up where it was: what a step left is read once. Rejects only for what the
+   * store or the disk did.
    * Returns how many bytes are kept.
    */
   async collect(build: Build, plan: Plan, workspace: string): Promise<number> {
@@ -35,6 +36,7 @@ export class Results {
       const state = build.steps[position]?.state;
       if (state === undefined || state === "skipped" || state === "waiting") continue;
       if (step.reports.length === 0 && step.artifacts.length === 0) continue;
+      if (this.#store.isSaved(build.id, position)) continue;
       const { tests, problems } = await readReports(workspace, step.reports);
       const kept = await this.#folder.keep(build.id, position, workspace, step.artifacts);
       await this.#store.save(build.id, build.repositoryId, {

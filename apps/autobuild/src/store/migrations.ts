@@ -10,7 +10,7 @@ import { keptSealed, keptTables, keptTriggers } from "./kept-store.ts";
 import { noticeTables } from "./notice-store.ts";
 import { originTables } from "./origin-store.ts";
 import { overviewTables, stepNeeds } from "./overview-tables.ts";
-import { resultTables } from "./result-store.ts";
+import { resultTables, savedTable } from "./result-store.ts";
 import { secretTables } from "./secret-store.ts";
 
 /** Each entry takes the database from its index to the next `user_version`. Released entries never change. */
@@ -80,6 +80,7 @@ const migrations: readonly string[] = [
   addedTables,
   keptSealed,
   detailTables,
+  savedTable,
 ];
 
 const keptCopies = 2;

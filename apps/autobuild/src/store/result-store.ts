@@ -93,6 +93,15 @@ export const resultTables = `
   ) STRICT, WITHOUT ROWID;
 `;
 
+/** The migration for which steps' results are here as a whole. Never changes. */
+export const savedTable = `
+  CREATE TABLE saved_result (
+    build_id INTEGER NOT NULL REFERENCES build (id),
+    position INTEGER NOT NULL,
+    PRIMARY KEY (build_id, position)
+  ) STRICT, WITHOUT ROWID;
+`;
+
 const testsAtOnce = 1000;
 const maxListed = 1000;
 
@@ -134,6 +143,12 @@ export class ResultStore {
           this.#saveTest(buildId, repositoryId, position, test);
       });
     }
+    this.#statements.insertSaved.run(buildId, position);
+  }
+
+  /** Whether a step's results were saved to the last of them. */
+  isSaved(buildId: number, position: number): boolean {
+    return this.#statements.isSaved.get(buildId, position) !== undefined;
   }
 
   counts(buildId: number): TestCounts {
@@ -237,6 +252,10 @@ function artifactOf(row: Row): Artifact {
 
 function prepareStatements(database: DatabaseSync) {
   return {
+    insertSaved: database.prepare(
+      "INSERT INTO saved_result (build_id, position) VALUES (?, ?) ON CONFLICT DO NOTHING",
+    ),
+    isSaved: database.prepare("SELECT 1 FROM saved_result WHERE build_id = ? AND position = ?"),
     testId: database.prepare(
       `INSERT INTO test_name (repository_id, suite, name) VALUES (?, ?, ?)
        ON CONFLICT DO UPDATE SET name = excluded.name RETURNING id`,
