@@ -81,7 +81,7 @@ export interface Autobuild extends EventSource<AutobuildEvents> {
   /** What builds reported and kept. */
   readonly results: Results;
   /** How each branch stands, and what waits. */
-  readonly overview: Pick<OverviewReader, "overview" | "row" | "isShown" | "queue">;
+  readonly overview: Pick<OverviewReader, "overview" | "pages" | "row" | "isShown" | "queue">;
   /** What led to a build, where it ran and with what. */
   detailsOf(build: Build): Promise<BuildDetails>;
   readonly console: Console;

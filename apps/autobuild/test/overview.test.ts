@@ -1,7 +1,9 @@
 import type { DatabaseSync } from "node:sqlite";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import type { NewBuild } from "../src/build/build.ts";
+import type { Build, NewBuild } from "../src/build/build.ts";
 import { OverviewReader } from "../src/build/overview-reader.ts";
+import { retryFailed } from "../src/build/retried.ts";
+import { AutobuildError } from "../src/errors.ts";
 import { openDatabase } from "../src/store/database.ts";
 import { overviewQueries, OverviewStore } from "../src/store/overview-store.ts";
 import { Store } from "../src/store/store.ts";
@@ -131,6 +133,44 @@ describe("the overview", () => {
     expect(queue.first.map(({ build, reason }) => [build.id, reason])).toEqual(
       Array.from({ length: 20 }, (_, index) => [index + 1, `after ${index}`]),
     );
+  });
+
+  test("is there page by page for those that do something with all of it", () => {
+    const names = Array.from({ length: 250 }, (_, index) => `b${String(index).padStart(3, "0")}`);
+    for (const name of names) ended(name, name === "b007" ? "failed" : "passed");
+    store.forgetHead(repositoryId, "b008");
+    const pages = [...reader.pages()];
+    expect(pages.map(({ length }) => length)).toEqual([100, 100, 49]);
+    expect(pages.flat().map(({ branch }) => branch)).toEqual(
+      names.filter((name) => name !== "b008").toReversed(),
+    );
+    expect(reader.overview().branches).toEqual(pages[0]);
+
+    const rebuilt: number[] = [];
+    const builds = {
+      queued: () => [],
+      rebuild(id: number): Build {
+        rebuilt.push(id);
+        return store.build(id)!;
+      },
+    };
+    expect(retryFailed(reader.pages(), builds, {}, "Ann")).toMatchObject({
+      builds: [{ branch: "b007" }],
+      isQueueFull: false,
+    });
+    for (const name of ["b003", "b005"]) ended(name, "failed");
+    const full = {
+      ...builds,
+      rebuild(id: number): Build {
+        if (rebuilt.length === 2) throw new AutobuildError("AUTOBUILD_QUEUE_FULL", "full");
+        return builds.rebuild(id);
+      },
+    };
+    expect(retryFailed(reader.pages(), full, {}, "Ann")).toMatchObject({
+      builds: [{ branch: "b005" }],
+      isQueueFull: true,
+    });
+    expect(() => retryFailed(reader.pages(), full, {}, "Ann")).toThrow("full");
   });
 
   test("looks at the same few rows, however many builds there are", () => {

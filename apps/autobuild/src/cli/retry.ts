@@ -1,4 +1,5 @@
 import type { Build } from "../build/build.ts";
+import type { Retried } from "../build/retried.ts";
 import { ApiClient } from "./api-client.ts";
 import { buildLine, exitCodeOf } from "./build-line.ts";
 import {
@@ -37,10 +38,13 @@ ${whereHelp}
     if (ids.length > 0 === (values.failed === true))
       throw new UsageError("Expected the numbers of builds, or --failed.");
     const api = await ApiClient.find(values, environment, cwd);
-    const builds =
+    const { builds, isQueueFull } =
       values.failed === true
-        ? (await api.post<{ builds: readonly Build[] }>("/api/builds/retry-failed")).builds
-        : await Promise.all(ids.map((id) => api.post<Build>(`/api/builds/${id}/retry`)));
+        ? await api.post<Retried>("/api/builds/retry-failed")
+        : {
+            builds: await Promise.all(ids.map((id) => api.post<Build>(`/api/builds/${id}/retry`))),
+            isQueueFull: false,
+          };
     const [only, ...others] = builds;
     if (values.follow === true && only !== undefined && others.length === 0) {
       terminal.say(buildLine(only));
@@ -48,6 +52,10 @@ ${whereHelp}
     }
     if (values.json === true) await terminal.json(builds);
     else for (const build of builds) await terminal.print(buildLine(build));
+    if (isQueueFull)
+      terminal.say(
+        "The queue is full, and branches that failed are left. Try again when some have run.",
+      );
     if (builds.length === 0)
       terminal.say("The last build of every branch passed, or has not ended.");
     return exitCode.done;

@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { Access } from "../auth/access.ts";
 import type { Autobuild } from "../autobuild.ts";
 import { recordedPlan } from "../build/recorded-plan.ts";
-import { retryFailed } from "../build/retry-failed.ts";
+import { retryFailed } from "../build/retried.ts";
 import { instantOf } from "../clock.ts";
 import { AutobuildError } from "../errors.ts";
 import { describedRoutes } from "./described.ts";
@@ -120,15 +120,17 @@ export function api(autobuild: Autobuild): readonly Route[] {
       answer: {
         type: "json",
         status: 201,
-        schema: z.object({ builds: z.array(buildSchema) }),
+        schema: z.object({
+          builds: z.array(buildSchema),
+          isQueueFull: z.boolean().describe("Whether branches are left for which it had no room"),
+        }),
         what: "The builds, queued; none where all pass",
       },
       refusals: [400, 413, 415, 503],
       handle({ body: { repository, branch }, access }) {
         const only = repository === undefined ? undefined : repositoryOf(repository).id;
-        const { branches } = autobuild.overview.overview();
         const filter = { repositoryId: only, branch };
-        return { builds: retryFailed(branches, builds, filter, nameOf(access)) };
+        return retryFailed(autobuild.overview.pages(), builds, filter, nameOf(access));
       },
     }),
     route({

@@ -41,6 +41,31 @@ export class OverviewStore {
     return this.#statements.shown.get({ repositoryId, branch, since }) !== undefined;
   }
 
+  /**
+   * The same, all of them, a page at a time: the branches of a page that are shown, and the build before which the
+   * next page begins; undefined after the last.
+   */
+  branchPage(
+    beforeBuildId: number,
+    nowMs: number,
+  ): { branches: { repositoryId: number; branch: string }[]; next: number | undefined } {
+    const rows = this.#statements.branchPage.all({
+      before: beforeBuildId,
+      limit: maxBranches,
+      since: nowMs - othersShownMs,
+    });
+    const last = rows.at(-1);
+    return {
+      branches: rows
+        .filter((row) => integer(row, "is_shown") === 1)
+        .map((row) => ({
+          repositoryId: integer(row, "repository_id"),
+          branch: text(row, "branch"),
+        })),
+      next: last === undefined || rows.length < maxBranches ? undefined : integer(last, "build_id"),
+    };
+  }
+
   /** The builds of a branch that have ended, newest first. */
   recent(repositoryId: number, branch: string): RecentBuild[] {
     return this.#statements.recent
@@ -113,6 +138,10 @@ export const overviewQueries = {
   shown: `
     SELECT 1 FROM overview_branch AS newest
     WHERE repository_id = $repositoryId AND branch = $branch AND (${isShown})`,
+  branchPage: `
+    SELECT repository_id, branch, build_id, (${isShown}) AS is_shown
+    FROM (SELECT * FROM overview_branch WHERE build_id < $before ORDER BY build_id DESC LIMIT $limit) AS newest
+    ORDER BY build_id DESC`,
   recent: `
     SELECT id, state, duration_ms FROM build INDEXED BY build_of_branch
     WHERE repository_id = $repositoryId AND branch = $branch AND state NOT IN ('queued', 'running')

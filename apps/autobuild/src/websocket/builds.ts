@@ -7,7 +7,7 @@ import type { Role } from "../auth/role.ts";
 import type { Build } from "../build/build.ts";
 import type { BranchRow, Overview, Queue } from "../build/overview.ts";
 import type { Repository } from "../build/repository.ts";
-import { retryFailed } from "../build/retry-failed.ts";
+import { retryFailed } from "../build/retried.ts";
 import { messageOf } from "../errors.ts";
 import { whenever } from "../log/log-chunk.ts";
 import { currentAutobuild } from "../running.ts";
@@ -123,8 +123,8 @@ export default defineService({
       try {
         const by = nameOfBuilder(client);
         const { builds, overview } = currentAutobuild();
-        const { branches } = overview.overview();
-        return reply({ type: "done", count: retryFailed(branches, builds, filter, by).length });
+        const retried = retryFailed(overview.pages(), builds, filter, by);
+        return reply({ type: "done", count: retried.builds.length });
       } catch (error) {
         return reply({ type: "refused", message: messageOf(error) });
       }
