@@ -1,3 +1,4 @@
+import { realpathSync } from "node:fs";
 import path from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { Auth } from "./auth/auth.ts";
@@ -101,6 +102,13 @@ export interface Autobuild extends EventSource<AutobuildEvents> {
    * Rejects with `AUTOBUILD_BAD_SOURCE` for what is none, for a relative path, and for a URL with a password in it.
    */
   addRepository(source: string): Promise<Repository>;
+  /**
+   * Takes `addRepository` back: from now on it is not looked at any more, and what waits of it is cancelled. What
+   * runs runs to its end, and what was built stays.
+   *
+   * Rejects with `AUTOBUILD_BAD_SOURCE` for one that was not added, but given at the start, too.
+   */
+  removeRepository(source: string): Promise<void>;
   /** Who may do what. */
   readonly auth: Auth;
   /** Settles what an earlier AutoBuild left, then watches and builds. Call it once. */
@@ -162,15 +170,20 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
   }
   const store = new Store(database);
   const added = new AddedStore(database);
-  let sources: readonly RepositorySource[];
-  try {
-    // One that was added may lie outside of the folders that are allowed now.
-    sources = withoutRepeats([...given, ...added.all().map(read)]);
-  } catch (error) {
-    database.close();
-    lock.release();
-    throw error;
-  }
+  // One that was added may lie outside of the folders that are allowed now: the others are built.
+  const notAllowed: AutobuildError[] = [];
+  const sources = withoutRepeats([
+    ...given,
+    ...added.all().flatMap((location) => {
+      try {
+        return [read(location)];
+      } catch (error) {
+        if (!(error instanceof AutobuildError)) throw error;
+        notAllowed.push(error);
+        return [];
+      }
+    }),
+  ]);
   const origins = new OriginStore(database);
   const details = new DetailStore(database);
   const auth = new Auth({ accounts: new AccountStore(database), key, clock });
@@ -340,6 +353,24 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
       added.add(source.location, clock.epochMs());
       return triggers.add(source);
     },
+    async removeRepository(text) {
+      const location = realPathOr(text, options.repositoryRoots !== undefined);
+      const locations = added.all();
+      const found = [text, location].find((each) => locations.includes(each));
+      const isGiven = given.some(({ label }) => label === text || label === location);
+      if (found === undefined || isGiven) {
+        const others = locations.length === 0 ? "none is" : `these are: ${locations.join(", ")}`;
+        throw new AutobuildError(
+          "AUTOBUILD_BAD_SOURCE",
+          `Expected a repository that was added, got ${show(text)}, ${isGiven ? "with which AutoBuild was started. Start it without" : `and ${others}`}.`,
+        );
+      }
+      added.remove(found);
+      const removed = await triggers.remove(found);
+      if (removed === undefined) return;
+      scheduler.cancelWaiting(removed.id, "its repository is built no more");
+      events.emit("repositoryRemoved", removed);
+    },
     on: (name, listener) => events.on(name, listener),
     async start() {
       await scheduler.recover();
@@ -348,6 +379,11 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
       sealer.start();
       scheduler.start();
       triggers.start();
+      for (const error of notAllowed)
+        events.emit("problem", {
+          message: `One that was added is not built: ${error.message}`,
+          error,
+        });
       isStarted = true;
     },
     stop(stopBuilds) {
@@ -384,6 +420,15 @@ function secretsOf(
     }
   }
   return { secrets: values, unopenedSecrets };
+}
+
+/** A path with its links resolved, as it is kept where it must lie in some folders. */
+function realPathOr(location: string, isResolved: boolean): string {
+  try {
+    return isResolved ? realpathSync(location) : location;
+  } catch {
+    return location;
+  }
 }
 
 function withoutRepeats(sources: readonly RepositorySource[]): RepositorySource[] {

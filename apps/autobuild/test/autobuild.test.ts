@@ -755,10 +755,53 @@ describe("stopping and starting", () => {
     await expect(first.autobuild.addRepository(outside.folder)).rejects.toThrow("lies outside of");
     await first.autobuild.addRepository(inside.folder);
     await first.autobuild.stop();
-    const make = (roots: string[]) => () =>
-      createAutobuild({ dataDir, repositories: [], repositoryRoots: roots });
-    expect(make(["/srv"])).toThrow("lies outside of /srv");
-    await make(repositoryRoots)().stop();
+    const other = new TestRepository(steps("true"));
+    const options = { dataDir, repositoryRoots: [other.folder] };
+    const second = await TestServer.start({ ...options, repositories: [other.folder] });
+    expect(second.problems).toEqual([
+      expect.stringMatching(/^One that was added is not built: .* lies outside of /),
+    ]);
+    await second.until("the other one is built", () =>
+      second.autobuild.builds.list().some(({ state }) => state === "passed"),
+    );
+    expect(second.autobuild.builds.repositories().map(({ label }) => label)).toEqual([
+      other.folder,
+    ]);
+    // It can be taken back all the same.
+    await second.autobuild.removeRepository(inside.folder);
+    await second.autobuild.stop();
+    const third = await TestServer.start({ repositories: [other.folder], dataDir });
+    expect(third.problems).toEqual([]);
+    expect(third.autobuild.builds.repositories()).toHaveLength(1);
+  });
+
+  test("a repository that is removed is looked at no more, and what waits of it is cancelled", async () => {
+    const given = new TestRepository(steps("true"));
+    const repository = new TestRepository(steps("echo started; sleep 1000"));
+    const server = await TestServer.start({ repositories: [given.folder], concurrency: 1 });
+    await server.ended(1);
+    const { autobuild } = server;
+    const removed: string[] = [];
+    autobuild.on("repositoryRemoved", ({ label }) => removed.push(label));
+    await autobuild.addRepository(repository.folder);
+    await server.printed(2, "started");
+    repository.commitSteps("next", "true");
+    await server.until("it waits", () => autobuild.builds.get(3)?.state === "queued");
+    await autobuild.removeRepository(repository.folder);
+    expect(removed).toEqual([repository.folder]);
+    expect(autobuild.builds.get(3)).toMatchObject({
+      state: "cancelled",
+      reason: "its repository is built no more",
+    });
+    expect(autobuild.builds.get(2)).toMatchObject({ state: "running" });
+    expect(autobuild.builds.repositories().map(({ label }) => label)).toEqual([given.folder]);
+    await expect(autobuild.builds.build(2)).rejects.toThrow("Expected the number of a repository");
+    await expect(autobuild.removeRepository(repository.folder)).rejects.toThrow("and none is");
+    await expect(autobuild.removeRepository(given.folder)).rejects.toThrow("Start it without");
+    await autobuild.builds.cancel(2);
+    repository.commitSteps("unseen", "true");
+    given.commitSteps("seen", "true");
+    expect(await server.ended(4)).toMatchObject({ repositoryId: 1, subject: "seen" });
   });
 
   test("a listener that throws hurts nobody", async () => {

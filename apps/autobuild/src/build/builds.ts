@@ -50,6 +50,8 @@ export type AutobuildEvents = {
   repositoryChanged: Repository;
   /** A branch or a tag is there no more. A build of it may still run. */
   branchGone: { readonly repositoryId: number; readonly branch: string };
+  /** It is built no more. */
+  repositoryRemoved: Repository;
   /**
    * One of a build's logs has grown: that of an attempt of a step, counted from 1. `position` is null for
    * the build's own: attempt 1 is its setup log, 0 its console log, by which the console has new lines.

@@ -196,6 +196,12 @@ export class Scheduler {
     );
   }
 
+  /** Cancels what waits of a repository that is built no more. What runs of it runs to its end. */
+  cancelWaiting(repositoryId: number, reason: string): void {
+    for (const build of this.#parts.store.buildsIn("queued"))
+      if (build.repositoryId === repositoryId) this.#cancelQueued(build, reason);
+  }
+
   async cancel(id: number, by = "somebody"): Promise<Build> {
     const build = this.#expect(id);
     if (hasEnded(build)) {

@@ -1,29 +1,52 @@
 import { parseSource } from "../git/source.ts";
 import { AddedStore } from "../store/added-store.ts";
-import { exitCode, readArguments, UsageError, type Command } from "./command.ts";
+import { ApiClient } from "./api-client.ts";
+import {
+  exitCode,
+  readArguments,
+  UsageError,
+  whereHelp,
+  whereOptions,
+  type Command,
+} from "./command.ts";
+import { findDataDir } from "./find-server.ts";
+import { readServerFile } from "./server-file.ts";
 import { withDatabase } from "./with-database.ts";
 
 export const remove: Command = {
   name: "remove",
-  summary: "takes back `add`, from the next start on",
+  summary: "takes back `add`",
   help: `Usage: autobuild remove <path or URL> [options]
 
-The server builds it no more from its next start on; what was built stays.
+It is looked at no more, and what waits of it is cancelled; also beside a server that does not run. What was built
+stays.
 
-  --data-dir <path>  AUTOBUILD_DATA_DIR  (default: that of the repository you are in)
+${whereHelp}
 `,
   async run({ argv, environment, cwd, terminal }) {
-    const { values, positionals } = readArguments(argv, { "data-dir": { type: "string" } });
+    const { values, positionals } = readArguments(argv, whereOptions);
     const [source, ...more] = positionals;
     if (source === undefined || more.length > 0)
       throw new UsageError(`Expected one repository, got ${positionals.length}.`);
     const { location } = parseSource(source, cwd);
-    return withDatabase(values, environment, cwd, async ({ database }) => {
+    const done = (): number => {
+      terminal.say(`${location} is built no more.`);
+      return exitCode.done;
+    };
+    const isElsewhere = values.url !== undefined || (environment["AUTOBUILD_URL"] ?? "") !== "";
+    const dataDir = isElsewhere ? undefined : await findDataDir(values, environment, cwd);
+    const server = dataDir === undefined ? undefined : readServerFile(dataDir);
+    if (dataDir === undefined || server !== undefined) {
+      const api =
+        server === undefined
+          ? await ApiClient.find(values, environment, cwd)
+          : new ApiClient({ ...server, dataDir });
+      await api.post("/api/repositories/remove", { source: location });
+      return done();
+    }
+    return withDatabase({ "data-dir": dataDir }, environment, cwd, async ({ database }) => {
       const added = new AddedStore(database);
-      if (added.remove(location)) {
-        terminal.say(`${location} is built no more from the next start on.`);
-        return exitCode.done;
-      }
+      if (added.remove(location)) return done();
       const all = added.all();
       terminal.say(
         `Expected a repository that was added, got ${location}; there ${all.length === 0 ? "is none" : `are: ${all.join(", ")}`}.`,

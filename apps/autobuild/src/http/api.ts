@@ -29,6 +29,12 @@ const number = z
 const byId = z.object({ id: number.describe("The number of a build") });
 const name = z.string().min(1).max(300);
 
+const repositoryRequest = z
+  .strictObject({
+    source: z.string().min(1).max(2000).describe("Its path on the server's machine, or its URL"),
+  })
+  .meta({ id: "RepositoryRequest" });
+
 /** The API: what it takes, what it gives, and who may. */
 export function api(autobuild: Autobuild): readonly Route[] {
   const { builds, folders } = autobuild;
@@ -287,18 +293,28 @@ export function api(autobuild: Autobuild): readonly Route[] {
       path: "/api/repositories",
       summary: "Builds one more repository from now on, also after a restart",
       role: "admin",
-      body: z
-        .strictObject({
-          source: z
-            .string()
-            .min(1)
-            .max(2000)
-            .describe("Its path on the server's machine, or its URL"),
-        })
-        .meta({ id: "RepositoryRequest" }),
+      body: repositoryRequest,
       answer: { type: "json", status: 201, schema: repositorySchema, what: "The repository" },
       refusals: [400, 413, 415, 503],
       handle: ({ body: { source } }) => autobuild.addRepository(source),
+    }),
+    route({
+      method: "post",
+      path: "/api/repositories/remove",
+      summary: "Takes back that a repository was added; what was built of it stays",
+      role: "admin",
+      body: repositoryRequest,
+      answer: {
+        type: "json",
+        status: 200,
+        schema: z.object({ repositories: z.array(repositorySchema) }),
+        what: "Those that are still built",
+      },
+      refusals: [400, 413, 415],
+      async handle({ body: { source } }) {
+        await autobuild.removeRepository(source);
+        return { repositories: builds.repositories() };
+      },
     }),
     route({
       method: "get",

@@ -74,6 +74,17 @@ export class Triggers {
     return repository;
   }
 
+  /** Has a repository built no more. Undefined for one that is not. Resolves when nothing looks at it any more. */
+  async remove(label: string): Promise<Repository | undefined> {
+    const repository = this.repositories().find((each) => each.label === label);
+    const index = this.#triggers.findIndex(({ repositoryId }) => repositoryId === repository?.id);
+    const [triggers] = index < 0 ? [] : this.#triggers.splice(index, 1);
+    if (repository === undefined || triggers === undefined) return undefined;
+    this.#repositories.delete(repository.id);
+    await triggers.stop();
+    return repository;
+  }
+
   start(): void {
     for (const triggers of this.#triggers) triggers.start();
   }
@@ -110,10 +121,11 @@ export class Triggers {
       handleGone: (branch) => parts.handleGone({ repositoryId: id, branch }),
       handleState: (state) => {
         const before = this.#repositories.get(id);
+        // It was removed during the look.
+        if (before === undefined) return;
         const repository: Repository = { id, name, label, state };
         this.#repositories.set(id, repository);
-        if (before === undefined || !saysTheSame(before.state, state))
-          parts.handleRepository(repository);
+        if (!saysTheSame(before.state, state)) parts.handleRepository(repository);
       },
     });
     const mirror = new Mirror(source, parts.mirrorFolderOf(id));

@@ -88,6 +88,8 @@ export default defineService({
       }),
       on("branchGone", tellBranch),
       on("repositoryChanged", (repository) => service.publish({ type: "repository", repository })),
+      // It takes its branches with it.
+      on("repositoryRemoved", () => service.publish(everything())),
     ];
     service.signal.addEventListener("abort", () => offs.forEach((off) => off()), { once: true });
     let told = "";

@@ -101,12 +101,23 @@ describe("commands", () => {
   }, 120_000);
 
   test("add a repository, by a path from where they are typed", async () => {
-    const { program, command } = await started("true");
+    const { repository, program, command } = await started("true");
     const second = new TestRepository(steps("true"));
     const added = await command(["add", "."], { cwd: second.folder });
     expect([added.code, added.output]).toEqual([0, `${second.folder} is built from now on.\n`]);
     await program.buildEnded(2);
     expect((await command(["add", "/no/such/folder"])).code).toBe(1);
+    const removed = await command(["remove", second.folder]);
+    expect([removed.code, removed.errors]).toEqual([0, `${second.folder} is built no more.\n`]);
+    expect((await program.builds()).repositories).toHaveLength(1);
+    expect((await command(["remove", second.folder])).code).toBe(1);
+    const given = await command(["remove", repository.folder]);
+    expect([given.code, given.errors]).toEqual([
+      1,
+      expect.stringContaining("with which AutoBuild was started. Start it without."),
+    ]);
+    await command(["add", second.folder]);
+    await program.stop();
     expect((await command(["remove", second.folder])).code).toBe(0);
     expect((await command(["remove", second.folder])).code).toBe(1);
   }, 120_000);
