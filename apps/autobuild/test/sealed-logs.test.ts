@@ -115,6 +115,20 @@ describe("sealed logs", () => {
     expect(await rig.folders.file(1, "2.1.log").size()).toBeUndefined();
   });
 
+  test("are read from one block in pieces as from a file, whichever log it is", async () => {
+    const rig = new Rig();
+    const texts = ["a", "b"].map((letter) => Buffer.alloc(100_000, letter));
+    for (const [id, text] of texts.entries()) rig.write(id, "0.1.log", text);
+    for (const id of texts.keys()) rig.seal(id);
+    for (let from = 0; from < 100_000; from += 9999)
+      for (const [id, text] of texts.entries()) {
+        const read = await rig.folders.file(id, "0.1.log").read(from, 9999);
+        expect(read.compare(text.subarray(from, from + 9999))).toBe(0);
+      }
+    rig.writer.remove(0);
+    expect(await rig.folders.file(0, "0.1.log").read(0, 10)).toHaveLength(0);
+  });
+
   test("leave alone what a build hid among them", () => {
     const rig = new Rig();
     const folder = rig.folders.of(1).path;

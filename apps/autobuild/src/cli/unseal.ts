@@ -44,7 +44,7 @@ to forty times the room that logs.sqlite takes. Whoever wants them to stay files
         terminal.status("");
         const done = ids.length - failures;
         terminal.say(
-          `The logs of ${done} builds are files again, ${(bytes / 1e6).toFixed(1)} MB in all.`,
+          `The logs of ${done} ${done === 1 ? "build" : "builds"} are files again, ${(bytes / 1e6).toFixed(1)} MB in all.`,
         );
         return failures === 0 ? exitCode.done : exitCode.failed;
       } finally {

@@ -16,8 +16,11 @@ export interface SealedFile {
   readonly sha256: string;
 }
 
-/** Blocks that are decompressed at once: so much a large read holds besides what it returns. */
+/** Blocks that are decompressed at once, and held for who reads on: a megabyte. */
 const blocksAtOnce = 4;
+
+/** So long at most blocks are held. */
+const forgetMs = 10_000;
 
 /**
  * The files of builds that ended a while ago, compressed: read like the files that they were.
@@ -29,6 +32,9 @@ export class SealedLogs {
   readonly #file: string;
   readonly #handleProblem: (message: string, error: unknown) => void;
   #open: { database: DatabaseSync; statements: Statements } | undefined;
+  /** Blocks that were read last, by the hash of their file and their number; the last one is the last. */
+  readonly #recent = new Map<string, Buffer>();
+  #forget: NodeJS.Timeout | undefined;
   /** What was told: each once. */
   readonly #told = new Set<string>();
 
@@ -39,6 +45,7 @@ export class SealedLogs {
   }
 
   close(): void {
+    clearTimeout(this.#forget);
     this.#open?.database.close();
     this.#open = undefined;
   }
@@ -92,13 +99,18 @@ export class SealedLogs {
 
   async #block(buildId: number, name: string, file: SealedFile, number: number): Promise<Buffer> {
     const length = Math.min(blockBytes, file.length - number * blockBytes);
+    const key = `${file.sha256}/${number}`;
+    const recent = this.#recent.get(key);
+    if (recent !== undefined) return recent;
     try {
       // Not by #ask: a page that SQLite finds damaged costs this block, and not the database.
       const row = this.#open?.statements.block.get(file.id, number);
       if (row === undefined) throw new Error("it is not there");
       const block = await decompress(row["data"] as Uint8Array, { maxOutputLength: blockBytes });
-      if (block.length === length) return block;
-      throw new Error(`it has ${block.length} bytes instead of ${length}`);
+      if (block.length !== length)
+        throw new Error(`it has ${block.length} bytes instead of ${length}`);
+      this.#keep(key, block);
+      return block;
     } catch (error) {
       this.#tell(
         `The log ${name} of build ${buildId} is damaged in ${sealedLogsFile}, at byte ${number * blockBytes}: ${messageOf(error)}. ` +
@@ -107,6 +119,19 @@ export class SealedLogs {
       );
       return damaged(length);
     }
+  }
+
+  /** Who reads a log, reads on: a search and a viewer take a block in several pieces. */
+  #keep(key: string, block: Buffer): void {
+    this.#recent.set(key, block);
+    for (const oldest of this.#recent.keys()) {
+      if (this.#recent.size <= blocksAtOnce) break;
+      this.#recent.delete(oldest);
+    }
+    this.#forget ??= setTimeout(() => {
+      this.#forget = undefined;
+      this.#recent.clear();
+    }, forgetMs).unref();
   }
 
   #ask<Answer>(question: (statements: Statements) => Answer): Answer | undefined {

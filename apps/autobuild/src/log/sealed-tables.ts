@@ -20,7 +20,8 @@ export const blockFormat: ZstdOptions = {
 
 export const sealedTables = `
   CREATE TABLE sealed_file (
-    id INTEGER PRIMARY KEY,
+    -- Never given again: a reader that is at a removed file finds nothing, and not another one.
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     build_id INTEGER NOT NULL,
     name TEXT NOT NULL,
     length INTEGER NOT NULL DEFAULT 0,

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { SealingThread } from "../../src/log/sealing-thread.ts";
+import { runCommand } from "../support/command.ts";
 import { Gate } from "../support/gate.ts";
 import { Program } from "../support/program.ts";
 import { steps, TestRepository } from "../support/repository.ts";
@@ -71,6 +72,40 @@ describe("logs that are sealed", () => {
       build.steps[0]?.attempts[0]?.sha256,
     );
     expect(again.errors).toBe("");
+  });
+
+  test("are files again when somebody wants them so, but not under a server that runs", async () => {
+    const repository = new TestRepository(steps("echo one; exit 1"));
+    const builder = await Program.start([repository.folder]);
+    await builder.buildEnded(1);
+    await builder.stop();
+    const { dataDir } = builder;
+    const program = await Program.start([repository.folder], {
+      dataDir,
+      arguments: ["--seal-after", "0s"],
+    });
+    await sealed(program, 1);
+    const log = Buffer.from(await (await fetch(`${program.url}/builds/1/logs/0.1`)).arrayBuffer());
+    const refused = await runCommand(["unseal", "--data-dir", dataDir]);
+    expect([refused.code, refused.errors]).toEqual([
+      1,
+      expect.stringContaining("to be the only AutoBuild"),
+    ]);
+    await program.stop();
+    const done = await runCommand(["unseal", "--data-dir", dataDir]);
+    expect([done.code, done.errors]).toEqual([
+      0,
+      expect.stringMatching(/^The logs of 1 build are files again, 0\.0 MB in all\.\n$/),
+    ]);
+    expect(readFileSync(path.join(dataDir, "builds/1/0.1.log")).compare(log)).toBe(0);
+    expect(logsOf(program, 1)).toContain("console.idx");
+    // A server that seals takes them once more.
+    const again = await Program.start([repository.folder], {
+      dataDir,
+      arguments: ["--seal-after", "0s"],
+    });
+    await sealed(again, 1);
+    expect(await (await fetch(`${again.url}/builds/1/logs/0.1`)).text()).toBe(log.toString());
   });
 
   test("go on for a viewer that was in the middle of one", async () => {
