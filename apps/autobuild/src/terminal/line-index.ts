@@ -1,7 +1,8 @@
 import { isErrorLine } from "./error-line.ts";
 import { Groups, type Group, type GroupsState } from "./groups.ts";
 import type { Row } from "./row.ts";
-import { Terminal, type TerminalState } from "./terminal.ts";
+import type { TerminalState } from "./terminal-state.ts";
+import { Terminal } from "./terminal.ts";
 
 /** A place from which a log can be read as if from its beginning. Plain JSON. */
 export interface Checkpoint {
@@ -105,7 +106,7 @@ export class LineIndex {
   write(bytes: Uint8Array): void {
     for (let start = 0; start < bytes.length; start += sliceBytes) {
       this.terminal.write(bytes.subarray(start, start + sliceBytes));
-      if (this.#candidate === undefined) this.#keepScreen();
+      this.#keepScreen();
     }
   }
 
@@ -135,6 +136,8 @@ export class LineIndex {
     const state = this.terminal.stateWithScreen();
     if (state === undefined) return;
     const checkpoint = this.#checkpointAt(offset, firstRow, state);
+    // It lies before this one.
+    this.#candidate = undefined;
     // Nothing is final since the last one: this one stands for it.
     if (last.line === firstRow) this.#checkpoints[this.#checkpoints.length - 1] = checkpoint;
     else this.#checkpoints.push(checkpoint);

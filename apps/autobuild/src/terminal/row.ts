@@ -1,13 +1,7 @@
 import { cellWidth, isSimple, widthOf } from "./cell-width.ts";
 import { Cells, type Run } from "./cells.ts";
+import type { SectionMark } from "./section-mark.ts";
 import { plainStyle, restyled, type Style } from "./style.ts";
-
-/** A mark of GitLab's dialect, found in a row before it was overwritten. */
-export interface SectionMark {
-  readonly type: "start" | "end";
-  readonly name: string;
-  readonly isCollapsed: boolean;
-}
 
 /** A row as plain data. Runs are `[end, foreground, background, flags, link]`. */
 export interface RowData {

@@ -1,41 +1,17 @@
-import { cellWidth, isSimple } from "./cell-width.ts";
 import { escapeSequence } from "./escape.ts";
-import { Row, type RowData, type SectionMark } from "./row.ts";
+import type { Row } from "./row.ts";
+import { maxColumns, Screen, windowRows, type ScreenListener } from "./screen.ts";
 import { plainStyle, restyled, selectGraphicRendition, type Style } from "./style.ts";
+import { dataOf, styleOf, type TerminalState } from "./terminal-state.ts";
 
-/** How far up output may still change: a row further up is final. */
-export const windowRows = 100;
-/** A longer line goes on in another row. */
-export const maxColumns = 4096;
-/** Of UTF-16, marks that take no cell included. */
-const maxUnitsOfRow = 4 * maxColumns;
-const maxSectionsOfRow = 8;
-/** A row that is longer is no mark of a section. */
-const maxSectionUnits = 400;
+export { maxColumns, windowRows };
 
-/** What a terminal must know to go on at some byte as if it had read all before it. Plain JSON. */
-export interface TerminalState {
-  /** `[foreground, background, flags, link]`; absent: plain. */
-  readonly style?: StyleData;
-  readonly saved?: { readonly row: number; readonly column: number; readonly style: StyleData };
-  /** Its rows and its cursor, where it does not begin at the start of a new line. */
-  readonly screen?: {
-    readonly rows: readonly RowData[];
-    readonly row: number;
-    readonly column: number;
-  };
-}
-
-export type StyleData = readonly [number, number, number, string];
-
-/** Who hears of rows. */
-export interface TerminalListener {
-  /** A row has left the window: it never changes again. In order, each once. */
-  handleFinal?(row: Row, index: number): void;
-  /** A line has ended for the first time, and the next one begins at byte `offset`. */
-  handleLine?(row: Row, index: number, offset: number): void;
-  /** The cursor is in a row above the last one. */
-  handleMoveUp?(index: number): void;
+export interface TerminalStart {
+  /** The index of its first row. @default 0 */
+  readonly firstRow?: number;
+  /** Of the first byte that it gets. @default 0 */
+  readonly offset?: number;
+  readonly state?: TerminalState;
 }
 
 /**
@@ -46,75 +22,55 @@ export interface TerminalListener {
  * index for good. All it holds is bounded: 100 rows of 4,096 cells, and the start of one sequence.
  */
 export class Terminal {
-  readonly #listener: TerminalListener;
+  readonly #screen: Screen;
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  readonly #rows: Row[];
-  #firstRow: number;
-  /** Within the window. */
-  #row: number;
-  #column = 0;
   #style: Style = plainStyle;
-  #saved: { row: number; column: number; style: Style } | undefined;
   /** The start of a character or a sequence whose rest has not come. */
   #rest: Uint8Array = new Uint8Array();
   /** Of the byte behind all that was written, `#rest` included. */
   #offset: number;
 
   constructor(
-    listener: TerminalListener = {},
+    listener: ScreenListener = {},
     { firstRow = 0, offset = 0, state = {} }: TerminalStart = {},
   ) {
-    this.#listener = listener;
-    this.#firstRow = firstRow;
+    this.#screen = new Screen(listener, firstRow, offset, state);
     this.#offset = offset;
-    const { screen, saved, style } = state;
-    this.#rows = screen?.rows.map((row) => Row.from(row)) ?? [];
-    if (this.#rows.length === 0) this.#rows.push(new Row(offset));
-    this.#row = clamp(screen?.row ?? 0, 0, this.#rows.length - 1);
-    this.#column = screen?.column ?? 0;
-    if (style !== undefined) this.#style = styleOf(style);
-    if (saved !== undefined) this.#saved = { ...saved, style: styleOf(saved.style) };
+    if (state.style !== undefined) this.#style = styleOf(state.style);
   }
 
   /** The index of the first row that may still change. */
   get firstRow(): number {
-    return this.#firstRow;
+    return this.#screen.firstRow;
   }
 
   /** How many rows there are, final ones included. */
   get rowCount(): number {
-    return this.#firstRow + this.#rows.length;
+    return this.#screen.firstRow + this.#screen.rows.length;
   }
 
   /** The rows that may still change. */
   get rows(): readonly Row[] {
-    return this.#rows;
+    return this.#screen.rows;
   }
 
   get offset(): number {
     return this.#offset;
   }
 
-  /** Where this terminal stands, to be gone on with from `offset`. Undefined within a sequence. */
+  /** Where this terminal stands, to be gone on with from the line that begins at `offset`. */
   stateAtLine(): TerminalState {
-    const saved = this.#saved;
-    return {
-      ...(this.#style === plainStyle ? {} : { style: dataOf(this.#style) }),
-      ...(saved === undefined ? {} : { saved: { ...saved, style: dataOf(saved.style) } }),
-    };
+    return { ...this.#styleState, ...this.#screen.savedState() };
   }
 
   /** Where it stands, wherever that is. Undefined while a sequence has come by half. */
   stateWithScreen(): TerminalState | undefined {
     if (this.#rest.length > 0) return undefined;
-    return {
-      ...this.stateAtLine(),
-      screen: {
-        rows: this.#rows.map((row) => row.toData()),
-        row: this.#row,
-        column: this.#column,
-      },
-    };
+    return { ...this.#styleState, ...this.#screen.state() };
+  }
+
+  get #styleState(): TerminalState {
+    return this.#style === plainStyle ? {} : { style: dataOf(this.#style) };
   }
 
   write(bytes: Uint8Array): void {
@@ -150,10 +106,11 @@ export class Terminal {
         if (all < 0x80) {
           // One call for many lines: of ASCII, places in the text are places in the bytes.
           latin ??= asciiOf(bytes);
-          this.#print(latin.slice(index, end));
+          this.#screen.print(latin.slice(index, end), this.#style);
         } else {
           const held = end === bytes.length && !isLast ? incompleteEnd(bytes, index) : 0;
-          this.#print(shown(this.#decoder.decode(bytes.subarray(index, end - held))));
+          const text = this.#decoder.decode(bytes.subarray(index, end - held));
+          this.#screen.print(shown(text), this.#style);
           if (held > 0) return end - held;
         }
         index = end;
@@ -161,19 +118,18 @@ export class Terminal {
       }
       switch (byte) {
         case 0x08:
-          this.#column = Math.max(0, Math.min(this.#column, maxColumns) - 1);
+          this.#screen.backspace();
           break;
         case 0x09:
-          this.#column = Math.min(maxColumns - 1, (this.#column | 7) + 1);
+          this.#screen.tab();
           break;
         case 0x0a:
         case 0x0b:
         case 0x0c:
-          this.#lineFeed(start + index + 1);
+          this.#screen.lineFeed(start + index + 1);
           break;
         case 0x0d:
-          this.#takeSection();
-          this.#column = 0;
+          this.#screen.carriageReturn();
           break;
         case 0x1b: {
           const sequence = escapeSequence(bytes, index);
@@ -191,94 +147,8 @@ export class Terminal {
     return index;
   }
 
-  #print(text: string): void {
-    if (text === "") return;
-    if (
-      this.#column + 2 * text.length <= maxColumns &&
-      this.#current.length + text.length <= maxUnitsOfRow
-    ) {
-      this.#column = this.#current.put(this.#column, text, this.#style);
-      return;
-    }
-    this.#printLong(text);
-  }
-
-  /** What may go over the end of the row, or make it too long: in as few pieces as there are rows. */
-  #printLong(text: string): void {
-    const isTextSimple = isSimple(text);
-    for (let start = 0; start < text.length;) {
-      const room = maxColumns - this.#column;
-      const end = isTextSimple
-        ? Math.min(text.length, start + room)
-        : endOfFitting(text, start, room);
-      if (end === start) this.#wrap();
-      else this.#printBounded(text.slice(start, end));
-      start = end;
-    }
-  }
-
-  /** Marks upon marks take no cell: they alone could make a row endless. */
-  #printBounded(text: string): void {
-    // Besides the text, blanks before it and the halves of two wide characters can make a row longer.
-    if (this.#current.length + text.length + maxColumns + 2 <= maxUnitsOfRow) {
-      this.#column = this.#current.put(this.#column, text, this.#style);
-      return;
-    }
-    for (const character of text) {
-      if (this.#current.length >= maxUnitsOfRow && cellWidth(character.codePointAt(0) ?? 0) === 0)
-        continue;
-      this.#column = this.#current.put(this.#column, character, this.#style);
-    }
-  }
-
-  #wrap(): void {
-    this.#column = 0;
-    if (this.#row + 1 < this.#rows.length) {
-      this.#row += 1;
-      return;
-    }
-    // Within a line no byte is where the row begins; the line's own is close enough for its time.
-    const row = new Row(this.#current.offset);
-    row.isContinued = true;
-    this.#push(row);
-  }
-
-  #lineFeed(offset: number): void {
-    this.#column = 0;
-    if (this.#row + 1 < this.#rows.length) {
-      this.#row += 1;
-      return;
-    }
-    const ended = this.#current;
-    const index = this.#firstRow + this.#row;
-    this.#push(new Row(offset));
-    this.#listener.handleLine?.(ended, index, offset);
-  }
-
-  #push(row: Row): void {
-    this.#rows.push(row);
-    if (this.#rows.length > windowRows) {
-      const final = this.#rows.shift();
-      this.#firstRow += 1;
-      final?.settle();
-      if (final !== undefined) this.#listener.handleFinal?.(final, this.#firstRow - 1);
-    }
-    this.#row = this.#rows.length - 1;
-  }
-
-  get #current(): Row {
-    const row = this.#rows[this.#row];
-    if (row === undefined) throw new Error("Expected a row under the cursor, got none.");
-    return row;
-  }
-
-  #moveTo(row: number): void {
-    this.#row = clamp(row, 0, this.#rows.length - 1);
-    if (this.#row < this.#rows.length - 1)
-      this.#listener.handleMoveUp?.(this.#firstRow + this.#row);
-  }
-
   #obey(final: string, parameters: string): void {
+    const screen = this.#screen;
     switch (final) {
       case "m":
         if (!parameters.startsWith("?") && !parameters.startsWith(">"))
@@ -289,71 +159,52 @@ export class Terminal {
         return;
       case "7":
       case "s":
-        if (parameters === "")
-          this.#saved = {
-            row: this.#firstRow + this.#row,
-            column: this.#column,
-            style: this.#style,
-          };
+        if (parameters === "") screen.save(this.#style);
         return;
       case "8":
       case "u":
-        if (parameters === "" && this.#saved !== undefined) {
-          this.#moveTo(this.#saved.row - this.#firstRow);
-          this.#column = this.#saved.column;
-          this.#style = this.#saved.style;
-        }
+        if (parameters === "") this.#style = screen.restore() ?? this.#style;
         return;
     }
     if (!/^\d{0,9}(?:;\d{0,9})*$/.test(parameters)) return;
     const [first = ""] = parameters.split(";", 1);
     const count = Math.max(1, Number(first));
-    const column = Math.min(this.#column, maxColumns - 1);
     switch (final) {
       case "A":
-        this.#moveTo(this.#row - count);
+        screen.moveRows(-count);
         break;
       case "B":
-        this.#moveTo(this.#row + count);
+        screen.moveRows(count);
         break;
       case "C":
-        this.#column = Math.min(maxColumns - 1, column + count);
+        screen.moveColumns(count);
         break;
       case "D":
-        this.#column = Math.max(0, column - count);
+        screen.moveColumns(-count);
         break;
       case "E":
-        this.#moveTo(this.#row + count);
-        this.#column = 0;
+        screen.moveRows(count);
+        screen.toColumn(0);
         break;
       case "F":
-        this.#moveTo(this.#row - count);
-        this.#column = 0;
+        screen.moveRows(-count);
+        screen.toColumn(0);
         break;
       case "G":
       case "\u0060":
-        this.#column = Math.min(maxColumns, count) - 1;
+        screen.toColumn(count - 1);
         break;
       case "X":
-        this.#current.erase(column, Math.min(maxColumns, column + count));
+        screen.erase(count);
         break;
       case "K":
-        this.#eraseInRow(Number(first));
+        screen.eraseInRow(Number(first));
         break;
       case "J":
         // Only what is below: clearing the screen must not take away what a reader has seen.
-        if (Number(first) === 0) {
-          this.#eraseInRow(0);
-          this.#rows.length = this.#row + 1;
-        }
+        if (Number(first) === 0) screen.eraseBelow();
         break;
     }
-  }
-
-  #eraseInRow(how: number): void {
-    if (how === 0) this.#current.erase(this.#column, maxColumns);
-    else if (how === 1) this.#current.erase(0, Math.min(maxColumns, this.#column + 1));
-    else if (how === 2) this.#current.erase(0, maxColumns);
   }
 
   /** OSC 8: `8;parameters;address`, and without an address the end of a link. */
@@ -364,47 +215,9 @@ export class Terminal {
     const link = /^https?:\/\/[^\s"<>\\^\u0060{|}]+$/i.test(address) ? address : "";
     this.#style = restyled(this.#style, { link });
   }
-
-  /** GitLab's marks stand in the row only until the carriage return behind them. */
-  #takeSection(): void {
-    const row = this.#current;
-    if (row.length > maxSectionUnits || !row.text.startsWith("section_")) return;
-    const match = /^section_(start|end):\d{1,15}:([\w.-]{1,100})(?:\[([^\]]{0,200})\])?$/.exec(
-      row.text,
-    );
-    if (match === null) return;
-    const mark: SectionMark = {
-      type: match[1] === "start" ? "start" : "end",
-      name: match[2] ?? "",
-      isCollapsed: /(?:^|,)collapsed=true(?:,|$)/.test(match[3] ?? ""),
-    };
-    if (row.sections.length < maxSectionsOfRow) row.sections = [...row.sections, mark];
-    row.erase(0, maxColumns);
-  }
-}
-
-export interface TerminalStart {
-  /** The index of its first row. @default 0 */
-  readonly firstRow?: number;
-  /** Of the first byte that it gets. @default 0 */
-  readonly offset?: number;
-  readonly state?: TerminalState;
 }
 
 const nothing = new Uint8Array();
-
-/** Up to where a text takes no more than so many cells, the marks behind them included. */
-function endOfFitting(text: string, start: number, cells: number): number {
-  let room = cells;
-  let index = start;
-  while (index < text.length) {
-    const code = text.codePointAt(index) ?? 0;
-    room -= cellWidth(code);
-    if (room < 0) break;
-    index += code > 0xffff ? 2 : 1;
-  }
-  return index;
-}
 
 function isText(byte: number): boolean {
   return byte >= 0x20 && byte !== 0x7f;
@@ -441,16 +254,4 @@ function concatenated(first: Uint8Array, second: Uint8Array): Uint8Array {
   both.set(first);
   both.set(second, first.length);
   return both;
-}
-
-function clamp(value: number, least: number, most: number): number {
-  return Math.max(least, Math.min(most, value));
-}
-
-function dataOf({ foreground, background, flags, link }: Style): StyleData {
-  return [foreground, background, flags, link];
-}
-
-function styleOf([foreground, background, flags, link]: StyleData): Style {
-  return restyled(plainStyle, { foreground, background, flags, link });
 }

@@ -67,6 +67,18 @@ describe("an index", () => {
     expect(index.checkpoints.slice(1).every(({ line }) => line < 999 || line >= 1002)).toBe(true);
   });
 
+  test("keeps the rows with a place where one row is drawn again for megabytes", () => {
+    const bar = "\r\u001b[32m=====>\u001b[m 45 %";
+    const bytes = bytesOf(`${"x\n".repeat(everyLines + 10)}${bar.repeat(80_000)}`);
+    const last = indexOf(bytes).checkpoints.at(-1)!;
+    expect(bytes.length - last.byte).toBeLessThan(1.1 * 1024 * 1024);
+    expect(rowsFrom(last, bytes.subarray(last.byte)).map((row) => row.toData())).toEqual(
+      allRows(bytes)
+        .slice(last.line)
+        .map((row) => row.toData()),
+    );
+  });
+
   test("keeps the rows with a place where output moves about for a megabyte", () => {
     const frame = "\u001b[3A1 \u001b[32mok\u001b[m\n2\n3\n";
     const bytes = bytesOf(`head\n1\n2\n3\n${frame.repeat(150_000)}tail\n`);
