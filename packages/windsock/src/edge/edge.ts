@@ -7,7 +7,6 @@ import type {
   CloseReason,
   EdgeToActor,
   Outlet,
-  Payload,
   PublishedValue,
   RequestData,
   ResumeData,
@@ -18,15 +17,17 @@ import { Commits } from "./commits.ts";
 import { Feed } from "./feed.ts";
 import { Flush } from "./flush.ts";
 import type { Holding } from "./inflow.ts";
-import { Member, type MemberHost } from "./member.ts";
+import type { MemberHost } from "./member-host.ts";
+import { Member } from "./member.ts";
 import { QueuedBytes } from "./outbox.ts";
 import { Questions, type JoinAnswer, type PublishAnswer } from "./questions.ts";
-import type { Admitted, ChannelAdmission, ChannelCall, SessionHost } from "./session-host.ts";
+import type { Admitted, ChannelAdmission, SessionHost } from "./session-host.ts";
 import { Session } from "./session.ts";
 import { deflatingPlainSpeech, plainSpeech, type Speech } from "./speech.ts";
 import { Sweep } from "./sweep.ts";
 import { Throttle } from "./throttle.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
+import { Uplink } from "./uplink.ts";
 import { LogNumbers, type EnvelopeVoice } from "./voice.ts";
 
 export interface EdgeOptions {
@@ -78,8 +79,8 @@ const releasedPerTurn = 16;
 export class Edge implements MemberHost, SessionHost {
   readonly limits: Limits;
   readonly queued: QueuedBytes = new QueuedBytes();
+  readonly uplink: Uplink;
   readonly #clock: Clock;
-  readonly #outlet: Outlet<EdgeToActor>;
   readonly #members = new Map<string, Member>();
   readonly #sessions = new Set<Session>();
   readonly #numbers = new LogNumbers();
@@ -100,7 +101,7 @@ export class Edge implements MemberHost, SessionHost {
     this.#clock = options.clock;
     this.#flush = new Flush(options.clock);
     this.limits = options.limits;
-    this.#outlet = options.outlet;
+    this.uplink = new Uplink(options.outlet);
     this.#questions = new Questions(options.outlet);
     this.#admitChannel = options.admitChannel;
     this.#deflate = options.deflate;
@@ -290,26 +291,10 @@ export class Edge implements MemberHost, SessionHost {
     this.#flush.add(member.feed);
   }
 
-  incoming(member: Member, payload: Payload): void {
-    const wireBytes = payload.bytes.length;
-    this.#outlet.post({
-      type: "in",
-      address: member.feed.address,
-      mid: member.mid,
-      n: 0,
-      wireBytes,
-      payload,
-    });
-  }
-
   dropped(member: Member): void {
-    this.#outlet.post({ type: "down", address: member.feed.address, mid: member.mid });
+    this.uplink.down(member);
     this.#drop(member.mid);
     this.#emptied();
-  }
-
-  behind(member: Member): void {
-    this.#outlet.post({ type: "behind", address: member.feed.address, mid: member.mid });
   }
 
   // ---------- for sessions ----------
@@ -364,41 +349,6 @@ export class Edge implements MemberHost, SessionHost {
     }
   }
 
-  send(
-    member: Member,
-    n: number,
-    wireBytes: number,
-    payload: Payload,
-    fault?: { code: "too_big"; message: string },
-  ): void {
-    const { mid, feed } = member;
-    this.#outlet.post({
-      type: "in",
-      address: feed.address,
-      mid,
-      n,
-      wireBytes,
-      payload,
-      ...(fault === undefined ? {} : { fault }),
-    });
-  }
-
-  call(member: Member, call: ChannelCall): void {
-    this.#outlet.post({ type: "call", address: member.feed.address, mid: member.mid, ...call });
-  }
-
-  cancel(member: Member, n: number): void {
-    this.#outlet.post({ type: "cancel", address: member.feed.address, mid: member.mid, n });
-  }
-
-  acked(member: Member, count: number): void {
-    this.#outlet.post({ type: "acked", address: member.feed.address, mid: member.mid, count });
-  }
-
-  reauthorized(member: Member, user: unknown): void {
-    this.#outlet.post({ type: "reauth", address: member.feed.address, mid: member.mid, user });
-  }
-
   sessionOver(session: Session): void {
     this.#sessions.delete(session);
     if (this.#sessions.size === 0) this.#onMoved?.();
@@ -421,7 +371,7 @@ export class Edge implements MemberHost, SessionHost {
   }
 
   left(member: Member, reason: CloseReason): void {
-    this.#outlet.post({ type: "leave", address: member.feed.address, mid: member.mid, reason });
+    this.uplink.left(member, reason);
     this.#drop(member.mid);
     this.#emptied();
   }

@@ -1,6 +1,6 @@
 import type { Payload } from "../protocol/port.ts";
 import { decodeClientEnvelope, type ClientEnvelope } from "../protocol/v1/index.ts";
-import type { ChannelCall } from "./session-host.ts";
+import type { ChannelCall } from "./uplink.ts";
 import { readUsualSend } from "./usual-send.ts";
 
 export type JoinOptions = Extract<ClientEnvelope, { type: "join" }>["options"];

@@ -1,44 +1,16 @@
 import { closeCode } from "../protocol/close-code.ts";
 import { concatFrames, type Frame } from "../protocol/frame.ts";
-import type { Limits } from "../protocol/limits.ts";
 import type { CloseReason, ComeBack, LogEntryData, Payload } from "../protocol/port.ts";
 import type { AppLog } from "./app-log.ts";
 import type { Feed } from "./feed.ts";
 import { Following, type Follower } from "./following.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import { Inflow, type InflowHost, type InflowOwner } from "./inflow.ts";
-import { Outbox, type OutboxItem, type QueuedBytes } from "./outbox.ts";
+import { Inflow, type InflowOwner } from "./inflow.ts";
+import type { MemberChannel, MemberHost } from "./member-host.ts";
+import { Outbox, type OutboxItem } from "./outbox.ts";
 import type { Speech } from "./speech.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
 import type { TopicSet } from "./voice.ts";
-
-/** What a member asks of its edge. */
-export interface MemberHost extends InflowHost {
-  readonly limits: Limits;
-  /** What waits for members alone, over all of them. */
-  readonly queued: QueuedBytes;
-  /** Time in whole ms, as of the last sweep: exact enough for silence, and free. */
-  readonly coarseNow: number;
-  /** It has something to write: `pump` follows, together with what else this turn brings. */
-  mark(member: Member): void;
-  incoming(member: Member, payload: Payload): void;
-  /** Entries of the actor's log in [from, until). `Member.pulled` gets the answer. */
-  pull(member: Member, topics: readonly string[], from: number, until: number): void;
-  /** The log of the app's that its service has put under this topic. */
-  appLog(feed: Feed, topic: string): AppLog;
-  left(member: Member, reason: CloseReason): void;
-  /** Its socket broke, and it may come back. */
-  dropped(member: Member): void;
-  /** The log has moved past it, and its speech can say so: a snapshot follows, or a close. */
-  behind(member: Member): void;
-}
-
-/** The channel that a member of `windsock.v1` is reached on: it ends, and its socket stays. */
-export interface MemberChannel {
-  close(code: number, reason: string, comeBack: ComeBack | undefined): void;
-  /** Without a word: another socket has taken over. */
-  forget(): void;
-}
 
 /** While entries are about to leave the window, or a queue is full, a socket may hold this much instead of what `isWritable` allows: a service may say much at once. */
 const maxBufferedAtOnce: number = 1024 * 1024;
@@ -78,8 +50,6 @@ export class Member implements TransportEvents, InflowOwner<Payload>, Follower {
   #inflow: Inflow<Payload> | undefined;
   /** A channel has none: its socket's is its session's. */
   readonly #heartbeat: Heartbeat | undefined;
-  /** When its closing began; -1 before. */
-  #closingAt = -1;
   #leftFor: CloseReason | undefined;
   /** Private messages that were written: what a client of `windsock.v1` counts. */
   #count = 0;
@@ -189,7 +159,7 @@ export class Member implements TransportEvents, InflowOwner<Payload>, Follower {
           this.#followed().begin(backlog.topic);
         }
         this.#position = Infinity;
-        this.#host.behind(this);
+        this.#host.uplink.behind(this);
       } else this.#tooSlow("the log has moved past its position");
       return;
     }
@@ -357,7 +327,7 @@ export class Member implements TransportEvents, InflowOwner<Payload>, Follower {
   }
 
   incoming(payload: Payload): void {
-    this.#host.incoming(this, payload);
+    this.#host.uplink.message(this, 0, payload.bytes.length, payload);
   }
 
   // ---------- life ----------
@@ -377,7 +347,7 @@ export class Member implements TransportEvents, InflowOwner<Payload>, Follower {
 
   /** Closes behind all that is due so far. */
   end(code: number, reason: string): void {
-    if (this.#closingAt < 0) this.#closingAt = Math.floor(this.#host.now());
+    this.#heartbeat?.closes(this.#host.now());
     const after = this.feed.window.head;
     this.enqueue({ type: "close", after, code, reason, comeBack: undefined });
   }
@@ -391,7 +361,7 @@ export class Member implements TransportEvents, InflowOwner<Payload>, Follower {
       return;
     }
     this.#state = "closing";
-    if (this.#closingAt < 0) this.#closingAt = Math.floor(this.#host.now());
+    this.#heartbeat?.closes(this.#host.now());
     this.#forget();
     // Paused, it would never read the answer.
     this.#transport?.resume();
@@ -427,25 +397,18 @@ export class Member implements TransportEvents, InflowOwner<Payload>, Follower {
     const transport = this.#transport;
     const heartbeat = this.#heartbeat;
     if (transport === undefined || heartbeat === undefined) return;
-    const { limits } = this.#host;
-    if (this.#closingAt >= 0) {
-      if (now - this.#closingAt >= limits.closeTimeoutMs)
-        this.cut(this.#leftFor ?? { type: "lost" });
-      return;
-    }
-    // We do not read it, so we cannot hear its pongs.
-    if (this.#inflow?.isHolding === true) heartbeat.alive(now);
-    switch (heartbeat.beat(now, transport, limits)) {
-      case "fine":
-        return;
-      case "ping":
-        transport.ping();
+    const isHeld = this.#inflow?.isHolding === true;
+    switch (heartbeat.beat(now, transport, this.#host.limits, isHeld)) {
+      case undefined:
         return;
       case "timeout":
         this.cut({ type: "timeout" });
         return;
       case "stalled":
         this.cut({ type: "slow" });
+        return;
+      case "unanswered":
+        this.cut(this.#leftFor ?? { type: "lost" });
         return;
     }
   }

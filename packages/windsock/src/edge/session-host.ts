@@ -1,9 +1,10 @@
 import type { Limits } from "../protocol/limits.ts";
-import type { Payload, RequestData, ResumeData } from "../protocol/port.ts";
+import type { RequestData, ResumeData } from "../protocol/port.ts";
 import type { Channel } from "./channel.ts";
 import type { InflowHost } from "./inflow.ts";
 import type { Member } from "./member.ts";
 import type { Session } from "./session.ts";
+import type { Uplink } from "./uplink.ts";
 
 /** A client may join what it named, as this user. */
 export type Admitted = Extract<ChannelAdmission, { type: "admit" }>;
@@ -26,6 +27,7 @@ export type ChannelAdmission =
 /** What a session asks of its edge. */
 export interface SessionHost extends InflowHost {
   readonly limits: Limits;
+  readonly uplink: Uplink;
   readonly coarseNow: number;
   /** Without a promise where nobody has to be asked. */
   admitChannel(
@@ -40,24 +42,5 @@ export interface SessionHost extends InflowHost {
     admission: Admitted,
     resume: ResumeData | undefined,
   ): Member;
-  send(
-    member: Member,
-    n: number,
-    wireBytes: number,
-    payload: Payload,
-    fault?: { code: "too_big"; message: string },
-  ): void;
-  call(member: Member, call: ChannelCall): void;
-  cancel(member: Member, n: number): void;
-  acked(member: Member, count: number): void;
-  reauthorized(member: Member, user: unknown): void;
   sessionOver(session: Session): void;
-}
-
-export interface ChannelCall {
-  readonly n: number;
-  readonly name: string;
-  readonly timeoutMs: number;
-  readonly wireBytes: number;
-  readonly payload: Payload;
 }

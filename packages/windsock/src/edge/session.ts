@@ -17,9 +17,10 @@ import { Inflow, type InflowOwner } from "./inflow.ts";
 import type { Member } from "./member.ts";
 import type { JoinAnswer } from "./questions.ts";
 import { Renewals } from "./renewals.ts";
-import type { ChannelAdmission, ChannelCall, SessionHost } from "./session-host.ts";
+import type { ChannelAdmission, SessionHost } from "./session-host.ts";
 import { EnvelopeSpeech } from "./speech.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
+import type { ChannelCall } from "./uplink.ts";
 import { envelopeOf } from "./voice.ts";
 
 /** A message as it came. */
@@ -55,7 +56,6 @@ export class Session implements TransportEvents, InflowOwner<Raw>, Listener {
   #channels: Channels;
   readonly #heartbeat: Heartbeat;
   #lastChannel = 0;
-  #closingAt = -1;
   #isOver = false;
   #toldAt: number;
 
@@ -87,7 +87,7 @@ export class Session implements TransportEvents, InflowOwner<Raw>, Listener {
   // ---------- in ----------
 
   message(data: Buffer, isBinary: boolean): void {
-    if (this.#closingAt >= 0) return;
+    if (this.#heartbeat.isClosing) return;
     if (!this.#hasSpoken) {
       this.#hasSpoken = true;
       this.#take(data, isBinary);
@@ -100,7 +100,7 @@ export class Session implements TransportEvents, InflowOwner<Raw>, Listener {
 
   /** A message that was held back. */
   incoming({ data, isBinary }: Raw): void {
-    if (this.#closingAt < 0) this.#take(data, isBinary);
+    if (!this.#heartbeat.isClosing) this.#take(data, isBinary);
   }
 
   #take(data: Buffer, isBinary: boolean): void {
@@ -117,23 +117,23 @@ export class Session implements TransportEvents, InflowOwner<Raw>, Listener {
   send(channel: number, n: number, payload: Payload, length: number): void {
     const member = this.#joined(channel);
     if (member === undefined || this.#isTooBig(member, n, length)) return;
-    this.#host.send(member, n, length, payload);
+    this.#host.uplink.message(member, n, length, payload);
   }
 
   call(channel: number, call: ChannelCall): void {
     const member = this.#joined(channel);
     if (member === undefined || this.#isTooBig(member, call.n, call.wireBytes)) return;
-    this.#host.call(member, call);
+    this.#host.uplink.call(member, call);
   }
 
   cancel(channel: number, n: number): void {
     const member = this.#joined(channel);
-    if (member !== undefined) this.#host.cancel(member, n);
+    if (member !== undefined) this.#host.uplink.cancel(member, n);
   }
 
   acked(channel: number, count: number): void {
     const member = this.#joined(channel);
-    if (member !== undefined) this.#host.acked(member, count);
+    if (member !== undefined) this.#host.uplink.acked(member, count);
   }
 
   pinged(payload: unknown): void {
@@ -145,7 +145,7 @@ export class Session implements TransportEvents, InflowOwner<Raw>, Listener {
     if (length <= maxPayloadBytes) return false;
     const message = `Expected a message of at most ${maxPayloadBytes} bytes (\`maxPayloadBytes\`), envelope included, got ${length}.`;
     const nothing: Payload = { kind: "json", bytes: new Uint8Array() };
-    this.#host.send(member, n, length, nothing, { code: "too_big", message });
+    this.#host.uplink.message(member, n, length, nothing, { code: "too_big", message });
     return true;
   }
 
@@ -247,7 +247,7 @@ export class Session implements TransportEvents, InflowOwner<Raw>, Listener {
   #reauthorized(channel: Channel, member: Member, admission: ChannelAdmission): void {
     if (!this.#has(channel)) return;
     if (admission.type === "admit") {
-      this.#host.reauthorized(member, admission.user);
+      this.#host.uplink.reauthorized(member, admission.user);
       return;
     }
     const { code, message, status } = admission;
@@ -271,8 +271,8 @@ export class Session implements TransportEvents, InflowOwner<Raw>, Listener {
 
   /** Closes behind what was written. */
   shut(code: number, reason: string): void {
-    if (this.#closingAt >= 0) return;
-    this.#closingAt = Math.floor(this.#host.now());
+    if (this.#heartbeat.isClosing) return;
+    this.#heartbeat.closes(this.#host.now());
     this.transport.close(code, fitCloseReason(reason));
   }
 
@@ -283,24 +283,12 @@ export class Session implements TransportEvents, InflowOwner<Raw>, Listener {
   }
 
   sweep(now: number): void {
-    const { limits } = this.#host;
-    if (this.#closingAt >= 0) {
-      if (now - this.#closingAt >= limits.closeTimeoutMs) this.cut();
+    const isHeld = this.#inflow?.isHolding === true;
+    if (this.#heartbeat.beat(now, this.transport, this.#host.limits, isHeld) !== undefined) {
+      this.cut();
       return;
     }
-    // It is not read: its silence says nothing.
-    if (this.#inflow?.isHolding === true) this.#heartbeat.alive(now);
-    switch (this.#heartbeat.beat(now, this.transport, limits)) {
-      case "fine":
-        break;
-      case "ping":
-        this.transport.ping();
-        break;
-      case "timeout":
-      case "stalled":
-        this.cut();
-        return;
-    }
+    if (this.#heartbeat.isClosing) return;
     if (now - this.#toldAt >= idlePositionMs) {
       this.#toldAt = now;
       this.#tellPositions();
@@ -325,7 +313,7 @@ export class Session implements TransportEvents, InflowOwner<Raw>, Listener {
   #end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#closingAt = Math.max(0, this.#closingAt);
+    this.#heartbeat.closes(0);
     this.#inflow?.clear();
     for (const { member } of allOf(this.#channels)) member?.dropped();
     this.#channels = undefined;
