@@ -808,6 +808,30 @@ test("clients are told who is there: one entry for several tabs, a linger over s
   expect(await one.take(2)).toEqual(['reply 1 [{"id":"ann"}]', "done 1"]);
 });
 
+// The others went on seeing who it was before.
+test("a new token that makes a client somebody else is seen as one who comes and one who goes", async () => {
+  const lounge = defineService({
+    authorize: ({ auth }) => ({ id: String(auth) }),
+    presence: { lingerMs: 0 },
+  });
+  const served = await serve(lounge);
+  const one = await openIn(served);
+  await one.join(1, "status", { auth: "ann" });
+  await heard(one);
+  const two = await openIn(served);
+  await two.join(1, "status", { auth: "bob" });
+  await heard(two);
+  expect(await heard(one)).toBe("+bob");
+  two.send({ type: "auth", channel: 1, payload: "bob" });
+  await two.next("authed");
+  two.send({ type: "auth", channel: 1, payload: "cid" });
+  expect(await heard(two)).toBe("-bob");
+  expect(await heard(two)).toBe("=+ann +cid");
+  await two.next("authed");
+  expect(await heard(one)).toBe("-bob");
+  expect(await heard(one)).toBe("+cid");
+});
+
 test("presence outlives a cut, and is told whole to who comes back", async () => {
   const events: string[] = [];
   const lounge = defineService({

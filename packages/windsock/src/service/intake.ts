@@ -50,13 +50,14 @@ export class Intake {
     return answer;
   }
 
-  /** Another user for this session: the same one with a new token, or it joins anew. */
+  /** A new token was taken: what it says of the user holds from here on. */
   reauthorized(mid: string, user: unknown): void {
     const client = this.#actor.members.at(mid);
     if (client === undefined) return;
     client.user = user;
     this.#options.recorder?.changed(client);
-    this.#options.committer.send([{ type: "reauthed", mid }]);
+    const changes = this.#actor.presence?.reauthorized(client) ?? [];
+    this.#options.committer.send([...changes, { type: "reauthed", mid }]);
   }
 
   #isHere(): void {

@@ -70,6 +70,14 @@ export class Presence {
     return out;
   }
 
+  /** A new token may have made it somebody else: then it is that one who is there. */
+  reauthorized(client: ServiceClient): Out[] {
+    const id = this.#idOf.get(client);
+    if (id === undefined || id === this.#entryOf(client).id) return [];
+    this.left(client);
+    return this.joined(client);
+  }
+
   /** All that are there, for one who has just come, or come back. */
   everybody(mid: string): Out {
     return this.#out([mid], { join: this.list(), leave: [], all: true });
