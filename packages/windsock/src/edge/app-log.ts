@@ -74,6 +74,9 @@ export class Tap {
   }
 }
 
+/** Beyond, readers on channels of these numbers have what is built for them to themselves. */
+const maxKeptBuffers = 16;
+
 /** A part of the log that was read, framed once for each way of speaking. */
 class Chunk {
   readonly next: number;
@@ -102,7 +105,7 @@ class Chunk {
       buffer = concatFrames(
         payloads.map((payload, index) => speech.tail(this.#topic, offsetOf(index), payload)),
       );
-      this.#buffers.set(speech, buffer);
+      if (this.#buffers.size < maxKeptBuffers) this.#buffers.set(speech, buffer);
     }
     return buffer;
   }
