@@ -57,6 +57,8 @@ export class Session implements TransportEvents, InflowOwner<Raw>, Listener {
   readonly #heartbeat: Heartbeat;
   #lastChannel = 0;
   #isOver = false;
+  /** Bytes of its own answers that were written since the socket took no more. */
+  #unread = 0;
   #toldAt: number;
 
   constructor(
@@ -320,8 +322,13 @@ export class Session implements TransportEvents, InflowOwner<Raw>, Listener {
     this.#host.sessionOver(this);
   }
 
+  /** What it answers itself waits in no queue: who asks and does not read is closed at the bound of one. */
   #write(frame: Frame): void {
-    if (!this.#isOver) this.transport.write(frame.single());
+    if (this.#isOver) return;
+    this.#unread = this.transport.isWritable ? 0 : this.#unread + frame.byteLength;
+    this.transport.write(frame.single());
+    if (this.#unread > this.#host.limits.maxSendQueueBytes)
+      this.shut(closeCode.tryAgainLater, "it asks for more than it reads");
   }
 }
 
