@@ -201,6 +201,7 @@ function drawSoon(): void {
 function draw(): void {
   isDue = false;
   const { nowMs, rows, repositories } = model;
+  if (model.hasSnapshot) document.documentElement.dataset["known"] = "";
   drawConnection();
   drawProblems();
   const build = shown();
