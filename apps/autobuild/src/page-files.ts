@@ -6,6 +6,7 @@ import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
+import { compactScript, compactStyle, specifiersOf } from "./page-text.ts";
 
 /** One file of the page as browsers get it. */
 export interface Asset {
@@ -70,7 +71,7 @@ export async function collectPage(): Promise<PageAssets> {
   for (const { name, text } of modules.values()) texts.set(name, text);
   for (const name of styleSheets) {
     const file = new URL(name, source);
-    if (existsSync(file)) texts.set(name, withoutIndent(await readFile(file, "utf8")));
+    if (existsSync(file)) texts.set(name, compactStyle(await readFile(file, "utf8")));
   }
   const page = await readFile(new URL("page/index.html", source), "utf8");
 
@@ -123,35 +124,25 @@ async function modulesFrom(first: URL): Promise<Map<string, Module>> {
   while (toRead.length > 0) {
     const url = toRead.pop() ?? first;
     if (modules.has(url.href)) continue;
-    const text = await moduleText(url);
+    let text = await moduleText(url);
     const imports: string[] = [];
-    const linked = text.replace(specifier, (whole, before: string, name: string) => {
+    // From the last on, so that the places of the others stay.
+    for (const { start, end, name, isDynamic } of specifiersOf(text).toReversed()) {
       const target = targetOf(name, url);
       toRead.push(target);
-      if (!before.startsWith("import(")) imports.push(target.href);
+      if (!isDynamic) imports.unshift(target.href);
       const relative = path.posix.relative(path.posix.dirname(nameOf(url)), nameOf(target));
-      return whole.replace(`"${name}"`, `"${relative.startsWith(".") ? "" : "./"}${relative}"`);
-    });
-    modules.set(url.href, { name: nameOf(url), text: linked, imports });
+      const written = JSON.stringify(relative.startsWith(".") ? relative : `./${relative}`);
+      text = text.slice(0, start) + written + text.slice(end);
+    }
+    modules.set(url.href, { name: nameOf(url), text, imports });
   }
   return modules;
 }
 
-/** `from "x"`, `import "x"` and `import("x")`, where code has them: comments are gone, and lines begin with their code. */
-const specifier =
-  /((?:^import |^export [^"';]*from |^import [^"';]*from |^\} from |import\())"([^"\n]+)"/gm;
-
 async function moduleText(url: URL): Promise<string> {
   const text = await readFile(url, "utf8");
-  return withoutIndent(url.pathname.endsWith(".ts") ? stripTypeScriptTypes(text) : text);
-}
-
-/** Leaves out comments that have lines of their own, and what indents the rest: about half of the bytes. */
-function withoutIndent(text: string): string {
-  const code = text.replace(/^[ \t]*\/\*[\s\S]*?\*\/[ \t]*$/gm, "").replace(/^[ \t]*\/\/.*$/gm, "");
-  // In a template over several lines, spaces and comments may be text: such a file stays as it is.
-  const hasLongTemplate = code.split("\n").some((line) => line.split("`").length % 2 === 0);
-  return hasLongTemplate ? text : code.replace(/^[ \t]+|[ \t]+$/gm, "").replace(/\n{2,}/g, "\n");
+  return compactScript(url.pathname.endsWith(".ts") ? stripTypeScriptTypes(text) : text);
 }
 
 function targetOf(name: string, importer: URL): URL {

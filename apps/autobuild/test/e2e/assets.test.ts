@@ -34,7 +34,7 @@ describe("the page's files", () => {
       expect(text).not.toMatch(/^\s*(?:\/\/|\/\*|interface |import type )/m);
     }
     expect(bytes).toBeLessThan(maxFirstLoadBytes);
-  });
+  }, 60_000);
 
   test("come as they are to who takes no gzip, and no other file comes", async () => {
     const program = await Program.start([new TestRepository(steps("true")).folder]);
@@ -51,7 +51,7 @@ describe("the page's files", () => {
       "%2e%2e/cli.ts",
     ])
       expect((await get(program.url + path.replace("main.js", other))).status).toBe(404);
-  });
+  }, 60_000);
 
   test("are the same page at the address of a build, and 404 where there is none", async () => {
     const program = await Program.start([new TestRepository(steps("true")).folder]);
@@ -70,7 +70,7 @@ describe("the page's files", () => {
         .join("\n");
       expect([path, answer.status, text]).toEqual([path, status, page]);
     }
-  });
+  }, 60_000);
 });
 
 /** What comes over the wire: `fetch` would unpack it. */
