@@ -1,4 +1,6 @@
+import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -172,6 +174,44 @@ describe("sealing that was cut short", () => {
     });
     database.close();
     expect((await rig.folders.file(1, "0.1.log").read(0, 1e9)).compare(lines)).toBe(0);
+  });
+
+  test("by SIGKILL, at one point after the other, loses not a byte and comes to its end", async () => {
+    const rig = new Rig();
+    const names = ["0.1.log", "1.1.log", "console.log"];
+    const before = names.map((name) => Buffer.from(`${name}\n`.repeat(40_000)));
+    const files = names.map((name, index) => rig.write(1, name, before[index] ?? ""));
+    const writer = new URL("../src/log/sealed-log-writer.ts", import.meta.url).href;
+    // The process ends itself behind the n-th thing that it has SQLite do, commits among them.
+    const script = (last: number): string => `
+      import { DatabaseSync } from "node:sqlite";
+      import { SealedLogWriter } from "${writer}";
+      const { exec } = DatabaseSync.prototype;
+      let done = 0;
+      DatabaseSync.prototype.exec = function (sql) {
+        exec.call(this, sql);
+        if (++done === ${last}) process.kill(process.pid, "SIGKILL");
+      };
+      new SealedLogWriter(${JSON.stringify(rig.dataDir)}).seal(1, ${JSON.stringify(rig.folders.of(1).path)});`;
+    let kills = 0;
+    for (let last = 2; ; last += 2) {
+      const child = spawn(process.execPath, ["--input-type=module", "-e", script(last)], {
+        stdio: "ignore",
+      });
+      const [code, signal] = (await once(child, "exit")) as [number | null, string | null];
+      for (const [index, name] of names.entries()) {
+        const read = await rig.folders.file(1, name).read(0, 1e8);
+        expect([last, name, read.equals(before[index] ?? read)]).toEqual([last, name, true]);
+      }
+      if (signal !== "SIGKILL") {
+        expect(code).toBe(0);
+        break;
+      }
+      kills += 1;
+    }
+    expect(kills).toBeGreaterThan(3);
+    expect(files.filter((file) => existsSync(file))).toEqual([]);
+    expect(rig.problems).toEqual([]);
   });
 
   test("before the file was removed does it once more", async () => {

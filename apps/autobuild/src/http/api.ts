@@ -245,7 +245,8 @@ export function api(autobuild: Autobuild): readonly Route[] {
           ),
       }),
       answer: { type: "other", status: 200, contentType: "text/plain", what: "The log" },
-      refusals: [400, 404, 416],
+      others: { 206: "The range that was asked for", 416: "The log has no such range" },
+      refusals: [400, 404],
       handle({ params: { id }, query: { from, since: sinceMs }, context }) {
         const build = buildOf(id);
         const log = builds.log(id);
