@@ -55,11 +55,26 @@ export interface Client<in Out = Sendable, out User = unknown, out Params = {}> 
   readonly protocol: string;
   /** `"restart"` when `handleJoin` is replayed after a crash: a greeting was said already. */
   readonly joinReason: "new" | "restart" | "rejoin";
-  /** Sends text, bytes or a JSON value to this client alone, when the turn commits. */
+  /**
+   * Sends text, bytes or a JSON value to this client alone, when the turn commits. A client whose
+   * connection broke gets it when it is back; one that is gone does not.
+   *
+   * @throws EncodeError when it is none of them
+   */
   readonly send: (message: Out) => void;
-  /** Closes after what was sent before. @default code 1000 */
+  /**
+   * Closes after what was sent before: a socket, or a channel of `windsock.v1`. A reason is cut at
+   * 123 bytes. @default code 1000
+   *
+   * @throws OptionError when the code is none that may be sent
+   */
   readonly close: (code?: number, reason?: string) => void;
-  /** Follows a topic; with `from`, what it already holds comes first. */
+  /**
+   * Follows a topic, when the turn commits; with `from`, what it already holds comes first. A topic that
+   * is followed already goes on as it is.
+   *
+   * @throws OverloadedError beyond `limits.maxSubscriptions`; OptionError when `from` is no integer of at least 0
+   */
   readonly subscribe: (topic: string, options?: SubscribeOptions) => void;
   readonly unsubscribe: (topic: string) => void;
 }
@@ -98,11 +113,11 @@ export interface ServiceContext<
   /** What `broadcast` and `call` find this actor by: `status`, `room/42`. */
   readonly address: string;
   readonly params: Params;
-  /** Who is there, if the service has `presence`: one entry for all clients with the same `id`. */
+  /** Who is there: one entry for all clients with the same `id`. @throws OptionError without `presence` in the definition */
   readonly presence: () => readonly PresenceEntry[];
   /** The clients that have joined, in the order of their joins. */
   readonly clients: () => Iterable<C>;
-  /** Appends to the service's log: every client gets it, or every one that follows the topic. Encoded once. */
+  /** Appends to the service's log: every client gets it, or every one that follows the topic. Encoded once. @throws EncodeError when it is no text, bytes or JSON value */
   readonly publish: {
     (message: Out): void;
     (topic: string, message: Out): void;
@@ -111,11 +126,18 @@ export interface ServiceContext<
   readonly sendAll: (clients: Iterable<{ readonly id: string }>, message: Out) => void;
   /** Posts to this actor's own `handleInfo`. */
   readonly info: (info: Info) => void;
-  /** Posts to `handleInfo` after `ms`. Ends with the incarnation. */
+  /**
+   * Posts to `handleInfo` after `ms`, 0 to 2^31 - 1, counted from the commit. Ends with the incarnation.
+   *
+   * @throws OverloadedError beyond `limits.maxTimers`; OptionError when `ms` is out of range
+   */
   readonly sendAfter: (info: Info, ms: number) => { cancel(): void };
-  /** Puts a log of the app's under a topic. Clients that subscribe to it are served from the source. */
+  /**
+   * Puts a log of the app's under a topic, at once, for as long as the actor runs. Clients that subscribe to
+   * it are served from the source. Best done in `init`: clients that come back after a start wait for that.
+   */
   readonly log: (topic: string, source: LogSource) => void;
-  /** Says that the log under this topic has grown. */
+  /** Says that the log under this topic has grown. @throws OptionError when there is none */
   readonly advance: (topic: string) => void;
   /** Commits what this turn has done so far, with this state if one is given. A later crash does not undo it. */
   readonly flush: (...state: [] | [state: State]) => Promise<void>;
