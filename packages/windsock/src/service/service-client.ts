@@ -161,6 +161,10 @@ export class ServiceClient implements Client<unknown, unknown, Readonly<Record<s
       return;
     this.#cancelled ??= new Set();
     this.#cancelled.add(n);
+    // Nobody asks for the number of a message: those are let go once they are done, many at a time.
+    const { done, received } = this.delivery;
+    if (this.#cancelled.size > 2 * (received - done) + 64)
+      for (const one of this.#cancelled) if (one <= done) this.#cancelled.delete(one);
   }
 
   /** Asked once, when the call's turn has come. */
