@@ -7,18 +7,20 @@ import { runCommand } from "../support/command.ts";
 import { Gate } from "../support/gate.ts";
 import { Program } from "../support/program.ts";
 import { steps, TestRepository } from "../support/repository.ts";
+import { TestServer } from "../support/server.ts";
+import { temporaryFolder } from "../support/temporary.ts";
 import { until } from "../support/until.ts";
 import { Watcher } from "../support/watcher.ts";
 
 const noisy = `awk 'BEGIN { for (i = 0; i < 20000; i++) printf "%05d ünö %060d\\n", i, i }'`;
 
-function logsOf({ dataDir }: Program, id: number): string[] {
+function logsOf({ dataDir }: { readonly dataDir: string }, id: number): string[] {
   return readdirSync(path.join(dataDir, "builds", String(id))).filter((name) =>
     /\.(?:log|idx)$/.test(name),
   );
 }
 
-function sealed(program: Program, id: number): Promise<void> {
+function sealed(program: { readonly dataDir: string }, id: number): Promise<void> {
   return until(`the logs of build ${id} are sealed`, () => logsOf(program, id).length === 0);
 }
 
@@ -106,6 +108,28 @@ describe("logs that are sealed", () => {
     });
     await sealed(again, 1);
     expect(await (await fetch(`${again.url}/builds/1/logs/0.1`)).text()).toBe(log.toString());
+  });
+
+  test("go with retention, as files do", async () => {
+    const repository = new TestRepository(steps(noisy));
+    const dataDir = temporaryFolder();
+    const repositories = [repository.folder];
+    const first = await TestServer.start({ repositories, dataDir, sealAfterMs: 0 });
+    await first.ended(1);
+    repository.commitSteps("second", noisy);
+    await first.ended(2);
+    await sealed({ dataDir }, 1);
+    await sealed({ dataDir }, 2);
+    expect(first.problems).toEqual([]);
+    await first.autobuild.stop();
+
+    const keep = { log: { maxAgeMs: 1e15, maxPerBranch: 1, maxBytes: 1e15 } };
+    const second = await TestServer.start({ repositories, dataDir, keep });
+    const { folders } = second.autobuild;
+    await until("the first is gone", async () => (await folders.bytesOf(1)) === 0);
+    expect(await folders.file(1, "0.1.log").size()).toBeUndefined();
+    expect(await folders.file(2, "0.1.log").size()).toBeGreaterThan(1_000_000);
+    expect(second.problems).toEqual([]);
   });
 
   test("go on for a viewer that was in the middle of one", async () => {
