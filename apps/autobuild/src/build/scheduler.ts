@@ -1,30 +1,18 @@
-import { randomBytes } from "node:crypto";
 import os from "node:os";
-import type { Clock } from "../clock.ts";
-import { heldLogs, type BuildConsole } from "../console/console.ts";
+import { heldLogs } from "../console/console.ts";
 import { AutobuildError, messageOf } from "../errors.ts";
-import type { Emitter } from "../events.ts";
 import type { Workspaces } from "../git/workspaces.ts";
 import type { LogReader } from "../log/log-reader.ts";
-import { consoleLogName } from "../run/build-folder.ts";
-import type { BuildFolders } from "../run/build-folders.ts";
-import type { RecordOptions } from "../run/build-record.ts";
-import { launchRunner } from "../run/runner-launcher.ts";
-import type { RunnerOrder } from "../run/runner-protocol.ts";
-import type { DetailStore } from "../store/detail-store.ts";
 import type { DiskRoom } from "../store/disk-room.ts";
 import type { OriginStore } from "../store/origin-store.ts";
 import type { StartedStore } from "../store/started-store.ts";
-import type { BuildQuery, Store } from "../store/store.ts";
-import { ActiveBuild } from "./active-build.ts";
+import type { BuildQuery } from "../store/store.ts";
 import type { BuildOutcome } from "./build-execution.ts";
-import { BuildLedger, type BuildEnd } from "./build-ledger.ts";
 import { hasEnded, repeatOf, type Build, type NewBuild } from "./build.ts";
-import type { AutobuildEvents } from "./builds.ts";
 import type { BuildOrigin } from "./origin.ts";
-import { supersededBy, turnsOf, type QueueEntry, type Turn } from "./queue.ts";
-import { endLost } from "./recovery.ts";
+import { RunningBuilds, type RunningParts } from "./running-builds.ts";
 import type { Trigger } from "./trigger.ts";
+import { WaitingBuilds, type WaitingParts } from "./waiting-builds.ts";
 
 /** Bounds of the scheduler. */
 export interface SchedulerOptions {
@@ -53,22 +41,11 @@ export const schedulerDefaults: SchedulerOptions = {
 };
 
 /** What the scheduler works with. */
-export interface SchedulerParts {
-  readonly store: Store;
+export interface SchedulerParts extends WaitingParts, RunningParts {
   readonly started: Pick<StartedStore, "newest">;
-  readonly clock: Clock;
   readonly workspaces: Workspaces;
   readonly origins: OriginStore;
-  readonly details: Pick<DetailStore, "saveTrigger">;
-  readonly console: BuildConsole;
-  readonly events: Emitter<AutobuildEvents>;
-  readonly folders: BuildFolders;
-  readonly recordOptions: RecordOptions;
   readonly room: DiskRoom;
-  /** What the runner of a build needs to know of it, besides its cookie. */
-  orderOf(build: Build): Omit<RunnerOrder, "build" | "cookie" | "origin" | "recordOptions">;
-  /** Takes what a build reported and made out of its workspace, as soon as nothing of it runs any more. */
-  collect(build: Build): Promise<void>;
 }
 
 const storeRetryMs = 5000;
@@ -87,8 +64,8 @@ const stoppedOutcome: BuildOutcome = {
 export class Scheduler {
   readonly #parts: SchedulerParts;
   readonly #options: SchedulerOptions;
-  readonly #ledger: BuildLedger;
-  readonly #active = new Map<number, ActiveBuild>();
+  readonly #waiting: WaitingBuilds;
+  readonly #running: RunningBuilds;
   #phase: "new" | "running" | "stopping" = "new";
   #cleaning: Promise<void> = Promise.resolve();
   #cancelRetry = (): void => {};
@@ -98,7 +75,11 @@ export class Scheduler {
   constructor(parts: SchedulerParts, options: SchedulerOptions) {
     this.#parts = parts;
     this.#options = options;
-    this.#ledger = new BuildLedger(parts);
+    this.#waiting = new WaitingBuilds(parts, options.concurrency, options.maxQueuedBuilds);
+    this.#running = new RunningBuilds(parts, options.requeueLost, () => {
+      this.#cleanWorkspaces();
+      this.#assign();
+    });
   }
 
   /**
@@ -108,7 +89,7 @@ export class Scheduler {
   async recover(): Promise<void> {
     const { store, console, folders } = this.#parts;
     const running = new Map(store.buildsIn("running").map((build) => [build.id, build]));
-    const settled: Promise<void>[] = [];
+    const known: Promise<void>[] = [];
     const { bytesBefore, logs } = this.#parts.started.newest(heldLogs);
     console.skip(bytesBefore);
     for (const { buildId, bytes } of logs) {
@@ -116,14 +97,9 @@ export class Scheduler {
       if (build === undefined) {
         console.add(buildId);
         console.complete(buildId, folders.console(buildId, bytes));
-      } else {
-        const active = this.#activate(build, store.cookieOf(buildId) ?? "");
-        const isKnown = Promise.race([active.known, active.ended]);
-        settled.push(isKnown);
-        this.#follow(build, active);
-      }
+      } else known.push(this.#running.adopt(build));
     }
-    await Promise.all(settled);
+    await Promise.all(known);
     this.#cleanWorkspaces();
   }
 
@@ -140,14 +116,7 @@ export class Scheduler {
   async stop(stopBuilds: boolean = this.#options.stopBuilds): Promise<void> {
     this.#phase = "stopping";
     this.#cancelRetry();
-    this.#ledger.stop();
-    for (const active of this.#active.values()) {
-      if (stopBuilds) {
-        active.isRequeued = true;
-        active.link.cancel(stoppedOutcome);
-      } else active.link.close();
-    }
-    await Promise.all([...this.#active.values()].map(({ ended }) => ended));
+    await this.#running.stop(stopBuilds ? stoppedOutcome : undefined);
     await this.#cleaning;
   }
 
@@ -161,18 +130,18 @@ export class Scheduler {
 
   /** In the order in which they will start, each with the reason why it waits. */
   queued(): Build[] {
-    return this.#turns().map(({ build, reason }) => ({
+    return this.#waiting.turns(this.running()).map(({ build, reason }) => ({
       ...build,
       reason: reason ?? "starts as soon as it can",
     }));
   }
 
   running(): Build[] {
-    return [...this.#active.keys()].flatMap((id) => this.get(id) ?? []);
+    return this.#running.all();
   }
 
   log(id: number): LogReader | undefined {
-    const active = this.#active.get(id);
+    const active = this.#running.get(id);
     if (active !== undefined) return active;
     const build = this.get(id);
     if (build === undefined || build.startedMs === null) return undefined;
@@ -198,8 +167,7 @@ export class Scheduler {
 
   /** Cancels what waits of a repository that is built no more. What runs of it runs to its end. */
   cancelWaiting(repositoryId: number, reason: string): void {
-    for (const build of this.#parts.store.buildsIn("queued"))
-      if (build.repositoryId === repositoryId) this.#cancelQueued(build, reason);
+    this.#waiting.cancelAllOf(repositoryId, reason);
   }
 
   async cancel(id: number, by = "somebody"): Promise<Build> {
@@ -210,9 +178,9 @@ export class Scheduler {
         `Expected build ${id} to be queued or running, got one that has ${build.state}. Nothing is left to cancel.`,
       );
     }
-    const active = this.#active.get(id);
+    const active = this.#running.get(id);
     if (active === undefined)
-      return this.#cancelQueued(build, `cancelled by ${by} before it started`);
+      return this.#waiting.cancel(build, `cancelled by ${by} before it started`);
     active.link.cancel({ state: "cancelled", reason: `cancelled by ${by}` });
     await active.ended;
     return this.#expect(id);
@@ -223,28 +191,17 @@ export class Scheduler {
    * holds nothing that a newer commit has overtaken.
    */
   queue(newBuild: NewBuild, origin?: BuildOrigin, trigger?: Trigger): Build | undefined {
-    const { store, origins, details, events } = this.#parts;
-    const waiting = store.buildsIn("queued");
-    const isFull = waiting.length >= this.#options.maxQueuedBuilds;
-    const overtaken = isFull ? findOvertaken([...waiting, newBuild]) : undefined;
-    if (isFull && overtaken === undefined) return undefined;
-    const build = store.transaction(() => {
-      const inserted = store.insertBuild(newBuild);
-      if (origin !== undefined) origins.save(inserted.id, origin);
-      if (trigger !== undefined) details.saveTrigger(inserted.id, trigger);
-      return inserted;
-    });
+    const added = this.#waiting.add(newBuild, origin, trigger);
+    if (added === undefined) return undefined;
+    const { build, overtaken } = added;
     if (overtaken !== undefined)
       this.#supersede(
         overtaken,
         build,
         "the queue was full, and a newer commit of its branch waits",
       );
-    events.emit("buildChanged", build);
-    const others = [...store.buildsIn("queued"), ...this.running()].map((other) =>
-      this.#entry(other),
-    );
-    for (const older of supersededBy(this.#entry(build), others))
+    this.#parts.events.emit("buildChanged", build);
+    for (const older of this.#waiting.supersededBy(build, this.running()))
       this.#supersede(
         older,
         build,
@@ -260,7 +217,8 @@ export class Scheduler {
     const { room } = this.#parts;
     try {
       room.refill();
-      for (const { build, reason } of this.#turns()) if (reason === null) this.#start(build);
+      for (const { build, reason } of this.#waiting.turns(this.running()))
+        if (reason === null) this.#running.start(build);
     } catch (error) {
       this.#report(`Queued builds could not be started: ${messageOf(error)}`, error);
       this.#assignLater();
@@ -273,147 +231,24 @@ export class Scheduler {
     this.#isShort = shortage !== null;
   }
 
-  #turns(): Turn[] {
-    const waiting = this.#parts.store.buildsIn("queued").map((build) => this.#entry(build));
-    const turns = turnsOf(waiting, this.running(), this.#options.concurrency);
-    // One that starts without room fails, and so would all of them.
-    const shortage = this.#parts.room.shortage();
-    return turns.map((turn) => ({ ...turn, reason: turn.reason ?? shortage }));
-  }
-
   #assignLater(): void {
     this.#cancelRetry();
     this.#cancelRetry = this.#parts.clock.after(storeRetryMs, () => this.#assign());
   }
 
-  #entry(build: Build): QueueEntry {
-    const { origins } = this.#parts;
-    return { build, origin: origins.of(build.id), overtakes: origins.overtakes(build.id) };
-  }
-
   /** Cancels an older build for a newer one of its branch, whether it waits or runs. */
   #supersede(older: Build, newer: Build, reason: string): void {
     this.#parts.origins.supersede(older.id, newer.id);
-    const active = this.#active.get(older.id);
-    if (active === undefined) this.#cancelQueued(older, reason);
+    const active = this.#running.get(older.id);
+    if (active === undefined) this.#waiting.cancel(older, reason);
     else active.link.cancel({ state: "cancelled", reason });
-  }
-
-  #start(queued: Build): void {
-    const { store, events, clock } = this.#parts;
-    const cookie = randomBytes(16).toString("hex");
-    const build = store.startBuild(queued.id, cookie, clock.epochMs());
-    const active = this.#activate(build, cookie);
-    events.emit("buildChanged", build);
-    this.#launch(build, cookie).then(
-      () => this.#follow(build, active),
-      (error: unknown) => {
-        const reason = `its runner could not be started: ${messageOf(error)}`;
-        this.#finished(build, active, { state: "failed", reason, durationMs: 0, logBytes: 0 })
-          .catch((late: unknown) => this.#reportEnd(build, late))
-          .finally(() => active.end());
-      },
-    );
-  }
-
-  async #launch(build: Build, cookie: string): Promise<void> {
-    const { origins, folders, recordOptions } = this.#parts;
-    await launchRunner(folders.of(build.id), {
-      ...this.#parts.orderOf(build),
-      build,
-      cookie,
-      origin: origins.of(build.id),
-      recordOptions: recordBounds(recordOptions),
-    });
-  }
-
-  #activate(build: Build, cookie: string): ActiveBuild {
-    const { console, events, folders } = this.#parts;
-    const { id: buildId } = build;
-    const bytes = folders.file(buildId, consoleLogName);
-    const active: ActiveBuild = new ActiveBuild(folders.of(buildId), bytes, cookie, {
-      handleEntries: (entries) => this.#ledger.write(buildId, entries),
-      handleConsoleGrown: () => events.emit("logAdvanced", { buildId, position: null, attempt: 0 }),
-      handleLogGrown: (position, attempt) =>
-        events.emit("logAdvanced", { buildId, position, attempt }),
-    });
-    this.#active.set(buildId, active);
-    console.add(buildId, active);
-    return active;
-  }
-
-  #follow(build: Build, active: ActiveBuild): void {
-    this.#untilEnd(build, active)
-      .catch((error: unknown) => this.#reportEnd(build, error))
-      .finally(() => active.end());
-  }
-
-  async #untilEnd(build: Build, active: ActiveBuild): Promise<void> {
-    const end = await active.link.follow();
-    switch (end.type) {
-      case "closed":
-        return;
-      case "ended": {
-        const { state, reason, durationMs, length } = end.entry;
-        await this.#collect(build);
-        return this.#finished(build, active, { state, reason, durationMs, logBytes: length });
-      }
-      case "lost": {
-        const { reason, logBytes } = await endLost(build, end.message, this.#parts);
-        return this.#finished(build, active, { state: "lost", reason, durationMs: null, logBytes });
-      }
-    }
-  }
-
-  async #finished(
-    build: Build,
-    active: ActiveBuild,
-    end: Omit<BuildEnd, "isRequeued">,
-  ): Promise<void> {
-    // A build that takes its runner down with it must not do so for ever.
-    const isLost = end.state === "lost" && this.#options.requeueLost && build.cause !== "requeue";
-    await this.#ledger.end(build, { ...end, isRequeued: active.isRequeued || isLost });
-    this.#settled(build.id, end.logBytes);
-    active.end();
-  }
-
-  /** A build has ended, and the store knows it. */
-  #settled(buildId: number, logBytes: number): void {
-    const { console, events, folders } = this.#parts;
-    this.#active.delete(buildId);
-    console.complete(buildId, folders.console(buildId, logBytes));
-    const ended = this.get(buildId);
-    if (ended !== undefined) events.emit("buildChanged", ended);
-    this.#cleanWorkspaces();
-    this.#assign();
-  }
-
-  async #collect({ id }: Build): Promise<void> {
-    try {
-      await this.#parts.collect(this.#expect(id));
-    } catch (error) {
-      this.#report(`The results of build ${id} could not be kept: ${messageOf(error)}`, error);
-    }
-  }
-
-  #cancelQueued(build: Build, reason: string): Build {
-    const { store, events, clock } = this.#parts;
-    const cancelled = store.endBuild(build.id, {
-      state: "cancelled",
-      reason,
-      finishedMs: clock.epochMs(),
-      durationMs: null,
-      logBytes: 0,
-    });
-    events.emit("buildChanged", cancelled);
-    return cancelled;
   }
 
   // One after the other, beside the builds: removing a large workspace takes seconds.
   #cleanWorkspaces(): void {
     const { workspaces } = this.#parts;
     this.#cleaning = this.#cleaning
-      .then(() => workspaces.clean(this.#options.keptWorkspaces, new Set(this.#active.keys())))
+      .then(() => workspaces.clean(this.#options.keptWorkspaces, this.#running.ids()))
       .catch((error: unknown) =>
         this.#report(`Old workspaces could not be removed: ${messageOf(error)}`, error),
       );
@@ -428,32 +263,7 @@ export class Scheduler {
     );
   }
 
-  #reportEnd({ id }: Build, error: unknown): void {
-    this.#report(`Build ${id} could not be ended: ${messageOf(error)}`, error);
-  }
-
   #report(message: string, error: unknown): void {
     this.#parts.events.emit("problem", { message, error });
   }
-}
-
-/** The oldest queued commit behind which a newer commit of the same branch waits. What people asked for is never overtaken. */
-function findOvertaken(waiting: readonly (Build | NewBuild)[]): Build | undefined {
-  return waiting.find((older, index): older is Build => {
-    if (older.cause !== "commit" || !("id" in older)) return false;
-    return waiting
-      .slice(index + 1)
-      .some(
-        (newer) =>
-          newer.cause === "commit" &&
-          newer.repositoryId === older.repositoryId &&
-          newer.branch === older.branch,
-      );
-  });
-}
-
-/** Of the settings those that a runner needs: they go to it as JSON. */
-function recordBounds(settings: RecordOptions): RecordOptions {
-  const { maxLineBytes, maxLogBytes, highWaterBytes, maxStepLogBytes, keptTailBytes } = settings;
-  return { maxLineBytes, maxLogBytes, highWaterBytes, maxStepLogBytes, keptTailBytes };
 }
