@@ -3,6 +3,7 @@ import {
   existsSync,
   mkdirSync,
   readdirSync,
+  renameSync,
   statSync,
   writeFileSync,
 } from "node:fs";
@@ -11,6 +12,7 @@ import { describe, expect, test } from "vitest";
 import { Gate } from "./support/gate.ts";
 import { steps, TestRepository, writeFiles } from "./support/repository.ts";
 import { TestServer } from "./support/server.ts";
+import { until } from "./support/until.ts";
 
 async function watched(...lines: string[]) {
   const repository = new TestRepository({
@@ -91,6 +93,22 @@ describe("a work tree that is watched", () => {
       reason: expect.stringContaining("superseded by build 3"),
     });
     expect(await server.ended(3)).toMatchObject({ state: "passed" });
+  });
+
+  // The watch was of the folder that went, and nothing was built until the next start.
+  test("is built again when it was away and is back", async () => {
+    const { repository, server, write } = await watched("cat a.txt");
+    const problems: string[] = [];
+    server.autobuild.on("problem", ({ message }) => problems.push(message));
+    const elsewhere = `${repository.folder}.away`;
+    renameSync(repository.folder, elsewhere);
+    await until("its absence is told", () => problems.length > 0);
+    renameSync(elsewhere, repository.folder);
+    write("a.txt", "while nobody looks");
+    expect(await server.ended(2)).toMatchObject({ state: "passed", branch: "work tree" });
+    write("a.txt", "watched again");
+    expect(await server.ended(3)).toMatchObject({ state: "passed", branch: "work tree" });
+    expect(problems).toEqual([expect.stringContaining("could not be built")]);
   });
 
   test("is built once for many changes at a time, and also without a commit", async () => {

@@ -17,7 +17,7 @@ export interface WorkTreeWatchParts {
 const quietMs = 200;
 /** ...or after this, while changes do not end. */
 const maxWaitMs = 2000;
-/** Where the system gives no watch. */
+/** Where the system gives no watch, and while the folder cannot be looked at. */
 const pollMs = 3000;
 
 /** What builds of uncommitted files have in the place of a branch. No branch's name holds a space. */
@@ -36,6 +36,8 @@ export class WorkTreeWatch {
   #firstChangeMs: number | undefined;
   #lastTree: string | undefined;
   #isLooking = false;
+  /** Whether the last look failed, as while the folder is away: what is watched then may not be what comes back. */
+  #isLost = false;
   #isStopped = false;
 
   constructor(parts: WorkTreeWatchParts) {
@@ -43,6 +45,17 @@ export class WorkTreeWatch {
   }
 
   async start(): Promise<void> {
+    await this.#open();
+    this.#schedule(0);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#cancel();
+    this.#watch?.close();
+  }
+
+  async #open(): Promise<void> {
     const { folder } = this.#parts;
     const ignored = new Set([".git", ...(await ignoredFolders(folder))]);
     if (this.#isStopped) return;
@@ -60,13 +73,6 @@ export class WorkTreeWatch {
       // The system has no watches left.
       this.#poll();
     }
-    this.#schedule(0);
-  }
-
-  stop(): void {
-    this.#isStopped = true;
-    this.#cancel();
-    this.#watch?.close();
   }
 
   #poll(): void {
@@ -93,9 +99,15 @@ export class WorkTreeWatch {
     this.#isLooking = true;
     this.#firstChangeMs = undefined;
     try {
+      if (this.#isLost) await this.#open();
       await this.#build();
+      this.#isLost = false;
     } catch (error) {
-      if (!this.#isStopped) this.#parts.handleProblem(error);
+      this.#watch?.close();
+      this.#watch = undefined;
+      // Once: it is tried every few seconds from now on.
+      if (!this.#isStopped && !this.#isLost) this.#parts.handleProblem(error);
+      this.#isLost = true;
     }
     this.#isLooking = false;
     if (this.#firstChangeMs !== undefined) this.#schedule(quietMs);
