@@ -2,6 +2,7 @@ import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { hasBrowser, openPage, useBrowser } from "../support/browser.ts";
 import { Gate } from "../support/gate.ts";
+import { restingRows, shows } from "../support/log-page.ts";
 import { Program } from "../support/program.ts";
 import { steps, TestRepository } from "../support/repository.ts";
 
@@ -11,35 +12,6 @@ function rows(page: Page): Promise<string[]> {
     [...document.querySelectorAll(".log-row:not(.pinned) .log-text")].map(
       ({ textContent }) => textContent,
     ),
-  );
-}
-
-/** The rows on the screen and where they are there, once the page has come to rest: a wheel is answered in the frames after it. */
-async function restingRows(page: Page): Promise<string[]> {
-  const look = (): Promise<string[]> =>
-    page.evaluate(() => {
-      const { top, bottom } = document.querySelector(".log-scroller")!.getBoundingClientRect();
-      return [...document.querySelectorAll(".log-row:not(.pinned)")].flatMap((row) => {
-        const place = row.getBoundingClientRect();
-        if (place.bottom <= top || place.top >= bottom) return [];
-        return [`${Math.round(place.top)} ${row.querySelector(".log-text")?.textContent}`];
-      });
-    });
-  let shown = await look();
-  for (let same = 0; same < 10;) {
-    await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(resolve)));
-    const next = await look();
-    same = next.join("\n") === shown.join("\n") ? same + 1 : 0;
-    shown = next;
-  }
-  return shown;
-}
-
-async function shows(page: Page, text: string): Promise<void> {
-  await page.waitForFunction(
-    (wanted) =>
-      [...document.querySelectorAll(".log-text")].some(({ textContent }) => textContent === wanted),
-    text,
   );
 }
 

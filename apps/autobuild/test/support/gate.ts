@@ -4,14 +4,15 @@ import { temporaryFolder } from "./temporary.ts";
 
 /** Something that a step waits for until the test lets it go on. */
 export class Gate {
-  readonly #file = path.join(temporaryFolder(), "open");
+  /** Is there once the gate is open. */
+  readonly file: string = path.join(temporaryFolder(), "open");
 
   /** A shell line that waits until the gate is open. */
   get wait(): string {
-    return `while [ ! -e '${this.#file}' ]; do sleep 0.02; done`;
+    return `while [ ! -e '${this.file}' ]; do sleep 0.02; done`;
   }
 
   open(): void {
-    if (!existsSync(this.#file)) writeFileSync(this.#file, "");
+    if (!existsSync(this.file)) writeFileSync(this.file, "");
   }
 }

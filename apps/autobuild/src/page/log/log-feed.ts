@@ -125,12 +125,15 @@ export class LogFeed {
     this.#isSkipping = true;
     const index = await this.#fetchIndex();
     this.#isSkipping = false;
-    if (index === undefined) return;
+    if (this.#over.signal.aborted) return;
     const readUntil = this.document.byte;
-    this.#adopt(index);
-    this.skippedBytes += Math.max(0, this.document.byte - readUntil);
+    if (index === undefined) this.#expected = readUntil;
+    else {
+      this.#adopt(index);
+      this.skippedBytes += Math.max(0, this.document.byte - readUntil);
+      this.#listener.handleSkip();
+    }
     this.#follow();
-    this.#listener.handleSkip();
     this.#listener.handleChange();
     this.#prove();
   }

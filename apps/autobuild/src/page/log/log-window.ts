@@ -149,17 +149,23 @@ export class LogWindow {
   }
 
   #scrolled(): void {
-    const { scrollTop } = this.scroller;
+    const { scrollTop, scrollHeight } = this.scroller;
     const moved = scrollTop - this.#lastTop;
     this.#lastTop = scrollTop;
     if (moved === 0) return;
     if (this.#isFollowing) {
-      if (moved > -1 || this.#spacePx - scrollTop - this.#viewPx < 2) return;
+      // At the end of what is drawn nobody has moved: the view got higher. More rows may be there by now.
+      if (moved > -1 || scrollHeight - scrollTop - this.#viewPx < 2) return;
       this.unfollow();
     }
     if (Math.abs(moved) <= 3 * this.#viewPx) this.#shift(moved);
     else {
       const range = this.#spacePx - this.#viewPx;
+      // Rows that are higher than one line take more than is left there: the end is the end all the same.
+      if (scrollTop >= range - 1) {
+        this.follow();
+        return;
+      }
       const place = range <= 0 ? 0 : (scrollTop / range) * this.#lastStart;
       this.#top = Math.floor(place);
       this.#above = (place - this.#top) * this.#rowPx;

@@ -1,6 +1,6 @@
 import type { Group } from "../../terminal/groups.ts";
 import type { Row } from "../../terminal/row.ts";
-import { make } from "../dom.ts";
+import { make, setAttribute } from "../dom.ts";
 import { paint } from "./colours.ts";
 
 /** A row with more pieces shows the rest in one style: a row must not cost more than a row. */
@@ -38,14 +38,20 @@ export class RowView {
     // Numbers and times are not copied with the text.
     this.#number.dataset["number"] = String(line + 1);
     this.#number.tabIndex = -1;
-    this.#number.setAttribute("aria-label", `Line ${line + 1}`);
     this.element.append(this.#number, this.#time, this.text);
   }
 
   show(facts: RowFacts): void {
     const { row, group, isClosed, time, note, isMarked, isError, href } = facts;
     const key = `${row?.version} ${row?.width} ${row === undefined} ${group?.title} ${isClosed} ${note}`;
-    if (this.#number.getAttribute("href") !== href) this.#number.setAttribute("href", href);
+    setAttribute(this.#number, "href", href);
+    // What colours say is said in words too.
+    setAttribute(
+      this.#number,
+      "aria-label",
+      `Line ${facts.line + 1}${isError ? ", looks like an error" : ""}`,
+    );
+    setAttribute(this.element, "aria-current", isMarked ? "true" : undefined);
     if (this.#time.dataset["time"] !== time) this.#time.dataset["time"] = time;
     this.element.classList.toggle("marked", isMarked);
     this.element.classList.toggle("error", isError);
