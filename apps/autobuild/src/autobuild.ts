@@ -19,14 +19,12 @@ import { Emitter, type EventSource } from "./events.ts";
 import { expectRepository } from "./git/expect-repository.ts";
 import { parseSource, type RepositorySource } from "./git/source.ts";
 import { Workspaces } from "./git/workspaces.ts";
-import { SealedLogs } from "./log/sealed-logs.ts";
-import { Sealer } from "./log/sealer.ts";
-import { SealingThread } from "./log/sealing-thread.ts";
+import { readSealAfterMs, Sealing } from "./log/sealing.ts";
 import { Notifier } from "./notify/notifier.ts";
 import { notifyFile, readNotifyConfig } from "./notify/targets.ts";
 import { ArtifactFolder } from "./results/artifacts.ts";
 import { Results } from "./results/results.ts";
-import { BuildFolders } from "./run/build-folders.ts";
+import type { BuildFolders } from "./run/build-folders.ts";
 import type { RecordOptions } from "./run/build-record.ts";
 import { consoleLogDefaults } from "./run/console-log.ts";
 import type { RunnerOrder } from "./run/runner-protocol.ts";
@@ -145,7 +143,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
     ...options,
   };
   checkNumbers(settings);
-  const sealAfterMs = options.sealAfterMs === undefined ? sealAfterDefaultMs : options.sealAfterMs;
+  const sealAfterMs = readSealAfterMs(options.sealAfterMs);
   const read = (text: string): RepositorySource =>
     parseSource(text, process.cwd(), options.repositoryRoots);
   const given = options.repositories.map(read);
@@ -191,18 +189,15 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
   const mirrorFolderOf = (repositoryId: number): string =>
     path.join(dataDir, "mirrors", `${repositoryId}.git`);
   const room = new DiskRoom(dataDir, settings);
-  const sealed = new SealedLogs(dataDir, (message, error) =>
-    events.emit("problem", { message, error }),
-  );
-  const sealingThread = new SealingThread(dataDir);
-  const folders = new BuildFolders(dataDir, sealed, clock);
+  const kept = new KeptStore(database);
+  const sealing = new Sealing({ dataDir, store: kept, clock, events }, sealAfterMs);
+  const { folders } = sealing;
   const started = new StartedStore(database);
   const buildConsole = new BuildConsole({
     at: (offset, limit) => started.at(offset, limit),
     log: (buildId, bytes) => folders.console(buildId, bytes),
   });
   const workspaces = new Workspaces(path.join(dataDir, "workspaces"));
-  const kept = new KeptStore(database);
   const results = new Results(
     new ResultStore(database),
     new ArtifactFolder(path.join(dataDir, "artifacts")),
@@ -254,26 +249,10 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
       logBytesOf: (buildId) => folders.bytesOf(buildId),
       async remove(kind, buildId) {
         if (kind === "artifacts") await results.removeArtifacts(buildId);
-        else {
-          await folders.remove(buildId);
-          // Also what is being sealed just now.
-          if (sealAfterMs !== null || sealed.isThere()) await sealingThread.remove(buildId);
-        }
+        else await sealing.remove(buildId);
       },
     },
     options.keep === undefined ? retentionDefaults : { ...retentionDefaults, ...options.keep },
-  );
-
-  const sealer = new Sealer(
-    {
-      store: kept,
-      clock,
-      events,
-      seal: (buildId) => sealingThread.seal(buildId, folders.of(buildId).path),
-      bytesOf: (buildId) => folders.bytesOf(buildId),
-      isRead: (buildId) => folders.isRead(buildId),
-    },
-    sealAfterMs,
   );
 
   const triggers = new Triggers({
@@ -376,7 +355,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
       await scheduler.recover();
       notifier.start();
       retention.start();
-      sealer.start();
+      sealing.start();
       scheduler.start();
       triggers.start();
       for (const error of notAllowed)
@@ -392,8 +371,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
         await scheduler.stop(stopBuilds);
         await notifier.stop();
         await retention.stop();
-        await Promise.all([sealer.stop(), sealingThread.stop()]);
-        sealed.close();
+        await sealing.stop();
         database.close();
         lock.release();
       })();
@@ -434,8 +412,6 @@ function realPathOr(location: string, isResolved: boolean): string {
 function withoutRepeats(sources: readonly RepositorySource[]): RepositorySource[] {
   return [...new Map(sources.map((source) => [source.label, source])).values()];
 }
-
-const sealAfterDefaultMs = 60 * 60_000;
 
 const leastValues = {
   concurrency: 1,

@@ -740,6 +740,9 @@ describe("stopping and starting", () => {
     expect(make({ maxQueuedBuilds: "200" })).toThrow(
       'Expected `maxQueuedBuilds` to be an integer of at least 1, got "200" (string).',
     );
+    expect(make({ sealAfterMs: -1 })).toThrow(
+      "Expected `sealAfterMs` to be an integer of at least 0, or null for never, got -1 (number).",
+    );
     expect(make({ repositories: ["/etc"], repositoryRoots: ["/srv"] })).toThrow("outside of /srv");
     expect(make({ repositories: ["ext::sh"] })).toThrow(
       expect.objectContaining({ code: "AUTOBUILD_BAD_SOURCE" }),

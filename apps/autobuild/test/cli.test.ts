@@ -51,6 +51,7 @@ describe("the command line", () => {
   test.each([
     [["/x", "--port", "65536"], 'Expected a port from 0 to 65535, got "65536" (string).'],
     [["/x", "--port", "http"], "Expected a port from 0 to 65535"],
+    [["/x", "--seal-after", "soon"], "Expected a time such as 30m or 12h, or never"],
     [["/x", "--prot", "1"], "Unknown option '--prot'"],
     [["ext::sh"], "can run any program"],
     [[], "Expected to be in a git repository, and / is in none."],
