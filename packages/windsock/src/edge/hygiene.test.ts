@@ -3,7 +3,7 @@ import { startRig } from "../../test/edge-rig.ts";
 import { openMany } from "../../test/port-rig.ts";
 import { defineService } from "../index.ts";
 
-test("5,000 clients that came and went leave nothing behind, whatever they were doing", async () => {
+test("1,000 clients that came and went leave nothing behind, whatever they were doing", async () => {
   const lines = Array.from({ length: 100 }, (_, index) => String(index).padEnd(1000, "."));
   const rig = startRig(
     defineService({
@@ -25,8 +25,8 @@ test("5,000 clients that came and went leave nothing behind, whatever they were 
     }),
     { limits: { maxMessagesPerSecond: 2 } },
   );
-  for (let round = 0; round < 10; round++) {
-    const opened = await openMany(rig, 500);
+  for (let round = 0; round < 4; round++) {
+    const opened = await openMany(rig, 250);
     for (const [index, { transport }] of opened.entries()) {
       if (index % 2 === 0) transport.isReading = false;
       // Held back by its rate, with more queued than its socket takes.
