@@ -3,6 +3,7 @@ import { appendFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { IndexedLog } from "../src/log/indexed-log.ts";
+import { JournalReader } from "../src/log/journal-reader.ts";
 import { SealedLogs } from "../src/log/sealed-logs.ts";
 import { parseLogName, StepLogReader } from "../src/log/step-log.ts";
 import { BuildFolders } from "../src/run/build-folders.ts";
@@ -44,6 +45,23 @@ describe("the log of a step", () => {
     );
     await reader.refresh();
     expect(reader.end).toEqual({ length: 3, sha256, isFailure: true });
+  });
+
+  // Of two looks at once the second found the journal as long as the first had left it, and took the log for one of
+  // which the journal says nothing.
+  test("has its end with its hash, however many look at once", async () => {
+    const { dataDir, build } = folder();
+    writeFileSync(path.join(build, "setup.log"), "one\n");
+    const ended = { type: "setupEnded", length: 4, sha256: "aa" };
+    writeFileSync(path.join(build, "journal.ndjson"), `${JSON.stringify(ended)}\n`);
+    const reader = new StepLogReader(
+      folders(dataDir),
+      7,
+      { position: null, attempt: 1 },
+      () => true,
+    );
+    await Promise.all([reader.refresh(), reader.refresh(), reader.refresh()]);
+    expect(reader.end).toEqual({ length: 4, sha256: "aa", isFailure: false });
   });
 
   test("that lost its runner ends with its build, without a hash", async () => {
@@ -94,6 +112,23 @@ describe("the log of a step", () => {
     expect((await log.search("old", signal)).rows).toEqual([]);
     expect(await log.search("new", signal)).toEqual({ rows: [5000], isCut: false, lines: 5001 });
   });
+});
+
+test("a journal is read on from where it was, a line when it is whole", async () => {
+  const file = path.join(temporaryFolder(), "journal.ndjson");
+  const journal = new JournalReader(file);
+  const read = async (): Promise<number[]> => (await journal.readOn()).map(({ seq }) => seq);
+  expect(await read()).toEqual([]);
+  // Longer than what is read at once.
+  const plan = JSON.stringify({ seq: 1, plan: "ü".repeat(400_000) });
+  appendFileSync(file, plan.slice(0, 300_000));
+  expect(await read()).toEqual([]);
+  appendFileSync(file, `${plan.slice(300_000)}\n{"seq":2}\n{"se`);
+  expect(await read()).toEqual([1, 2]);
+  expect(await read()).toEqual([]);
+  // What was there is not looked at again.
+  writeFileSync(file, `${"x".repeat(Buffer.byteLength(plan))}\n{"seq":9}\n{"seq":3}\n`);
+  expect(await read()).toEqual([3]);
 });
 
 test("a log has one name, and other texts are none", () => {
