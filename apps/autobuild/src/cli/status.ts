@@ -39,12 +39,14 @@ ${whereHelp}
       if (values.json === true) await terminal.json(build);
       else {
         await terminal.print(buildLine(build));
-        for (const { name, state, reason, command } of build.steps)
+        for (const { name, state, reason, command, attempts } of build.steps) {
+          const word = state === "passed" && attempts.length > 1 ? "flaky" : state;
           await terminal.print(
             plainText(
-              `    ${state.padEnd(9)} ${name}${reason === null ? "" : ` ${reason}`}: ${command}`,
+              `    ${word.padEnd(9)} ${name}${reason === null ? "" : ` ${reason}`}: ${command}`,
             ),
           );
+        }
       }
       return exitCode.done;
     }
@@ -64,8 +66,13 @@ ${whereHelp}
     for (const build of started.slice(0, shown)) await terminal.print(buildLine(build));
     for (const { label, state } of repositories)
       if (state.type === "unreachable")
-        terminal.say(plainText(`${label} cannot be reached: ${state.message}`));
+        terminal.say(plainText(`${label} cannot be reached: ${firstLine(state.message)}`));
     if (builds.length === 0) terminal.say("Nothing has been built yet.");
     return exitCode.done;
   },
 };
+
+/** What git says goes on with advice. */
+function firstLine(text: string): string {
+  return text.split("\n", 1)[0] ?? "";
+}

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { FaultProxy } from "windsock/testing";
@@ -21,6 +21,33 @@ async function started(...lines: string[]) {
 }
 
 describe("commands", () => {
+  test("show steps that passed at a second attempt, and why a repository is out of reach, on a line", async () => {
+    const repository = new TestRepository({
+      ".autobuild.json": JSON.stringify({
+        steps: [{ name: "unsure", run: "[ -e tried ] || { touch tried; exit 1; }", retry: 1 }],
+      }),
+    });
+    const program = await Program.start([repository.folder]);
+    await program.buildEnded(1);
+    const status = (...args: string[]): Promise<CommandResult> =>
+      runCommand(["status", ...args, "--data-dir", program.dataDir]);
+    expect((await status("1")).output).toContain("    flaky     unsure: [ -e tried ]");
+    renameSync(repository.folder, `${repository.folder}.away`);
+    await fetch(`${program.url}/hooks/local`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ repository: repository.folder }),
+    });
+    let errors = "";
+    await until("it is out of reach", async () => {
+      ({ errors } = await status());
+      return errors !== "";
+    });
+    expect(errors).toMatch(
+      /^.* cannot be reached: git ls-remote exited with 128: fatal: [^\n\uFFFD]+\n$/,
+    );
+  });
+
   test("show, run, repeat and cancel builds of the server that runs here", async () => {
     const { repository, program, command } = await started("echo one; exit 3");
     await program.buildEnded(1);
