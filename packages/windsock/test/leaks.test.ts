@@ -1,5 +1,5 @@
 import { queryObjects } from "node:v8";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { Member } from "../src/edge/member.ts";
 import { defineService, reply, type } from "../src/index.ts";
 import type { ActorToEdge } from "../src/protocol/port.ts";
@@ -13,8 +13,8 @@ import { until } from "./until.ts";
 
 // What is over leaves nothing behind: objects are counted, after a collection of garbage.
 
-/** Each count takes a collection of the whole heap for each kind: seconds, on a busy machine. */
-const timeLimitMs = 60_000;
+// A count takes a collection of the whole heap for each kind: seconds, on a busy machine.
+vi.setConfig({ testTimeout: 60_000 });
 
 const kinds = { ServiceClient, Member, Turn, ServiceTimer };
 type Kind = keyof typeof kinds;
@@ -50,113 +50,101 @@ const busy = () =>
     handleInfo: (_what, _ids, service) => service.publish("news", "tick"),
   });
 
-test(
-  "2,000 clients that join and leave leave nothing with the actor's side",
-  async () => {
-    const clock = new VirtualClock();
-    const posted = { admitted: 0, commit: 0 };
-    const host = new ServiceHost({
-      services: [{ name: "busy", service: busy() }],
-      addresses: {
-        parse: (address) => (address === "busy" ? { name: "busy", params: {} } : undefined),
-        format: (name) => name,
-      },
-      clock,
-      report: (report) => expect(report).toBeUndefined(),
-    });
-    const outlet = {
-      post(message: ActorToEdge) {
-        if (message.type === "admitted" || message.type === "commit") posted[message.type] += 1;
-      },
-    };
-    const toActors = host.connect("edge", outlet);
-    host.start();
-    const cycle = async (from: number, count: number) => {
-      for (let n = from; n < from + count; n++) {
-        const mid = `client ${n}`;
-        const common = { address: "busy", mid } as const;
-        toActors.post({
-          ...common,
-          type: "join",
-          sessionId: "",
-          protocol: "",
-          request: { url: "http://localhost/", rawHeaders: [], remoteAddress: "" },
-          user: undefined,
-          dialect: "plain",
-        });
-        // Some leave before their join was handled.
-        if (n % 3 === 0) await settle();
-        toActors.post({ ...common, type: "leave", reason: { type: "lost" } });
-      }
-      await clock.advance(100);
-    };
-    await cycle(0, 100);
-    const before = await alive();
-    const pending = clock.pending;
-    for (let n = 0; n < 2000; n += 500) await cycle(100 + n, 500);
-    expect(posted.admitted).toBe(2100);
-    expect(host.services()).toMatchObject([{ clients: 0, mailboxMessages: 0 }]);
-    expect(await alive()).toEqual(before);
-    expect(clock.pending).toBe(pending);
-    host.close();
-  },
-  timeLimitMs,
-);
-
-test(
-  "200 sockets that come and go leave nothing with the server",
-  async () => {
-    const { server, open, clock } = await serve({ busy: busy() });
-    const cycle = async (count: number) => {
-      const clients = await Promise.all(Array.from({ length: count }, () => open("busy")));
-      for (const [n, client] of clients.entries()) {
-        if (n % 2 === 0) client.close();
-        else client.cut();
-      }
-      await Promise.all(clients.map((client) => client.closed));
-      await until(clock, () => server.services()[0]?.clients === 0);
-      await clock.advance(100);
-    };
-    await cycle(50);
-    const before = await alive();
-    const pending = clock.pending;
-    for (let n = 0; n < 4; n++) await cycle(50);
-    expect(await alive()).toEqual(before);
-    expect(clock.pending).toBe(pending);
-  },
-  timeLimitMs,
-);
-
-test(
-  "calls that were answered, refused, timed out or aborted leave nothing behind",
-  async () => {
-    const never = defineService({
-      calls: { ask: {}, hang: {} },
-      handleCall: {
-        ask: () => reply(undefined),
-        hang: () => new Promise<never>(() => {}),
-      },
-      limits: { callbackTimeoutMs: 50, maxRestarts: 1_000_000 },
-    });
-    const { server, clock } = await serve({ never });
-    await server.call("never", "ask");
-    const pending = clock.pending;
-    const before = await alive();
-    const controller = new AbortController();
-    for (let n = 0; n < 20; n++) {
-      const calls = [
-        server.call("never", "ask"),
-        server.call("never", "nothing" as never),
-        server.call("never", "hang", undefined, { timeoutMs: 10 }),
-        server.call("never", "hang", undefined, { signal: controller.signal }),
-        server.call("never", "ask", undefined, { signal: AbortSignal.abort() }),
-      ];
-      const settled = Promise.allSettled(calls);
-      await clock.advance(200);
-      await settled;
+test("2,000 clients that join and leave leave nothing with the actor's side", async () => {
+  const clock = new VirtualClock();
+  const posted = { admitted: 0, commit: 0 };
+  const host = new ServiceHost({
+    services: [{ name: "busy", service: busy() }],
+    addresses: {
+      parse: (address) => (address === "busy" ? { name: "busy", params: {} } : undefined),
+      format: (name) => name,
+    },
+    clock,
+    report: (report) => expect(report).toBeUndefined(),
+  });
+  const outlet = {
+    post(message: ActorToEdge) {
+      if (message.type === "admitted" || message.type === "commit") posted[message.type] += 1;
+    },
+  };
+  const toActors = host.connect("edge", outlet);
+  host.start();
+  const cycle = async (from: number, count: number) => {
+    for (let n = from; n < from + count; n++) {
+      const mid = `client ${n}`;
+      const common = { address: "busy", mid } as const;
+      toActors.post({
+        ...common,
+        type: "join",
+        sessionId: "",
+        protocol: "",
+        request: { url: "http://localhost/", rawHeaders: [], remoteAddress: "" },
+        user: undefined,
+        dialect: "plain",
+      });
+      // Some leave before their join was handled.
+      if (n % 3 === 0) await settle();
+      toActors.post({ ...common, type: "leave", reason: { type: "lost" } });
     }
-    expect(await alive()).toEqual(before);
-    expect(clock.pending).toBe(pending);
-  },
-  timeLimitMs,
-);
+    await clock.advance(100);
+  };
+  await cycle(0, 100);
+  const before = await alive();
+  const pending = clock.pending;
+  for (let n = 0; n < 2000; n += 500) await cycle(100 + n, 500);
+  expect(posted.admitted).toBe(2100);
+  expect(host.services()).toMatchObject([{ clients: 0, mailboxMessages: 0 }]);
+  expect(await alive()).toEqual(before);
+  expect(clock.pending).toBe(pending);
+  host.close();
+});
+
+test("200 sockets that come and go leave nothing with the server", async () => {
+  const { server, open, clock } = await serve({ busy: busy() });
+  const cycle = async (count: number) => {
+    const clients = await Promise.all(Array.from({ length: count }, () => open("busy")));
+    for (const [n, client] of clients.entries()) {
+      if (n % 2 === 0) client.close();
+      else client.cut();
+    }
+    await Promise.all(clients.map((client) => client.closed));
+    await until(clock, () => server.services()[0]?.clients === 0);
+    await clock.advance(100);
+  };
+  await cycle(50);
+  const before = await alive();
+  const pending = clock.pending;
+  for (let n = 0; n < 4; n++) await cycle(50);
+  expect(await alive()).toEqual(before);
+  expect(clock.pending).toBe(pending);
+});
+
+test("calls that were answered, refused, timed out or aborted leave nothing behind", async () => {
+  const never = defineService({
+    calls: { ask: {}, hang: {} },
+    handleCall: {
+      ask: () => reply(undefined),
+      hang: () => new Promise<never>(() => {}),
+    },
+    limits: { callbackTimeoutMs: 50, maxRestarts: 1_000_000 },
+  });
+  const { server, clock } = await serve({ never });
+  await server.call("never", "ask");
+  const pending = clock.pending;
+  const before = await alive();
+  const controller = new AbortController();
+  for (let n = 0; n < 20; n++) {
+    const calls = [
+      server.call("never", "ask"),
+      server.call("never", "nothing" as never),
+      server.call("never", "hang", undefined, { timeoutMs: 10 }),
+      server.call("never", "hang", undefined, { signal: controller.signal }),
+      server.call("never", "ask", undefined, { signal: AbortSignal.abort() }),
+    ];
+    const settled = Promise.allSettled(calls);
+    await clock.advance(200);
+    await settled;
+  }
+  expect(await alive()).toEqual(before);
+  expect(clock.pending).toBe(pending);
+});
