@@ -67,11 +67,18 @@ export function showAbout(panel: HTMLElement, build: Build, details: BuildDetail
     ["Plan", planReason === null ? undefined : name(planReason)],
   ]);
   const tools = Object.entries(details.tools).map(([tool, version]) => `${tool} ${version}`);
+  const when = (ms: number | null): string | undefined => (ms === null ? undefined : dateTime(ms));
+  const times: readonly Fact[] = [
+    ["Queued", when(build.queuedMs)],
+    ["Started", when(build.startedMs)],
+    ["Ended", when(build.finishedMs)],
+  ];
   const where = section(
-    "Where it ran",
+    "When and where it ran",
     machine === null
-      ? []
+      ? times
       : [
+          ...times,
           ["Machine", name(machine.host)],
           ["System", name(`${machine.os}, ${machine.kernel}, ${machine.architecture}`)],
           ["Size", `${machine.cores} cores, ${bytesText(machine.memoryBytes)} of memory`],

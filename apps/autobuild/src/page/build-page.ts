@@ -214,7 +214,8 @@ export class BuildPage {
       Commit: "",
       Author: build.author,
       Trigger: details === undefined ? causeText(build) : triggerText(build, details),
-      Queued: dateTime(queuedMs),
+      // What has started says when, and how long it waited if it did.
+      Queued: startedMs === null ? dateTime(queuedMs) : "",
       Started: startedMs === null ? "" : dateTime(startedMs),
       Ended: finishedMs === null ? "" : dateTime(finishedMs),
       Waited: waitedMs < 1000 ? "" : duration(waitedMs),
@@ -230,6 +231,7 @@ export class BuildPage {
 
   #addFact(name: string): { term: HTMLElement; value: HTMLElement } {
     const [group, term, value] = [make("div"), make("dt", "", name), make("dd")];
+    group.dataset["fact"] = name;
     const text = makeName("");
     value.append(text);
     group.append(term, value);

@@ -35,7 +35,7 @@ describe.skipIf(!hasBrowser)(
           )
           .first()
           .waitFor({ state: "attached" });
-        if (path === "/builds/1#about") await page.getByText("Where it ran").waitFor();
+        if (path === "/builds/1#about") await page.getByText("When and where it ran").waitFor();
         await page.emulateMedia({ contrast: "more" });
         await expectEnhancedContrast(page);
         await page.emulateMedia({ contrast: null, forcedColors: "active" });
