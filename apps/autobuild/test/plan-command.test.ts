@@ -49,6 +49,17 @@ describe("autobuild plan", () => {
     );
   });
 
+  // A branch that is left out had its steps shown as if they would run.
+  test("says of what is not built unless somebody asks", async () => {
+    const left = "not built by itself";
+    const files = { ".autobuild.yml": `${config}when: { branch: ["**", "!wip/**"] }\n` };
+    expect(await plan(files, "--branch", "wip/x", "--event", "push")).toContain(left);
+    expect(await plan(files, "--branch", "main", "--event", "push")).not.toContain(left);
+    expect(await plan(files, "--branch", "wip/x")).not.toContain(left);
+    expect(await plan(files, "--tag", "v1")).toContain(left);
+    expect(await plan({ Makefile: "ci:" }, "--tag", "v1")).toContain(left);
+  });
+
   test("prints JSON when asked", async () => {
     const printed = JSON.parse(await plan({ Makefile: "ci:" }, "--json")) as { steps: object[] };
     expect(printed.steps).toMatchObject([{ name: "ci", argv: ["make", "ci"] }]);

@@ -4,10 +4,12 @@ import { parseArgs } from "node:util";
 import { formatDuration } from "../clock.ts";
 import { AutobuildError, messageOf } from "../errors.ts";
 import { plainText } from "../plain-text.ts";
+import { Checkout } from "../plan/checkout.ts";
 import { findPlan } from "../plan/find-plan.ts";
 import { stepDefaults, type Plan, type PlannedStep } from "../plan/plan.ts";
 import { systemTools, type Tools } from "../plan/tools.ts";
 import { eventNames, isBuildEvent, type BuildContext } from "../plan/when.ts";
+import { readRules } from "../triggers/rules.ts";
 
 export const planHelp = `Usage: autobuild plan [folder] [options]
 
@@ -47,7 +49,15 @@ export async function planCommand(
     );
   const context: BuildContext = { event, branch: values.branch, tag: values.tag };
   const plan = await findPlan(folder, tools, context);
-  write(values.json === true ? `${JSON.stringify(plan, null, 2)}\n` : planText(plan));
+  if (values.json === true) {
+    write(`${JSON.stringify(plan, null, 2)}\n`);
+    return 0;
+  }
+  write(planText(plan));
+  // What the commit changed is not known here.
+  const rules = await readRules(new Checkout(folder));
+  if (!(await rules.wants(context, async () => undefined)))
+    write(`not built by itself: the configuration's \`when\` does not name it. Asked for, it is\n`);
   return 0;
 }
 
