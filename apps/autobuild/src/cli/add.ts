@@ -1,35 +1,22 @@
 import type { Repository } from "../build/repository.ts";
 import { parseSource } from "../git/source.ts";
 import { plainText } from "../plain-text.ts";
-import { ApiClient } from "./api-client.ts";
-import {
-  exitCode,
-  readArguments,
-  UsageError,
-  whereHelp,
-  whereOptions,
-  type Command,
-} from "./command.ts";
+import { exitCode, UsageError, type Command } from "./command.ts";
+import { serverCommand } from "./server-command.ts";
 
-export const add: Command = {
+export const add: Command = serverCommand({
   name: "add",
   summary: "has a running server build one more repository",
   help: `Usage: autobuild add <path or URL> [options]
 
 From now on, and also after a restart. A URL must hold no password: keep those where git finds them.
-
-  --json
-${whereHelp}
 `,
-  async run({ argv, environment, cwd, terminal }) {
-    const { values, positionals } = readArguments(argv, {
-      json: { type: "boolean" },
-      ...whereOptions,
-    });
+  options: {},
+  async run({ values, positionals, cwd, terminal, findServer }) {
     const [source, ...more] = positionals;
     if (source === undefined || more.length > 0)
       throw new UsageError(`Expected one repository, got ${positionals.length}.`);
-    const api = await ApiClient.find(values, environment, cwd);
+    const api = await findServer();
     // A relative path counts from here.
     const { location } = parseSource(source, cwd);
     const repository = await api.post<Repository>("/api/repositories", { source: location });
@@ -37,4 +24,4 @@ ${whereHelp}
     else await terminal.print(plainText(`${repository.label} is built from now on.`));
     return exitCode.done;
   },
-};
+});

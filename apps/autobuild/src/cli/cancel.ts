@@ -1,34 +1,20 @@
 import type { Build } from "../build/build.ts";
-import { ApiClient } from "./api-client.ts";
 import { buildLine } from "./build-line.ts";
-import {
-  exitCode,
-  readArguments,
-  readBuildId,
-  UsageError,
-  whereHelp,
-  whereOptions,
-  type Command,
-} from "./command.ts";
+import { exitCode, readBuildId, UsageError, type Command } from "./command.ts";
+import { serverCommand } from "./server-command.ts";
 
-export const cancel: Command = {
+export const cancel: Command = serverCommand({
   name: "cancel",
   summary: "ends builds",
   help: `Usage: autobuild cancel <build> [...] [options]
 
 Ends builds that wait or run, and returns when no process of them is left.
-
-  --json
-${whereHelp}
 `,
-  async run({ argv, environment, cwd, terminal }) {
-    const { values, positionals } = readArguments(argv, {
-      json: { type: "boolean" },
-      ...whereOptions,
-    });
+  options: {},
+  async run({ values, positionals, terminal, findServer }) {
     if (positionals.length === 0) throw new UsageError("Expected the number of a build, got none.");
     const ids = positionals.map((text) => readBuildId(text));
-    const api = await ApiClient.find(values, environment, cwd);
+    const api = await findServer();
     terminal.status("ending processes");
     const ended = await Promise.all(ids.map((id) => api.post<Build>(`/api/builds/${id}/cancel`)));
     terminal.status("");
@@ -36,4 +22,4 @@ ${whereHelp}
     else for (const build of ended) await terminal.print(buildLine(build));
     return exitCode.done;
   },
-};
+});

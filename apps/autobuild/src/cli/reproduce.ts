@@ -4,20 +4,12 @@ import os from "node:os";
 import path from "node:path";
 import { git } from "../git/git.ts";
 import { plainText } from "../plain-text.ts";
-import { ApiClient } from "./api-client.ts";
 import { environmentOf, planOf, quoted, type BuildPlan } from "./build-environment.ts";
-import {
-  exitCode,
-  readArguments,
-  readBuildId,
-  UsageError,
-  whereHelp,
-  whereOptions,
-  type Command,
-} from "./command.ts";
+import { exitCode, readBuildId, UsageError, type Command } from "./command.ts";
+import { serverCommand } from "./server-command.ts";
 import type { Terminal } from "./terminal.ts";
 
-export const reproduce: Command = {
+export const reproduce: Command = serverCommand({
   name: "reproduce",
   summary: "prints, or runs here, what a build ran",
   help: `Usage: autobuild reproduce <build> [--run] [options]
@@ -26,26 +18,21 @@ Prints a shell script: the exact commit, the variables and the commands of a bui
 their values left to you.
 
   --run                                  run it here, in a new folder, one step after the other; exits with 3
-                                         if a step fails. It runs what the repository says, as you.
-  --json
-${whereHelp}
-`,
-  async run({ argv, environment, cwd, terminal }) {
-    const { values, positionals } = readArguments(argv, {
-      run: { type: "boolean" },
-      json: { type: "boolean" },
-      ...whereOptions,
-    });
+                                         if a step fails. It runs what the repository says, as you.`,
+  options: {
+    run: { type: "boolean" },
+  },
+  async run({ values, positionals, environment, terminal, findServer }) {
     if (positionals.length !== 1)
       throw new UsageError(`Expected the number of one build, got ${positionals.length}.`);
-    const api = await ApiClient.find(values, environment, cwd);
+    const api = await findServer();
     const plan = await planOf(api, await api.build(readBuildId(positionals[0])));
     if (values.run === true) return runHere(plan, environment, terminal);
     if (values.json === true) await terminal.json(plan);
     else await terminal.write(scriptOf(plan));
     return exitCode.done;
   },
-};
+});
 
 /** The build as a script for a POSIX shell. What comes from the repository is quoted, or in a comment of one line. */
 export function scriptOf(plan: BuildPlan): string {

@@ -1,19 +1,11 @@
 import type { Build } from "../build/build.ts";
 import type { Retried } from "../build/retried.ts";
-import { ApiClient } from "./api-client.ts";
 import { buildLine, exitCodeOf } from "./build-line.ts";
-import {
-  exitCode,
-  readArguments,
-  readBuildId,
-  UsageError,
-  whereHelp,
-  whereOptions,
-  type Command,
-} from "./command.ts";
+import { exitCode, readBuildId, UsageError, type Command } from "./command.ts";
 import { followBuild } from "./follow-build.ts";
+import { serverCommand } from "./server-command.ts";
 
-export const retry: Command = {
+export const retry: Command = serverCommand({
   name: "retry",
   summary: "builds commits once more",
   help: `Usage: autobuild retry <build> [...] [options]
@@ -23,21 +15,16 @@ Builds the commits of these builds once more, from a fresh checkout.
 
   --failed                               of each branch whose last build did not pass
   -f, --follow                           with one build: print its log until it has ended; exits with 3 if it
-                                         did not pass
-  --json
-${whereHelp}
-`,
-  async run({ argv, environment, cwd, terminal }) {
-    const { values, positionals } = readArguments(argv, {
-      failed: { type: "boolean" },
-      follow: { type: "boolean", short: "f" },
-      json: { type: "boolean" },
-      ...whereOptions,
-    });
+                                         did not pass`,
+  options: {
+    failed: { type: "boolean" },
+    follow: { type: "boolean", short: "f" },
+  },
+  async run({ values, positionals, terminal, findServer }) {
     const ids = positionals.map((text) => readBuildId(text));
     if (ids.length > 0 === (values.failed === true))
       throw new UsageError("Expected the numbers of builds, or --failed.");
-    const api = await ApiClient.find(values, environment, cwd);
+    const api = await findServer();
     const { builds, isQueueFull } =
       values.failed === true
         ? await api.post<Retried>("/api/builds/retry-failed")
@@ -60,4 +47,4 @@ ${whereHelp}
       terminal.say("The last build of every branch passed, or has not ended.");
     return exitCode.done;
   },
-};
+});

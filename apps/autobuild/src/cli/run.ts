@@ -1,17 +1,10 @@
 import type { Build } from "../build/build.ts";
-import { ApiClient } from "./api-client.ts";
 import { buildLine, exitCodeOf } from "./build-line.ts";
-import {
-  exitCode,
-  readArguments,
-  UsageError,
-  whereHelp,
-  whereOptions,
-  type Command,
-} from "./command.ts";
+import { exitCode, UsageError, type Command } from "./command.ts";
 import { followBuild } from "./follow-build.ts";
+import { serverCommand } from "./server-command.ts";
 
-export const run: Command = {
+export const run: Command = serverCommand({
   name: "run",
   summary: "builds a branch or a tag now",
   help: `Usage: autobuild run [branch] [options]
@@ -20,23 +13,18 @@ Builds a branch as it is at its source; without one, the one that HEAD is on the
 
   --tag <name>                           a tag in the place of a branch
   --repository <path, URL or name>       which one, if several are built
-  -f, --follow                           print the log until it has ended; exits with 3 if it did not pass
-  --json
-${whereHelp}
-`,
-  async run({ argv, environment, cwd, terminal }) {
-    const { values, positionals } = readArguments(argv, {
-      tag: { type: "string" },
-      repository: { type: "string" },
-      follow: { type: "boolean", short: "f" },
-      json: { type: "boolean" },
-      ...whereOptions,
-    });
+  -f, --follow                           print the log until it has ended; exits with 3 if it did not pass`,
+  options: {
+    tag: { type: "string" },
+    repository: { type: "string" },
+    follow: { type: "boolean", short: "f" },
+  },
+  async run({ values, positionals, terminal, findServer }) {
     const [branch, ...more] = positionals;
     if (more.length > 0) throw new UsageError("Expected one branch, got several.");
     if (branch !== undefined && values.tag !== undefined)
       throw new UsageError("Expected a branch or --tag, got both.");
-    const api = await ApiClient.find(values, environment, cwd);
+    const api = await findServer();
     const build = await api.post<Build>("/api/builds", {
       ...(branch === undefined ? {} : { branch }),
       ...(values.tag === undefined ? {} : { tag: values.tag }),
@@ -50,4 +38,4 @@ ${whereHelp}
     else await terminal.print(buildLine(build));
     return exitCode.done;
   },
-};
+});

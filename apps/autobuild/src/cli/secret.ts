@@ -2,8 +2,8 @@ import { MasterKey } from "../auth/master-key.ts";
 import { parseSource } from "../git/source.ts";
 import { globalScope, Secrets } from "../secrets/secrets.ts";
 import { SecretStore } from "../store/secret-store.ts";
+import { dayOf } from "./account-command.ts";
 import { exitCode, readArguments, UsageError, type Command } from "./command.ts";
-import { dayOf } from "./user.ts";
 import { withDatabase } from "./with-database.ts";
 
 export const secret: Command = {

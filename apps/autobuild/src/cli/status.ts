@@ -2,38 +2,24 @@ import type { Build } from "../build/build.ts";
 import type { Queue } from "../build/overview.ts";
 import type { Repository } from "../build/repository.ts";
 import { plainText } from "../plain-text.ts";
-import { ApiClient } from "./api-client.ts";
 import { buildLine } from "./build-line.ts";
-import {
-  exitCode,
-  readArguments,
-  readBuildId,
-  UsageError,
-  whereHelp,
-  whereOptions,
-  type Command,
-} from "./command.ts";
+import { exitCode, readBuildId, UsageError, type Command } from "./command.ts";
+import { serverCommand } from "./server-command.ts";
 
 const shown = 10;
 
-export const status: Command = {
+export const status: Command = serverCommand({
   name: "status",
   summary: "shows what runs, what waits and what was built",
   help: `Usage: autobuild status [build] [options]
 
 Shows the running builds, the queue with the reasons for waiting, the newest builds and repositories out of
 reach; or one build with its steps.
-
-  --json
-${whereHelp}
 `,
-  async run({ argv, environment, cwd, terminal }) {
-    const { values, positionals } = readArguments(argv, {
-      json: { type: "boolean" },
-      ...whereOptions,
-    });
+  options: {},
+  async run({ values, positionals, terminal, findServer }) {
     if (positionals.length > 1) throw new UsageError("Expected one build, got several.");
-    const api = await ApiClient.find(values, environment, cwd);
+    const api = await findServer();
     if (positionals[0] !== undefined) {
       const build = await api.build(readBuildId(positionals[0]));
       if (values.json === true) await terminal.json(build);
@@ -70,7 +56,7 @@ ${whereHelp}
     if (builds.length === 0) terminal.say("Nothing has been built yet.");
     return exitCode.done;
   },
-};
+});
 
 /** What git says goes on with advice. */
 function firstLine(text: string): string {

@@ -1,12 +1,9 @@
 import { hashToken, newToken } from "../auth/auth.ts";
-import { parseRole, type Role } from "../auth/role.ts";
-import { AccountStore } from "../store/account-store.ts";
-import { exitCode, readArguments, UsageError, type Command } from "./command.ts";
+import { accountCommand, dayOf } from "./account-command.ts";
+import type { Command } from "./command.ts";
 import { readDuration } from "./duration.ts";
-import { dayOf, granted } from "./user.ts";
-import { withDatabase } from "./with-database.ts";
 
-export const token: Command = {
+export const token: Command = accountCommand({
   name: "token",
   summary: "what programs log in with",
   help: `Usage: autobuild token add <name> [--role viewer|builder|admin] [--expires 90d]
@@ -22,60 +19,29 @@ where the password does, without a user.
   --data-dir <path>  AUTOBUILD_DATA_DIR  (default: that of the repository you are in)
   --json
 `,
-  async run({ argv, environment, cwd, terminal }) {
-    const { values, positionals } = readArguments(argv, {
-      role: { type: "string", default: "builder" },
-      expires: { type: "string" },
-      json: { type: "boolean" },
-      "data-dir": { type: "string" },
-    });
-    const [action, name, ...more] = positionals;
-    if (more.length > 0) throw new UsageError(`Expected one name, got ${1 + more.length}.`);
-    return withDatabase(values, environment, cwd, async ({ database, dataDir }) => {
-      const accounts = new AccountStore(database);
-      switch (action) {
-        case "add": {
-          if (name === undefined) throw new UsageError("Expected a name, got none.");
-          const role = parseRole(values.role, granted) as Exclude<Role, "none">;
-          const nowMs = Date.now();
-          const expiresMs =
-            values.expires === undefined ? null : nowMs + readDuration(values.expires);
-          const text = newToken();
-          const made = accounts.addToken({ name, role, hash: hashToken(text), expiresMs }, nowMs);
-          if (values.json === true) await terminal.json({ ...made, token: text });
-          else await terminal.print(text);
-          const until = expiresMs === null ? "" : ` until ${dayOf(expiresMs)}`;
-          terminal.say(
-            `The token ${name} may come as ${role}${until} (${dataDir}). It is not shown again.`,
-          );
-          return exitCode.done;
-        }
-        case "revoke":
-          if (name === undefined) throw new UsageError("Expected a name, got none.");
-          if (accounts.removeToken(name)) {
-            terminal.say(`${name} opens nothing any more.`);
-            return exitCode.done;
-          }
-          terminal.say(`Expected the name of a token, got ${name}, which none has.`);
-          return exitCode.failed;
-        case "list": {
-          const tokens = accounts.tokens();
-          if (values.json === true) await terminal.json(tokens);
-          else
-            for (const each of tokens)
-              await terminal.print(
-                [
-                  each.name,
-                  each.role,
-                  each.expiresMs === null ? "never expires" : `until ${dayOf(each.expiresMs)}`,
-                  each.usedMs === null ? "never used" : `used ${dayOf(each.usedMs)}`,
-                ].join("\t"),
-              );
-          return exitCode.done;
-        }
-        default:
-          throw new UsageError(`Expected add, list or revoke, got ${action ?? "nothing"}.`);
-      }
-    });
+  options: { expires: { type: "string" } },
+  takeAway: "revoke",
+  async add({ name, role, values, accounts, dataDir, terminal }) {
+    const nowMs = Date.now();
+    const expiresMs = values.expires === undefined ? null : nowMs + readDuration(values.expires);
+    const text = newToken();
+    const made = accounts.addToken({ name, role, hash: hashToken(text), expiresMs }, nowMs);
+    if (values.json === true) await terminal.json({ ...made, token: text });
+    else await terminal.print(text);
+    const until = expiresMs === null ? "" : ` until ${dayOf(expiresMs)}`;
+    terminal.say(
+      `The token ${name} may come as ${role}${until} (${dataDir}). It is not shown again.`,
+    );
   },
-};
+  list: (accounts) => accounts.tokens(),
+  lineOf: ({ name, role, expiresMs, usedMs }) =>
+    [
+      name,
+      role,
+      expiresMs === null ? "never expires" : `until ${dayOf(expiresMs)}`,
+      usedMs === null ? "never used" : `used ${dayOf(usedMs)}`,
+    ].join("\t"),
+  remove: (accounts, name) =>
+    accounts.removeToken(name) ? `${name} opens nothing any more.` : undefined,
+  isUnknown: "which none has",
+});
