@@ -5,6 +5,7 @@ import { execFileSync } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { chromium, type Browser, type Page } from "playwright-core";
 import { WebSocket } from "ws";
+import { FrameTrace } from "./frame-trace.ts";
 import { Harness, residentMiB } from "./harness.ts";
 
 const viewers = 50;
@@ -113,6 +114,7 @@ async function million(browser: Browser): Promise<void> {
     };
     requestAnimationFrame(look);
   });
+  const trace = await FrameTrace.start(live);
   await harness.ended(server, 1);
   const endedMs = performance.now();
   await hasLine(live, "last");
@@ -127,6 +129,12 @@ async function million(browser: Browser): Promise<void> {
     "following 1,100,000 lines live: no frame of more than 50 ms",
     gaps.length === 0,
     gaps.length === 0 ? "none" : `${gaps.length} of up to ${Math.max(...gaps)} ms`,
+  );
+  const busyMs = await trace.mostBusyMs();
+  harness.check(
+    "the same page's main thread at work for 50 ms at most between two frames",
+    busyMs < 50,
+    `${busyMs.toFixed(1)} ms`,
   );
   harness.check("the same page's heap below 300 MB", heapMb < 300, `${heapMb.toFixed(0)} MB`);
   console.log(`     the last line was on the screen ${lastMs} ms after the build had ended`);
