@@ -101,7 +101,7 @@ describe("what led to a build", () => {
       event: "manual",
       trigger: { type: "person", by: "Bob" },
     });
-  });
+  }, 60_000);
 });
 
 describe("where a build ran", () => {
@@ -139,5 +139,5 @@ describe("where a build ran", () => {
     expect(found.machine?.variables).toEqual(expect.arrayContaining(["CI", "PATH"]));
     expect(JSON.stringify(found)).not.toContain("-value");
     expect(JSON.stringify(found)).not.toContain(path.delimiter + "/usr/bin");
-  });
+  }, 60_000);
 });

@@ -53,7 +53,7 @@ describe("the description of what answers", () => {
       Object.values(methods).map(({ operationId }) => operationId),
     );
     expect(new Set(ids).size).toBe(ids.length);
-  });
+  }, 60_000);
 
   test("says what comes: every answer to a GET is as described, of a build that there is and one that is not", async () => {
     const report = `<testsuite name='s'><testcase classname='s' name='one'/></testsuite>`;

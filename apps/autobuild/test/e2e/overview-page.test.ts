@@ -101,7 +101,7 @@ describe.skipIf(!hasBrowser)("the overview (needs Chromium: set WINDSOCK_CHROMIU
       .waitFor();
     gates[1].open();
     expect((await program.buildEnded(3)).state).toBe("passed");
-  });
+  }, 90_000);
 
   test("tells what waits, and why", async () => {
     const gate = new Gate();
@@ -117,7 +117,7 @@ describe.skipIf(!hasBrowser)("the overview (needs Chromium: set WINDSOCK_CHROMIU
     gate.open();
     await page.locator("#queue").waitFor({ state: "hidden" });
     expect(await page.getByRole("heading", { name: /^Queue/ }).count()).toBe(0);
-  });
+  }, 90_000);
 
   test("lists all builds page by page, and opens one that is not listed", async () => {
     const repository = new TestRepository(steps("true"));
@@ -221,7 +221,7 @@ describe.skipIf(!hasBrowser)("the overview (needs Chromium: set WINDSOCK_CHROMIU
     await page.keyboard.press("w");
     await row(page, "main").waitFor();
     expect(page.url()).toBe(`${program.url}/`);
-  });
+  }, 90_000);
 
   test("notifies who has asked for it when a branch breaks and when it is mended", async () => {
     const repository = new TestRepository(steps("true"));
@@ -319,7 +319,7 @@ describe.skipIf(!hasBrowser)("the overview (needs Chromium: set WINDSOCK_CHROMIU
         .locator("body")
         .evaluate((body) => getComputedStyle(body.parentElement!).backgroundColor),
     ).toBe("rgb(0, 0, 0)");
-  });
+  }, 90_000);
 });
 
 describe.skipIf(!hasBrowser)("the wall (needs Chromium: set WINDSOCK_CHROMIUM)", () => {
@@ -369,11 +369,15 @@ describe.skipIf(!hasBrowser)("the wall (needs Chromium: set WINDSOCK_CHROMIUM)",
 /** The number of the build of that commit, once it is in that state. A new branch may be built before its first commit. */
 async function builtAs(program: Program, subject: string, state: string): Promise<number> {
   let id: number | undefined;
-  await until(`${subject} is ${state}`, async () => {
-    const { builds } = await program.builds();
-    id = builds.find((build) => build.subject === subject && build.state === state)?.id;
-    return id !== undefined;
-  });
+  await until(
+    `${subject} is ${state}`,
+    async () => {
+      const { builds } = await program.builds();
+      id = builds.find((build) => build.subject === subject && build.state === state)?.id;
+      return id !== undefined;
+    },
+    90_000,
+  );
   return id ?? 0;
 }
 
