@@ -1,9 +1,11 @@
 // Kills the server during a build, cuts its viewer off, cancels what hides; prints what came of it, and exits with 1
 // where that is not what AutoBuild promises. `--kills 10 --cuts 100` is the long form; without them it takes seconds.
 // What of it depends on no clock runs as `faults.test.ts`, too.
+import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { Harness, residentMiB } from "./harness.ts";
+import { WebSocket } from "ws";
+import { Harness, processorMs, residentMiB } from "./harness.ts";
 import { cancelHidden } from "./hidden-processes.ts";
 import { killServer } from "./killed-server.ts";
 
@@ -18,24 +20,43 @@ const kills = Number(values.kills ?? 3);
 const cuts = Number(values.cuts ?? 20);
 const repositoryCount = Number(values.repositories ?? 20);
 const graceMs = 5000;
+/** Within it a server that has nothing to do has given back what work left behind. */
+const restMs = 40_000;
+const lookMs = 10_000;
 const harness = new Harness();
 
+/** A server that has built each of its repositories, shown its pages, and has nothing to do any more. */
 async function idle(): Promise<void> {
   const repositories = Array.from({ length: repositoryCount }, (_, index) =>
     harness.repository(`idle-${index}`, "true"),
   );
   const server = await harness.start("idle", repositories);
   for (let id = 1; id <= repositoryCount; id++) await harness.ended(server, id);
-  await harness.stop(server, "SIGTERM");
-  const again = await harness.start("idle", repositories);
-  await sleep(5000);
-  const mib = residentMiB(again.child.pid ?? 0);
+  await visit(server.url);
+  await sleep(restMs);
+  const pid = server.child.pid ?? 0;
+  const mib = residentMiB(pid);
+  const before = processorMs(pid);
+  await sleep(lookMs);
+  const share = (processorMs(pid) - before) / lookMs;
   harness.check(
-    `idle with ${repositoryCount} repositories watched below 100 MB`,
-    mib < 95,
-    `${mib.toFixed(0)} MiB`,
+    `idle with ${repositoryCount} repositories, all of them built, below 100 MB and 1 % of a core`,
+    mib * 1.048576 < 100 && share < 0.01,
+    `${mib.toFixed(0)} MiB, ${(100 * share).toFixed(1)} %`,
   );
-  await harness.stop(again, "SIGTERM");
+  await harness.stop(server, "SIGTERM");
+}
+
+/** Loads the page with its parts, looks at what it is fed by, and goes. */
+async function visit(url: string): Promise<void> {
+  const page = await (await fetch(url)).text();
+  for (const [, part = ""] of page.matchAll(/(?:src|href)="([^"]+)"/g))
+    await (await fetch(new URL(part, url))).arrayBuffer();
+  for (const service of ["status", "builds", "log/1"]) {
+    const socket = new WebSocket(`${url.replace("http", "ws")}/websocket/${service}`);
+    await once(socket, "message");
+    socket.terminate();
+  }
 }
 
 try {
