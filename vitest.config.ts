@@ -1,4 +1,5 @@
 import { globSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { defaultServerConditions } from "vite";
 import { defineConfig } from "vitest/config";
 
@@ -17,6 +18,10 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Page tests and builds start processes of their own; two workers keep two cores busy.
     maxWorkers: 2,
+    // What tests start need not read its sources anew each time.
+    env: {
+      NODE_COMPILE_CACHE: fileURLToPath(new URL("node_modules/.cache/code", import.meta.url)),
+    },
     // Worker processes, and what they fork, resolve as we do.
     execArgv: ["--conditions=@windsock/source"],
     coverage: { include: ["packages/*/src/**", "apps/*/src/**"] },

@@ -22,7 +22,8 @@ const accessEnded = 4401;
 
 const defaultAccessCheckMs = 10_000;
 
-const services = fileURLToPath(new URL("./websocket", import.meta.url));
+/** Where the files of the services are. */
+export const servicesFolder: string = fileURLToPath(new URL("./websocket", import.meta.url));
 
 /**
  * Puts the page and the services of an AutoBuild on a port.
@@ -42,7 +43,7 @@ export async function startServer(
   const server = await createServer({
     host,
     port,
-    services,
+    services: servicesFolder,
     ...(publicUrl === undefined
       ? {}
       : { origins: [publicUrl], allowedHosts: [new URL(publicUrl).hostname] }),

@@ -1,17 +1,27 @@
 // The server's process, for `becomeServer`.
+import { readdirSync } from "node:fs";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
 import { AutobuildError } from "../errors.ts";
+import { servicesFolder } from "../server.ts";
 import { failureCode } from "./command.ts";
-import type { ServeMode } from "./serve.ts";
+import { becomeServerAgain, type ServerOrder } from "./server-process.ts";
 import { startServing } from "./server.ts";
 import { Terminal } from "./terminal.ts";
 
-const [mode = "", ...argv] = process.argv.slice(2);
+const [orderText = "", ...argv] = process.argv.slice(2);
+const order = JSON.parse(orderText) as ServerOrder;
+// The rest of what a server holds, so that it counts for the question of whether to begin anew.
+for (const name of readdirSync(servicesFolder, { recursive: true, encoding: "utf8" }))
+  if (name.endsWith(".ts")) await import(pathToFileURL(path.join(servicesFolder, name)).href);
+becomeServerAgain(order, argv);
+
 const terminal = new Terminal();
 let code: number | undefined;
 try {
   code = await startServing(
     { argv, environment: process.env, cwd: process.cwd(), terminal },
-    JSON.parse(mode) as ServeMode,
+    order,
   );
 } catch (error) {
   if (!(error instanceof AutobuildError)) throw error;

@@ -47,7 +47,7 @@ export class PlanningProcess implements Planner {
   readonly #process: BoundedProcess;
 
   constructor(own: NodeJS.ProcessEnv = process.env, allowed: PlanLimits = limits) {
-    const kept = ["NODE_COMPILE_CACHE", "MALLOC_ARENA_MAX", cookieVariable];
+    const kept = ["NODE_COMPILE_CACHE", cookieVariable];
     this.#limits = allowed;
     this.#process = new BoundedProcess({
       argv: [main],

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { allocatorSettings } from "../allocator.ts";
 import type { BuildFolder } from "./build-folder.ts";
 import { cookieVariable, joinCookies } from "./environment.ts";
 import type { RunnerOrder } from "./runner-protocol.ts";
@@ -23,10 +24,10 @@ export async function launchRunner(folder: BuildFolder, order: RunnerOrder): Pro
       stdio: ["pipe", "ignore", errors],
       env: {
         ...process.env,
-        // Each keeps what it once had.
-        MALLOC_ARENA_MAX: "2",
+        ...allocatorSettings,
         // Without it each runner would read its sources anew, which takes it longer than all else it does at first.
-        NODE_COMPILE_CACHE: path.join(folder.path, "../../cache/code"),
+        NODE_COMPILE_CACHE:
+          process.env["NODE_COMPILE_CACHE"] ?? path.join(folder.path, "../../cache/code"),
         [cookieVariable]: joinCookies(process.env[cookieVariable], order.cookie),
       },
     });
