@@ -369,15 +369,11 @@ describe.skipIf(!hasBrowser)("the wall (needs Chromium: set WINDSOCK_CHROMIUM)",
 /** The number of the build of that commit, once it is in that state. A new branch may be built before its first commit. */
 async function builtAs(program: Program, subject: string, state: string): Promise<number> {
   let id: number | undefined;
-  await until(
-    `${subject} is ${state}`,
-    async () => {
-      const { builds } = await program.builds();
-      id = builds.find((build) => build.subject === subject && build.state === state)?.id;
-      return id !== undefined;
-    },
-    90_000,
-  );
+  await until(`${subject} is ${state}`, async () => {
+    const { builds } = await program.builds();
+    id = builds.find((build) => build.subject === subject && build.state === state)?.id;
+    return id !== undefined;
+  });
   return id ?? 0;
 }
 
