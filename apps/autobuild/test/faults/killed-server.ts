@@ -30,7 +30,7 @@ export async function killServer(
   const gate = path.join(harness.folder, "gate");
   const work = harness.repository(
     "killed",
-    `i=0; while [ $i -lt ${lines} ]; do echo "line $i"; i=$((i + 1)); sleep 0.01; done; while [ ! -e '${gate}' ]; do sleep 0.05; done`,
+    `i=0; while [ $i -lt ${lines} ]; do for j in 1 2 3 4 5; do echo "line $i"; i=$((i + 1)); done; sleep 0.05; done; while [ ! -e '${gate}' ]; do sleep 0.05; done`,
   );
   let server = await harness.start("killed", [work]);
   let seen = Buffer.alloc(0);
