@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { openDatabase } from "../src/store/database.ts";
 import { OriginStore } from "../src/store/origin-store.ts";
@@ -122,6 +123,23 @@ describe("a build that somebody asks for", () => {
     });
     await expect(builds.build(9)).rejects.toThrow("the number of a repository");
   });
+});
+
+// A commit between the first look and the beginning of the watch waited for the next poll.
+test("a commit at any moment of the start is found without a poll", async () => {
+  const repository = new TestRepository(steps("true"));
+  const server = await TestServer.start({
+    repositories: [repository.folder],
+    localPollMs: 3_600_000,
+    watchedPollMs: 3_600_000,
+  });
+  const { builds } = server.autobuild;
+  let last = "";
+  for (let count = 0; count < 20; count++) {
+    last = repository.commit(`commit ${count}`, steps(`echo ${count}`));
+    await setImmediate();
+  }
+  await server.until("the last one is built", () => builds.list().some(({ sha }) => sha === last));
 });
 
 describe("a time table", () => {

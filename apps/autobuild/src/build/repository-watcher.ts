@@ -243,6 +243,8 @@ export class RepositoryWatcher {
     if (this.#source.type !== "path" || this.#watch !== undefined) return;
     this.#watch = await watchRefs(this.#source.location, () => this.wake({ type: "refs" }));
     if (signal.aborted) this.#watch.end();
+    // What has moved between the look and the watch was seen by neither.
+    this.#lookAgain = true;
   }
 
   #pollMs(): number {
