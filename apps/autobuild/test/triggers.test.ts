@@ -139,7 +139,10 @@ test("a commit at any moment of the start is found without a poll", async () => 
     last = repository.commit(`commit ${count}`, steps(`echo ${count}`));
     await setImmediate();
   }
-  await server.until("the last one is built", () => builds.list().some(({ sha }) => sha === last));
+  const found = await server.until("the last one is there", () =>
+    builds.list().find(({ sha }) => sha === last),
+  );
+  expect(found.branch).toBe("main");
 });
 
 describe("a time table", () => {
