@@ -1,14 +1,22 @@
 import { once } from "node:events";
 import {
+  appendFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readlinkSync,
   rmSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
-import { createServer, request as httpRequest, type IncomingMessage, type Server } from "node:http";
+import {
+  Agent,
+  createServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type Server,
+} from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -179,4 +187,38 @@ test("an edit shows in development", async () => {
   expect((await get("/new.txt")).body).toBe("one");
   writeFileSync(file, "two!");
   expect((await get("/new.txt")).body).toBe("two!");
+});
+
+// What came beyond the length that was said stood where the next answer begins.
+test("a file that grows while it is read ends where it ended", async () => {
+  const size = 32 * 1024 * 1024;
+  const path = join(folder, "public", "grows.txt");
+  writeFileSync(path, Buffer.alloc(size, "a"));
+  const { port } = await serve({ dev: true });
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const ask = async (name: string) => {
+    const [response] = (await once(httpRequest({ port, path: name, agent }).end(), "response")) as [
+      IncomingMessage,
+    ];
+    return response;
+  };
+  const response = await ask("/grows.txt");
+  appendFileSync(path, Buffer.alloc(1024 * 1024, "b"));
+  let length = 0;
+  for await (const chunk of response) length += (chunk as Buffer).length;
+  expect(length).toBe(size);
+  expect((await ask("/a.txt")).statusCode).toBe(200);
+  agent.destroy();
+});
+
+test("a file that shrinks while it is read breaks the answer off", async () => {
+  const path = join(folder, "public", "shrinks.txt");
+  writeFileSync(path, Buffer.alloc(32 * 1024 * 1024, "a"));
+  const { port } = await serve({ dev: true });
+  const [response] = (await once(
+    httpRequest({ port, path: "/shrinks.txt", agent: false }).end(),
+    "response",
+  )) as [IncomingMessage];
+  truncateSync(path, 1024);
+  await expect(response.toArray()).rejects.toThrow("aborted");
 });

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Readable } from "node:stream";
+import { pipeline, type Readable } from "node:stream";
 import sirv from "sirv";
 import { normalizeBase } from "../gateway/routes.ts";
 
@@ -27,11 +27,15 @@ export function staticFiles(folder: string, options: StaticFileOptions = {}): St
   const { dev = false } = options;
   const base = normalizeBase(options.base);
   if (!dev && !existsSync(folder)) return (_request, _response, next) => next();
+  const lengths = new WeakMap<ServerResponse, number>();
   const serve = sirv(folder, {
     dev,
     etag: true,
     maxAge: 0,
-    setHeaders: (response) => response.setHeader("X-Content-Type-Options", "nosniff"),
+    setHeaders(response, _path, { size }) {
+      response.setHeader("X-Content-Type-Options", "nosniff");
+      lengths.set(response, size);
+    },
   });
 
   return (request, response, next) => {
@@ -47,7 +51,11 @@ export function staticFiles(folder: string, options: StaticFileOptions = {}): St
     if (!pathname.startsWith(`${base}/`)) return next();
 
     dropOddRange(request);
-    response.once("pipe", (file: Readable) => guard(file, response));
+    response.once("pipe", (file: Readable) => {
+      // Of a range sirv reads so much and no more.
+      const length = response.statusCode === 206 ? Infinity : (lengths.get(response) ?? 0);
+      guard(file, response, length);
+    });
     const restore = (): void => {
       request.url = url;
     };
@@ -87,8 +95,28 @@ function dropOddRange(request: IncomingMessage): void {
   if (!isPlain) delete request.headers.range;
 }
 
-/** sirv pipes a file without a listener for its errors, and leaves it open when the reader goes. */
-function guard(file: Readable, response: ServerResponse): void {
-  file.once("error", () => response.destroy());
-  response.once("close", () => file.destroy());
+/**
+ * sirv pipes a file up to its end, wherever that is by then: what is beyond the length that was said would be read
+ * as the head of the next answer. It has no listener for a file's errors, and leaves it open when the reader goes.
+ */
+function guard(file: Readable, response: ServerResponse, length: number): void {
+  file.unpipe(response);
+  // Whatever fails, the file is closed and the answer broken off: that is all there is to do.
+  pipeline(
+    file,
+    (chunks: AsyncIterable<Buffer>) => cut(chunks, length),
+    response,
+    () => {},
+  );
+}
+
+async function* cut(chunks: AsyncIterable<Buffer>, length: number): AsyncIterable<Buffer> {
+  let left = length;
+  for await (const chunk of chunks) {
+    yield chunk.length <= left ? chunk : chunk.subarray(0, left);
+    left -= chunk.length;
+    if (left <= 0) return;
+  }
+  // It has become shorter. The reader would wait for what does not come.
+  if (left > 0 && left < Infinity) throw new Error("The file has changed.");
 }
