@@ -175,6 +175,8 @@ export class RunningBuilds {
     await this.#ledger.end(build, { ...end, isRequeued: active.isRequeued || isLost });
     this.#active.delete(build.id);
     console.complete(build.id, folders.console(build.id, end.logBytes));
+    // A runner that was over before we had its socket has told of no growth; and logs that waited for this one stand behind it now.
+    events.emit("logAdvanced", { buildId: build.id, position: null, attempt: 0 });
     const ended = store.build(build.id);
     if (ended !== undefined) events.emit("buildChanged", ended);
     this.#handleSettled();
