@@ -51,6 +51,24 @@ describe("/websocket/status", () => {
     await newest.seen("it begins with the newest build", ({ log }) => log === program.logOf(2));
   });
 
+  // It stood behind the first one's until it printed again, which it may never do.
+  test("shows a build that ran beside another as soon as that one is over", async () => {
+    const [one, two] = [new Gate(), new Gate()];
+    const repositories = [one, two].map(
+      (gate, index) => new TestRepository(steps(`echo line ${index}; ${gate.wait}`)),
+    );
+    const program = await Program.start(repositories.map(({ folder }) => folder));
+    const watcher = await Watcher.open(`${program.url}/websocket/status`);
+    await watcher.seen("one of them is shown", ({ log }) => /line [01]\n/.test(log));
+    for (const name of ["line 0", "line 1"])
+      await expect.poll(() => [1, 2].some((id) => program.logOf(id).includes(name))).toBe(true);
+    const [shown, hidden] = watcher.log.includes("line 0") ? [one, two] : [two, one];
+    shown.open();
+    await watcher.seen("both are shown", ({ log }) => /line 0\n/.test(log) && /line 1\n/.test(log));
+    hidden.open();
+    for (const id of [1, 2]) expect((await program.buildEnded(id)).state).toBe("passed");
+  });
+
   test("lets a slow client have a log of 5 MB at its pace, at no cost for the server or for others", async () => {
     const repository = new TestRepository();
     const program = await Program.start([repository.folder]);
