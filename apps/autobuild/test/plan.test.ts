@@ -112,30 +112,6 @@ describe("what lies in the checkout decides", () => {
     ]);
   });
 
-  test("Python: pytest, else unittest in the tests' folder, else compile", async () => {
-    const files = { "pyproject.toml": "", "x.py": "", "tests/test_x.py": "" };
-    expect(await commandsFor(files)).toEqual(["python3 -m pytest"]);
-    expect(await commandsFor(files, nothingInstalled)).toEqual([
-      "python3 -m unittest discover -s tests",
-    ]);
-    expect(await commandsFor({ "x.py": "", "x_test.py": "" }, nothingInstalled)).toEqual([
-      "python3 -m unittest discover -p *_test.py",
-    ]);
-    expect(await commandsFor({ "x.py": "" })).toEqual(["python3 -m compileall -q ."]);
-  });
-
-  // The layout that Python's packaging guide recommends failed at once: nothing installs the package.
-  test("Python: packages below src are on the path of their tests", async () => {
-    const tests = { "pyproject.toml": "", "tests/test_x.py": "" };
-    const environmentFor = async (files: Record<string, string>) =>
-      (await planFor({ ...tests, ...files })).environment;
-    expect(await environmentFor({ "src/x/__init__.py": "" })).toEqual({ PYTHONPATH: "src" });
-    expect(await environmentFor({ "src/x.py": "" })).toEqual({ PYTHONPATH: "src" });
-    // Here `src` is the package.
-    expect(await environmentFor({ "src/__init__.py": "", "src/x.py": "" })).toEqual({});
-    expect(await environmentFor({ "x/__init__.py": "" })).toEqual({});
-  });
-
   test("a script for it: run as it is, or by sh where it is not executable", async () => {
     const files = { "package.json": "{}", Makefile: "ci:" };
     expect(await commandsFor({ "ci.sh": "echo hi", ...files })).toEqual(["sh ci.sh"]);
@@ -168,23 +144,6 @@ describe("what lies in the checkout decides", () => {
       "npx -y bun@1 install --frozen-lockfile",
       "npx -y bun@1 run test",
     ]);
-  });
-
-  test("uv, poetry and tox, where the project uses one and it is installed", async () => {
-    const files = { "pyproject.toml": "", "tests/test_x.py": "" };
-    const lock = '[[package]]\nname = "pytest"\n';
-    expect(await commandsFor({ ...files, "uv.lock": lock })).toEqual([
-      "uv sync --locked",
-      "uv run pytest",
-    ]);
-    expect(await commandsFor({ ...files, "poetry.lock": "" })).toEqual([
-      "poetry install --no-interaction",
-      "poetry run python -m unittest discover -s tests",
-    ]);
-    expect(await commandsFor({ ...files, "tox.ini": "" })).toEqual(["tox"]);
-    expect(
-      await commandsFor({ ...files, "uv.lock": lock, "tox.ini": "" }, nothingInstalled),
-    ).toEqual(["python3 -m unittest discover -s tests"]);
   });
 
   test("Gradle and Maven: the project's wrapper, else the installed one", async () => {

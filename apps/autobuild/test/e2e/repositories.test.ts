@@ -10,6 +10,7 @@ import { until } from "../support/until.ts";
 
 const hasMake = answers("make", "--version");
 const hasPython = answers("python3", "--version");
+const canMakeEnvironments = answers("python3", "-c", "import ensurepip");
 const hasNpm = answers("npm", "--version");
 const hasCargo = answers("cargo", "--version");
 const hasGo = answers("go", "version");
@@ -75,6 +76,45 @@ describe("real repositories", () => {
       expect(await program.buildEnded(4)).toMatchObject({ state: "passed", subject: "mend" });
     },
     60_000,
+  );
+
+  // It said no more than "No module named 'greeting'": nothing installed what it asks for.
+  test.skipIf(!canMakeEnvironments)(
+    "of Python get what they need in an environment of the checkout (needs python3 with venv)",
+    async () => {
+      // A package that is made by its own few lines: no registry is asked.
+      const packaged = (name: string, dependencies: string): Record<string, string> => ({
+        "pyproject.toml": `[build-system]\nrequires = []\nbuild-backend = "made"\nbackend-path = ["."]\n[project]\nname = "${name}"\nversion = "1"\n${dependencies}`,
+        "made.py": backendOf(name),
+        [`${name}.py`]: `def hello():\n    return "hello from ${name}"\n`,
+      });
+      const below = (folder: string, files: Record<string, string>): Record<string, string> =>
+        Object.fromEntries(
+          Object.entries(files).map(([file, text]) => [`${folder}/${file}`, text]),
+        );
+      const greeting = below("vendor/greeting", packaged("greeting", ""));
+      const tests = {
+        "tests/test_hello.py":
+          "import shutil, unittest\nimport greeting\n\nclass Hello(unittest.TestCase):\n    def test_hello(self):\n        self.assertIn('hello', greeting.hello())\n    def test_path(self):\n        self.assertIn('.venv', shutil.which('python'))\n",
+      };
+      const repository = new TestRepository({
+        "requirements.txt": "--no-index\n./vendor/greeting\n",
+        "app.py": "import greeting\n",
+        ...greeting,
+        ...tests,
+      });
+      const program = await Program.start([repository.folder]);
+      const isOver = async () => (await program.build(1))?.finishedMs != null;
+      // Making an environment is seconds of work, on a busy machine many.
+      await until("it has ended", isOver, 150_000);
+      const log = stripVTControlCharacters(program.logOf(1));
+      expect(await program.build(1)).toMatchObject({ state: "passed" });
+      expect(log).toMatch(/=== plan: found .* install what they name in \.venv, then unittest/);
+      expect(log).toContain("Successfully installed greeting-1");
+      expect(log).toMatch(/^Ran 2 tests in/m);
+      expect(answers("python3", "-c", "import greeting")).toBe(false);
+    },
+    180_000,
   );
 
   test.skipIf(!hasCargo)(
@@ -153,4 +193,24 @@ function bareRepository(): { bare: string; work: TestRepository } {
 
 function answers(program: string, ...args: string[]): boolean {
   return spawnSync(program, args, { stdio: "ignore" }).status === 0;
+}
+
+/** A build backend of Python's in one file: it makes a wheel of the module beside it. */
+function backendOf(name: string): string {
+  return `import zipfile
+
+def build_wheel(folder, settings=None, metadata=None):
+    name = "${name}-1-py3-none-any.whl"
+    files = {
+        "${name}.py": open("${name}.py").read(),
+        "${name}-1.dist-info/METADATA": "Metadata-Version: 2.1\\nName: ${name}\\nVersion: 1\\n",
+        "${name}-1.dist-info/WHEEL": "Wheel-Version: 1.0\\nGenerator: made\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
+    }
+    record = "".join(f"{file},,\\n" for file in files) + "${name}-1.dist-info/RECORD,,\\n"
+    with zipfile.ZipFile(f"{folder}/{name}", "w") as wheel:
+        for file, text in files.items():
+            wheel.writestr(file, text)
+        wheel.writestr("${name}-1.dist-info/RECORD", record)
+    return name
+`;
 }
