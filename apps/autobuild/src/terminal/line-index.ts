@@ -96,7 +96,8 @@ export class LineIndex {
 
   /** How many lines there are; the empty one that a line feed has begun is none yet. */
   get lineCount(): number {
-    return this.terminal.rowCount - (this.terminal.rows.at(-1)?.length === 0 ? 1 : 0);
+    const { rowCount } = this.terminal;
+    return rowCount - (this.terminal.row(rowCount - 1)?.length === 0 ? 1 : 0);
   }
 
   get data(): IndexData {

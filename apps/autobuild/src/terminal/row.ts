@@ -93,9 +93,8 @@ export class Row {
   }
 
   /** Puts a text at a cell, over what is there. Gives the cell behind it. */
-  put(column: number, text: string, style: Style): number {
+  put(column: number, text: string, style: Style, isTextSimple: boolean = isSimple(text)): number {
     this.version += 1;
-    const isTextSimple = isSimple(text);
     const width = isTextSimple ? text.length : widthOf(text);
     if (column === 0 && width >= this.width) this.#clear();
     const padding = column - this.#width;

@@ -1,11 +1,10 @@
 import { cellWidth, isSimple } from "./cell-width.ts";
+import { RowWindow } from "./row-window.ts";
 import { Row } from "./row.ts";
 import { maxSectionUnits, sectionMarkOf } from "./section-mark.ts";
 import type { Style } from "./style.ts";
 import { dataOf, styleOf, type TerminalState } from "./terminal-state.ts";
 
-/** How far up output may still change: a row further up is final. */
-export const windowRows = 100;
 /** A longer line goes on in another row. */
 export const maxColumns = 4096;
 /** Of UTF-16, marks that take no cell included. */
@@ -30,7 +29,7 @@ interface SavedCursor {
 
 /** The rows that may still change, and the cursor in them. */
 export class Screen {
-  readonly rows: Row[];
+  readonly rows: RowWindow;
   /** The index of the first of them. */
   firstRow: number;
   readonly #listener: ScreenListener;
@@ -47,7 +46,7 @@ export class Screen {
   ) {
     this.#listener = listener;
     this.firstRow = firstRow;
-    this.rows = screen?.rows.map((row) => Row.from(row)) ?? [];
+    this.rows = new RowWindow(screen?.rows.map((row) => Row.from(row)) ?? []);
     if (this.rows.length === 0) this.rows.push(new Row(offset));
     this.#row = clamp(screen?.row ?? 0, 0, this.rows.length - 1);
     this.#column = screen?.column ?? 0;
@@ -61,17 +60,18 @@ export class Screen {
   }
 
   state(): TerminalState {
-    const rows = this.rows.map((row) => row.toData());
+    const rows = this.rows.toArray().map((row) => row.toData());
     return { ...this.savedState(), screen: { rows, row: this.#row, column: this.#column } };
   }
 
-  print(text: string, style: Style): void {
+  /** `isAscii` spares looking through the text once more. */
+  print(text: string, style: Style, isAscii: boolean = false): void {
     if (text === "") return;
     if (
       this.#column + 2 * text.length <= maxColumns &&
       this.#current.length + text.length <= maxUnitsOfRow
     )
-      this.#column = this.#current.put(this.#column, text, style);
+      this.#column = this.#current.put(this.#column, text, style, isAscii || isSimple(text));
     else this.#printLong(text, style);
   }
 
@@ -141,7 +141,7 @@ export class Screen {
   /** From the cursor to the end of its row, and all rows below. */
   eraseBelow(): void {
     this.eraseInRow(0);
-    this.rows.length = this.#row + 1;
+    this.rows.truncate(this.#row + 1);
   }
 
   /** What may go over the end of the row, or make it too long: in as few pieces as there are rows. */
@@ -185,18 +185,17 @@ export class Screen {
   }
 
   #push(row: Row): void {
-    this.rows.push(row);
-    if (this.rows.length > windowRows) {
-      const final = this.rows.shift();
+    const final = this.rows.push(row);
+    if (final !== undefined) {
       this.firstRow += 1;
-      final?.settle();
-      if (final !== undefined) this.#listener.handleFinal?.(final, this.firstRow - 1);
+      final.settle();
+      this.#listener.handleFinal?.(final, this.firstRow - 1);
     }
     this.#row = this.rows.length - 1;
   }
 
   get #current(): Row {
-    const row = this.rows[this.#row];
+    const row = this.rows.at(this.#row);
     if (row === undefined) throw new Error("Expected a row under the cursor, got none.");
     return row;
   }

@@ -1,6 +1,7 @@
 import { escapeSequence } from "./escape.ts";
+import { windowRows } from "./row-window.ts";
 import type { Row } from "./row.ts";
-import { maxColumns, Screen, windowRows, type ScreenListener } from "./screen.ts";
+import { maxColumns, Screen, type ScreenListener } from "./screen.ts";
 import { plainStyle, restyled, selectGraphicRendition, type Style } from "./style.ts";
 import { dataOf, styleOf, type TerminalState } from "./terminal-state.ts";
 
@@ -51,7 +52,12 @@ export class Terminal {
 
   /** The rows that may still change. */
   get rows(): readonly Row[] {
-    return this.#screen.rows;
+    return this.#screen.rows.toArray();
+  }
+
+  /** One of them, by its index in the log. */
+  row(index: number): Row | undefined {
+    return this.#screen.rows.at(index - this.#screen.firstRow);
   }
 
   get offset(): number {
@@ -106,7 +112,7 @@ export class Terminal {
         if (all < 0x80) {
           // One call for many lines: of ASCII, places in the text are places in the bytes.
           latin ??= asciiOf(bytes);
-          this.#screen.print(latin.slice(index, end), this.#style);
+          this.#screen.print(latin.slice(index, end), this.#style, true);
         } else {
           const held = end === bytes.length && !isLast ? incompleteEnd(bytes, index) : 0;
           const text = this.#decoder.decode(bytes.subarray(index, end - held));

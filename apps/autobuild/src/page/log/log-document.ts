@@ -95,7 +95,7 @@ export class LogDocument {
   /** A row from 0 on; undefined when it is not here (yet). */
   row(line: number): Row | undefined {
     const { terminal } = this.#index;
-    if (line >= terminal.firstRow) return terminal.rows[line - terminal.firstRow];
+    if (line >= terminal.firstRow) return terminal.row(line);
     if (line >= this.#tail.line) return this.#tailRows[line - this.#tail.line];
     const segment = this.#lastSegment(({ from }) => from.line <= line);
     if (segment === undefined) return undefined;
