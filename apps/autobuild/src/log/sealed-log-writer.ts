@@ -18,6 +18,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { systemCodeOf } from "../errors.ts";
 import { integer, text } from "../store/row.ts";
+import { inTransaction } from "../store/transaction.ts";
 import {
   blockBytes,
   blockFormat,
@@ -88,7 +89,7 @@ export class SealedLogWriter {
         if (copy !== undefined) copies.push(copy);
       }
       this.#database.exec("PRAGMA synchronous = FULL");
-      this.#transaction(() => {
+      inTransaction(this.#database, () => {
         for (const copy of copies) this.#finish(buildId, copy);
       });
     } catch (error) {
@@ -164,7 +165,7 @@ export class SealedLogWriter {
     const hash = createHash("sha256");
     const block = Buffer.allocUnsafe(blockBytes);
     for (let number = 0, isLast = false; !isLast;) {
-      this.#transaction(() => {
+      inTransaction(this.#database, () => {
         if (number === 0)
           copy.id = Number(this.#statements.begin.run(buildId, copy.name).lastInsertRowid);
         for (let count = 0; count < blocksAtOnce && !isLast; count++) {
@@ -229,7 +230,7 @@ export class SealedLogWriter {
   }
 
   #removeFile(fileId: number): void {
-    this.#transaction(() => this.#deleteFile(fileId));
+    inTransaction(this.#database, () => this.#deleteFile(fileId));
   }
 
   #deleteFile(fileId: number): void {
@@ -267,18 +268,6 @@ export class SealedLogWriter {
       database.exec(
         `BEGIN IMMEDIATE; ${sealedTables} PRAGMA user_version = ${sealedLogsVersion}; COMMIT;`,
       );
-  }
-
-  #transaction(change: () => void): void {
-    this.#database.exec("BEGIN IMMEDIATE");
-    try {
-      change();
-      this.#database.exec("COMMIT");
-    } catch (error) {
-      // A full disk ends the transaction by itself, and a second ROLLBACK would hide the first error.
-      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
-      throw error;
-    }
   }
 }
 

@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Verdict } from "../notify/verdict.ts";
 import { integer, integerOrNull, text, type Row } from "./row.ts";
+import { inTransaction } from "./transaction.ts";
 
 /** What of a build is told: that it runs, or how it ended. */
 export type Moment = "started" | "ended";
@@ -55,20 +56,15 @@ export class NoticeStore {
 
   /** Puts down who is to be told how a build ended, once. False: that was done before. */
   addEnd(buildId: number, targets: readonly string[], verdict: Verdict, nowMs: number): boolean {
-    this.#database.exec("BEGIN IMMEDIATE");
-    try {
+    return inTransaction(this.#database, () => {
       const isNew = this.#statements.markNoticed.run(buildId).changes === 1;
       if (isNew) {
         this.#statements.dropStarts.run(buildId);
         for (const target of targets)
           this.#statements.insert.run(target, buildId, "ended", verdict, nowMs, nowMs);
       }
-      this.#database.exec("COMMIT");
       return isNew;
-    } catch (error) {
-      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
-      throw error;
-    }
+    });
   }
 
   /** Builds that ended and were not looked at: the server died in between. */

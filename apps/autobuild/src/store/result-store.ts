@@ -3,6 +3,7 @@ import { setImmediate as nextRound } from "node:timers/promises";
 import type { Artifact } from "../results/artifacts.ts";
 import type { TestCase, TestState } from "../results/test-case.ts";
 import { integer, integerOrNull, text, textOrNull, type Row } from "./row.ts";
+import { inTransaction } from "./transaction.ts";
 
 /** What the reports of a build say, all together. Plain JSON. */
 export interface TestCounts {
@@ -127,7 +128,7 @@ export class ResultStore {
    */
   async save(buildId: number, repositoryId: number, results: StepResults): Promise<void> {
     const { position } = results;
-    this.#transaction(() => {
+    inTransaction(this.#database, () => {
       const { forgetRuns, forgetReasons, forgetArtifacts, forgetProblems } = this.#statements;
       for (const statement of [forgetRuns, forgetReasons, forgetArtifacts, forgetProblems])
         statement.run({ buildId, position });
@@ -138,7 +139,7 @@ export class ResultStore {
     });
     for (let from = 0; from < results.tests.length; from += testsAtOnce) {
       if (from > 0) await nextRound();
-      this.#transaction(() => {
+      inTransaction(this.#database, () => {
         for (const test of results.tests.slice(from, from + testsAtOnce))
           this.#saveTest(buildId, repositoryId, position, test);
       });
@@ -227,17 +228,6 @@ export class ResultStore {
     this.#statements.insertRun.run(testId, buildId, position, state, isFlaky ? 1 : 0, durationMs);
     if (state !== "passed" || isFlaky)
       this.#statements.insertReason.run(testId, buildId, position, message, details, file, line);
-  }
-
-  #transaction(change: () => void): void {
-    this.#database.exec("BEGIN IMMEDIATE");
-    try {
-      change();
-      this.#database.exec("COMMIT");
-    } catch (error) {
-      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
-      throw error;
-    }
   }
 }
 

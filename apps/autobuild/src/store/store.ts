@@ -11,6 +11,7 @@ import type {
 } from "../build/build.ts";
 import { Attempts } from "./attempts.ts";
 import { integer, integerOrNull, one, text, textOrNull, type Row } from "./row.ts";
+import { inTransaction } from "./transaction.ts";
 
 /** A repository as the store knows it. */
 export interface RepositoryRow {
@@ -51,17 +52,7 @@ export class Store {
 
   /** Runs `change` whole or not at all. Within another one it is a part of that. */
   transaction<Result>(change: () => Result): Result {
-    if (this.#database.isTransaction) return change();
-    this.#database.exec("BEGIN IMMEDIATE");
-    try {
-      const result = change();
-      this.#database.exec("COMMIT");
-      return result;
-    } catch (error) {
-      // A full disk ends the transaction by itself, and a second ROLLBACK would hide the first error.
-      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
-      throw error;
-    }
+    return inTransaction(this.#database, change);
   }
 
   /** Finds the repository of that label, or writes it down. */
