@@ -4,15 +4,14 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { hookCommand } from "../src/cli/hook-command.ts";
+import { hook } from "../src/cli/hook.ts";
+import { outputOf } from "./support/command.ts";
 import { TestRepository } from "./support/repository.ts";
 import { temporaryFolder } from "./support/temporary.ts";
 import { until } from "./support/until.ts";
 
-async function run(cwd: string, ...argv: string[]): Promise<string> {
-  let said = "";
-  expect(await hookCommand(argv, cwd, (text) => (said += text))).toBe(0);
-  return said;
+function run(cwd: string, ...argv: string[]): Promise<string> {
+  return outputOf(hook, argv, cwd);
 }
 
 /** Something that takes what a hook sends. */

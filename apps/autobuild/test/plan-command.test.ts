@@ -1,14 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { planCommand } from "../src/cli/plan-command.ts";
+import { plan as planCommand } from "../src/cli/plan.ts";
+import { outputOf } from "./support/command.ts";
 import { writeFiles } from "./support/repository.ts";
 import { temporaryFolder } from "./support/temporary.ts";
 
-async function plan(files: Record<string, string>, ...argv: string[]): Promise<string> {
+function plan(files: Record<string, string>, ...argv: string[]): Promise<string> {
   const folder = temporaryFolder();
   writeFiles(folder, files);
-  let said = "";
-  expect(await planCommand(argv, folder, (text) => (said += text))).toBe(0);
-  return said;
+  return outputOf(planCommand, argv, folder);
 }
 
 const config = `

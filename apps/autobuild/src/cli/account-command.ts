@@ -1,13 +1,20 @@
 import type { ParseArgsOptionsConfig } from "node:util";
 import { parseRole, type Role } from "../auth/role.ts";
 import { AccountStore } from "../store/account-store.ts";
-import { exitCode, readArguments, UsageError, type Command, type Invocation } from "./command.ts";
+import {
+  dataDirOption,
+  exitCode,
+  readArguments,
+  UsageError,
+  type Command,
+  type Invocation,
+} from "./command.ts";
 import { withDatabase } from "./with-database.ts";
 
 const common = {
   role: { type: "string", default: "builder" },
   json: { type: "boolean" },
-  "data-dir": { type: "string" },
+  ...dataDirOption,
 } as const satisfies ParseArgsOptionsConfig;
 
 type Values<Options extends ParseArgsOptionsConfig> = ReturnType<
@@ -81,11 +88,13 @@ export function accountCommand<const Options extends ParseArgsOptionsConfig, Lis
   };
 }
 
-function named(name: string | undefined): string {
+/** The name that an action is about. */
+export function named(name: string | undefined): string {
   if (name === undefined) throw new UsageError("Expected a name, got none.");
   return name;
 }
 
+/** `2026-11-24` */
 export function dayOf(epochMs: number): string {
   return new Date(epochMs).toISOString().slice(0, 10);
 }

@@ -1,8 +1,8 @@
 import type { Repository } from "../build/repository.ts";
 import { parseSource } from "../git/source.ts";
 import { plainText } from "../plain-text.ts";
-import { exitCode, UsageError, type Command } from "./command.ts";
-import { serverCommand } from "./server-command.ts";
+import { exitCode, onlyOne, type Command } from "./command.ts";
+import { jsonOption, serverCommand } from "./server-command.ts";
 
 export const add: Command = serverCommand({
   name: "add",
@@ -11,11 +11,9 @@ export const add: Command = serverCommand({
 
 From now on, and also after a restart. A URL must hold no password: keep those where git finds them.
 `,
-  options: {},
+  options: jsonOption,
   async run({ values, positionals, cwd, terminal, findServer }) {
-    const [source, ...more] = positionals;
-    if (source === undefined || more.length > 0)
-      throw new UsageError(`Expected one repository, got ${positionals.length}.`);
+    const source = onlyOne(positionals, "one repository");
     const api = await findServer();
     // A relative path counts from here.
     const { location } = parseSource(source, cwd);

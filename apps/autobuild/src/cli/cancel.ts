@@ -1,7 +1,7 @@
 import type { Build } from "../build/build.ts";
 import { buildLine } from "./build-line.ts";
 import { exitCode, readBuildId, UsageError, type Command } from "./command.ts";
-import { serverCommand } from "./server-command.ts";
+import { jsonOption, serverCommand } from "./server-command.ts";
 
 export const cancel: Command = serverCommand({
   name: "cancel",
@@ -10,7 +10,7 @@ export const cancel: Command = serverCommand({
 
 Ends builds that wait or run, and returns when no process of them is left.
 `,
-  options: {},
+  options: jsonOption,
   async run({ values, positionals, terminal, findServer }) {
     if (positionals.length === 0) throw new UsageError("Expected the number of a build, got none.");
     const ids = positionals.map((text) => readBuildId(text));

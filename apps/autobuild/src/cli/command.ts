@@ -46,14 +46,22 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-/** What `--help` and a `--json` that is there are in every command. */
+/** What every command takes; `runCommandLine` answers it. */
 const common = {
   help: { type: "boolean", short: "h" },
 } as const satisfies ParseArgsOptionsConfig;
 
-/** Where commands that work on a data folder or talk to a server find it. */
-export const whereOptions = {
+/** Where commands that work on a data folder find it. */
+export const dataDirOption = {
   "data-dir": { type: "string" },
+} as const satisfies ParseArgsOptionsConfig;
+
+export const dataDirHelp =
+  "  --data-dir <path>  AUTOBUILD_DATA_DIR  (default: that of the repository you are in)";
+
+/** Where commands that talk to a server find it. */
+export const whereOptions = {
+  ...dataDirOption,
   url: { type: "string" },
 } as const satisfies ParseArgsOptionsConfig;
 
@@ -75,6 +83,13 @@ export function readArguments<const Options extends ParseArgsOptionsConfig>(
   } catch (error) {
     throw new UsageError(messageOf(error), { cause: error });
   }
+}
+
+/** The one argument that a command takes; `what` as in "Expected one folder, got 2." */
+export function onlyOne(positionals: readonly string[], what: string): string {
+  const [only, ...more] = positionals;
+  if (only !== undefined && more.length === 0) return only;
+  throw new UsageError(`Expected ${what}, got ${positionals.length}.`);
 }
 
 /** The number of a build, as people write it: `12` or `#12`. */

@@ -1,19 +1,11 @@
 import { durationOf, instantOf } from "../clock.ts";
-import { ApiClient } from "./api-client.ts";
 import { exitCodeOf } from "./build-line.ts";
-import {
-  exitCode,
-  readArguments,
-  readBuildId,
-  UsageError,
-  whereHelp,
-  whereOptions,
-  type Command,
-} from "./command.ts";
+import { exitCode, readBuildId, UsageError, type Command } from "./command.ts";
 import { followBuild } from "./follow-build.ts";
+import { serverCommand } from "./server-command.ts";
 import { resetColour, terminalText } from "./terminal-text.ts";
 
-export const logs: Command = {
+export const logs: Command = serverCommand({
   name: "logs",
   summary: "prints a build's log, also while it grows",
   help: `Usage: autobuild logs [build] [-f] [options]
@@ -25,18 +17,15 @@ other sequences could set its title, read its clipboard or type in your place.
                                          A connection that breaks is made again, and no line is lost.
   --since <time>                         only what was printed then or later: 90s, 10m or 12h ago, or a time such
                                          as 2026-11-24T10:00
-  --raw                                  everything as it was printed
-${whereHelp}
-`,
-  async run({ argv, environment, cwd, terminal }) {
-    const { values, positionals } = readArguments(argv, {
-      follow: { type: "boolean", short: "f" },
-      raw: { type: "boolean" },
-      since: { type: "string" },
-      ...whereOptions,
-    });
+  --raw                                  everything as it was printed`,
+  options: {
+    follow: { type: "boolean", short: "f" },
+    raw: { type: "boolean" },
+    since: { type: "string" },
+  },
+  async run({ values, positionals, terminal, findServer }) {
     if (positionals.length > 1) throw new UsageError("Expected one build, got several.");
-    const api = await ApiClient.find(values, environment, cwd);
+    const api = await findServer();
     const { id } = await api.build(
       positionals[0] === undefined ? undefined : readBuildId(positionals[0]),
     );
@@ -62,7 +51,7 @@ ${whereHelp}
     if (terminal.isInteractive) await terminal.write(resetColour);
     return exitCode.done;
   },
-};
+});
 
 /** A time as the server reads it: how long ago by its own clock, and a time of day in the zone of this machine. */
 function since(text: string): string {

@@ -3,8 +3,8 @@ import { AddedStore } from "../store/added-store.ts";
 import { ApiClient } from "./api-client.ts";
 import {
   exitCode,
+  onlyOne,
   readArguments,
-  UsageError,
   whereHelp,
   whereOptions,
   type Command,
@@ -25,10 +25,7 @@ ${whereHelp}
 `,
   async run({ argv, environment, cwd, terminal }) {
     const { values, positionals } = readArguments(argv, whereOptions);
-    const [source, ...more] = positionals;
-    if (source === undefined || more.length > 0)
-      throw new UsageError(`Expected one repository, got ${positionals.length}.`);
-    const { location } = parseSource(source, cwd);
+    const { location } = parseSource(onlyOne(positionals, "one repository"), cwd);
     const done = (): number => {
       terminal.say(`${location} is built no more.`);
       return exitCode.done;

@@ -5,8 +5,8 @@ import path from "node:path";
 import { git } from "../git/git.ts";
 import { plainText } from "../plain-text.ts";
 import { environmentOf, planOf, quoted, type BuildPlan } from "./build-environment.ts";
-import { exitCode, readBuildId, UsageError, type Command } from "./command.ts";
-import { serverCommand } from "./server-command.ts";
+import { exitCode, onlyOne, readBuildId, type Command } from "./command.ts";
+import { jsonOption, serverCommand } from "./server-command.ts";
 import type { Terminal } from "./terminal.ts";
 
 export const reproduce: Command = serverCommand({
@@ -20,13 +20,13 @@ their values left to you.
   --run                                  run it here, in a new folder, one step after the other; exits with 3
                                          if a step fails. It runs what the repository says, as you.`,
   options: {
+    ...jsonOption,
     run: { type: "boolean" },
   },
   async run({ values, positionals, environment, terminal, findServer }) {
-    if (positionals.length !== 1)
-      throw new UsageError(`Expected the number of one build, got ${positionals.length}.`);
+    const id = readBuildId(onlyOne(positionals, "the number of one build"));
     const api = await findServer();
-    const plan = await planOf(api, await api.build(readBuildId(positionals[0])));
+    const plan = await planOf(api, await api.build(id));
     if (values.run === true) return runHere(plan, environment, terminal);
     if (values.json === true) await terminal.json(plan);
     else await terminal.write(scriptOf(plan));
@@ -35,7 +35,7 @@ their values left to you.
 });
 
 /** The build as a script for a POSIX shell. What comes from the repository is quoted, or in a comment of one line. */
-export function scriptOf(plan: BuildPlan): string {
+function scriptOf(plan: BuildPlan): string {
   const { buildId, repository, sha, branch, environment } = plan;
   const variables = {
     CI: "1",

@@ -3,7 +3,7 @@ import type { Retried } from "../build/retried.ts";
 import { buildLine, exitCodeOf } from "./build-line.ts";
 import { exitCode, readBuildId, UsageError, type Command } from "./command.ts";
 import { followBuild } from "./follow-build.ts";
-import { serverCommand } from "./server-command.ts";
+import { jsonOption, serverCommand } from "./server-command.ts";
 
 export const retry: Command = serverCommand({
   name: "retry",
@@ -17,6 +17,7 @@ Builds the commits of these builds once more, from a fresh checkout.
   -f, --follow                           with one build: print its log until it has ended; exits with 3 if it
                                          did not pass`,
   options: {
+    ...jsonOption,
     failed: { type: "boolean" },
     follow: { type: "boolean", short: "f" },
   },

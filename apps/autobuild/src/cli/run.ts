@@ -2,7 +2,7 @@ import type { Build } from "../build/build.ts";
 import { buildLine, exitCodeOf } from "./build-line.ts";
 import { exitCode, UsageError, type Command } from "./command.ts";
 import { followBuild } from "./follow-build.ts";
-import { serverCommand } from "./server-command.ts";
+import { jsonOption, serverCommand } from "./server-command.ts";
 
 export const run: Command = serverCommand({
   name: "run",
@@ -15,6 +15,7 @@ Builds a branch as it is at its source; without one, the one that HEAD is on the
   --repository <path, URL or name>       which one, if several are built
   -f, --follow                           print the log until it has ended; exits with 3 if it did not pass`,
   options: {
+    ...jsonOption,
     tag: { type: "string" },
     repository: { type: "string" },
     follow: { type: "boolean", short: "f" },

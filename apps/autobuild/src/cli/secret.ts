@@ -2,8 +2,15 @@ import { MasterKey } from "../auth/master-key.ts";
 import { parseSource } from "../git/source.ts";
 import { globalScope, Secrets } from "../secrets/secrets.ts";
 import { SecretStore } from "../store/secret-store.ts";
-import { dayOf } from "./account-command.ts";
-import { exitCode, readArguments, UsageError, type Command } from "./command.ts";
+import { dayOf, named } from "./account-command.ts";
+import {
+  dataDirHelp,
+  dataDirOption,
+  exitCode,
+  readArguments,
+  UsageError,
+  type Command,
+} from "./command.ts";
 import { withDatabase } from "./with-database.ts";
 
 export const secret: Command = {
@@ -19,14 +26,14 @@ configuration names it in "secrets", and in no build of a fork. What a build pri
 way to read it back.
 
   --repository <path or URL>             only for builds of this one (all)
-  --data-dir <path>  AUTOBUILD_DATA_DIR  (default: that of the repository you are in)
+${dataDirHelp}
   --json
 `,
   async run({ argv, environment, cwd, terminal }) {
     const { values, positionals } = readArguments(argv, {
       repository: { type: "string" },
       json: { type: "boolean" },
-      "data-dir": { type: "string" },
+      ...dataDirOption,
     });
     const [action, name, ...more] = positionals;
     // A value as an argument is what everybody types once: it is in the history then, and other users see it.
@@ -40,36 +47,30 @@ way to read it back.
       const store = new SecretStore(database);
       switch (action) {
         case "set": {
-          if (name === undefined) throw new UsageError("Expected a name, got none.");
-          const value = await terminal.readSecret(`Value of ${name}`);
-          new Secrets(store, MasterKey.load(dataDir, environment)).set(
-            scope,
-            name,
-            value,
-            Date.now(),
-          );
-          terminal.say(
-            `${name} is set for ${scope === "" ? "all repositories" : scope} (${dataDir}).`,
-          );
+          const wanted = named(name);
+          const value = await terminal.readSecret(`Value of ${wanted}`);
+          const secrets = new Secrets(store, MasterKey.load(dataDir, environment));
+          secrets.set(scope, wanted, value, Date.now());
+          terminal.say(`${wanted} is set for ${scopeText(scope)} (${dataDir}).`);
           return exitCode.done;
         }
-        case "remove":
-          if (name === undefined) throw new UsageError("Expected a name, got none.");
-          if (store.remove(scope, name)) {
-            terminal.say(`${name} is gone.`);
-            return exitCode.done;
-          }
+        case "remove": {
+          const wanted = named(name);
+          const isRemoved = store.remove(scope, wanted);
           terminal.say(
-            `Expected the name of a secret for ${scope === "" ? "all repositories" : scope}, got ${name}, which none has.`,
+            isRemoved
+              ? `${wanted} is gone.`
+              : `Expected the name of a secret for ${scopeText(scope)}, got ${wanted}, which none has.`,
           );
-          return exitCode.failed;
+          return isRemoved ? exitCode.done : exitCode.failed;
+        }
         case "list": {
-          const secrets = store.list();
-          if (values.json === true) await terminal.json(secrets);
+          const all = store.list();
+          if (values.json === true) await terminal.json(all);
           else
-            for (const each of secrets)
+            for (const each of all)
               await terminal.print(
-                `${each.name}\t${each.scope === "" ? "all repositories" : each.scope}\tset ${dayOf(each.updatedMs)}`,
+                `${each.name}\t${scopeText(each.scope)}\tset ${dayOf(each.updatedMs)}`,
               );
           return exitCode.done;
         }
@@ -79,3 +80,7 @@ way to read it back.
     });
   },
 };
+
+function scopeText(scope: string): string {
+  return scope === globalScope ? "all repositories" : scope;
+}

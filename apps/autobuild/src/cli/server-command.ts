@@ -8,10 +8,11 @@ import {
   type Invocation,
 } from "./command.ts";
 
-const jsonOption = { json: { type: "boolean" } } as const satisfies ParseArgsOptionsConfig;
+/** For commands whose answer is data too. */
+export const jsonOption = { json: { type: "boolean" } } as const satisfies ParseArgsOptionsConfig;
 
 type Arguments<Options extends ParseArgsOptionsConfig> = ReturnType<
-  typeof readArguments<Options & typeof whereOptions & typeof jsonOption>
+  typeof readArguments<Options & typeof whereOptions>
 >;
 
 /** What a command that asks a server works with. */
@@ -21,12 +22,13 @@ export type Asked<Options extends ParseArgsOptionsConfig> = Omit<Invocation, "ar
     readonly findServer: () => Promise<ApiClient>;
   };
 
-/** Makes a command that asks a server: where that is found, and `--json`, are the same for all of them. */
+/** Makes a command that asks a server: where that is found is the same for all of them. */
 export function serverCommand<const Options extends ParseArgsOptionsConfig>(definition: {
   readonly name: string;
   readonly summary: string;
-  /** Without what all of them have, and without a newline at its end. */
+  /** Without where the server is and `--json`, and without a newline at its end. */
   readonly help: string;
+  /** Besides those by which the server is found. */
   readonly options: Options;
   run(asked: Asked<Options>): Promise<number>;
 }): Command {
@@ -34,9 +36,9 @@ export function serverCommand<const Options extends ParseArgsOptionsConfig>(defi
   return {
     name,
     summary,
-    help: `${help}\n  --json\n${whereHelp}\n`,
+    help: `${help}\n${"json" in options ? "  --json\n" : ""}${whereHelp}\n`,
     run({ argv, ...invocation }) {
-      const read = readArguments(argv, { ...options, ...whereOptions, ...jsonOption });
+      const read = readArguments(argv, { ...options, ...whereOptions });
       const { environment, cwd } = invocation;
       return definition.run({
         ...invocation,

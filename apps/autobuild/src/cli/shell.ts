@@ -1,34 +1,23 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { AutobuildError } from "../errors.ts";
-import { ApiClient } from "./api-client.ts";
 import { environmentOf, planOf } from "./build-environment.ts";
-import {
-  exitCode,
-  readArguments,
-  readBuildId,
-  UsageError,
-  whereHelp,
-  whereOptions,
-  type Command,
-} from "./command.ts";
+import { exitCode, onlyOne, readBuildId, type Command } from "./command.ts";
+import { serverCommand } from "./server-command.ts";
 
-export const shell: Command = {
+export const shell: Command = serverCommand({
   name: "shell",
   summary: "opens a shell where a build ran",
   help: `Usage: autobuild shell <build> [options]
 
 Opens your shell in the workspace of a build, with the variables that its steps had, but for secrets. The
 workspaces of the last three builds are kept, on the machine that AutoBuild runs on.
-
-${whereHelp}
 `,
-  async run({ argv, environment, cwd, terminal }) {
-    const { values, positionals } = readArguments(argv, whereOptions);
-    if (positionals.length !== 1)
-      throw new UsageError(`Expected the number of one build, got ${positionals.length}.`);
-    const api = await ApiClient.find(values, environment, cwd);
-    const plan = await planOf(api, await api.build(readBuildId(positionals[0])));
+  options: {},
+  async run({ positionals, environment, terminal, findServer }) {
+    const id = readBuildId(onlyOne(positionals, "the number of one build"));
+    const api = await findServer();
+    const plan = await planOf(api, await api.build(id));
     const { workspace } = plan;
     if (workspace === null || !existsSync(workspace)) {
       throw new AutobuildError(
@@ -53,4 +42,4 @@ ${whereHelp}
       child.on("exit", (code) => resolve(code ?? exitCode.failed));
     });
   },
-};
+});

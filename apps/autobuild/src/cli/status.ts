@@ -4,7 +4,7 @@ import type { Repository } from "../build/repository.ts";
 import { plainText } from "../plain-text.ts";
 import { buildLine } from "./build-line.ts";
 import { exitCode, readBuildId, UsageError, type Command } from "./command.ts";
-import { serverCommand } from "./server-command.ts";
+import { jsonOption, serverCommand } from "./server-command.ts";
 
 const shown = 10;
 
@@ -16,7 +16,7 @@ export const status: Command = serverCommand({
 Shows the running builds, the queue with the reasons for waiting, the newest builds and repositories out of
 reach; or one build with its steps.
 `,
-  options: {},
+  options: jsonOption,
   async run({ values, positionals, terminal, findServer }) {
     if (positionals.length > 1) throw new UsageError("Expected one build, got several.");
     const api = await findServer();

@@ -1,6 +1,6 @@
 import { hashToken, newToken } from "../auth/auth.ts";
 import { accountCommand, dayOf } from "./account-command.ts";
-import type { Command } from "./command.ts";
+import { dataDirHelp, type Command } from "./command.ts";
 import { readDuration } from "./duration.ts";
 
 export const token: Command = accountCommand({
@@ -16,7 +16,7 @@ where the password does, without a user.
 
   --role <role>                          builder
   --expires <time>                       such as 12h or 90d (never)
-  --data-dir <path>  AUTOBUILD_DATA_DIR  (default: that of the repository you are in)
+${dataDirHelp}
   --json
 `,
   options: { expires: { type: "string" } },

@@ -4,7 +4,14 @@ import { SealedLogs } from "../log/sealed-logs.ts";
 import { BuildFolders } from "../run/build-folders.ts";
 import { DataLock } from "../store/data-lock.ts";
 import { KeptStore } from "../store/kept-store.ts";
-import { exitCode, readArguments, UsageError, type Command } from "./command.ts";
+import {
+  dataDirHelp,
+  dataDirOption,
+  exitCode,
+  readArguments,
+  UsageError,
+  type Command,
+} from "./command.ts";
 import { withDatabase } from "./with-database.ts";
 
 export const unseal: Command = {
@@ -15,10 +22,10 @@ export const unseal: Command = {
 Writes the logs that were moved into logs.sqlite back into files below builds/. AutoBuild must not run. Needs ten
 to forty times the room that logs.sqlite takes. Whoever wants them to stay files starts it with --seal-after never.
 
-  --data-dir <path>  AUTOBUILD_DATA_DIR  (default: that of the repository you are in)
+${dataDirHelp}
 `,
   async run({ argv, environment, cwd, terminal }) {
-    const { values, positionals } = readArguments(argv, { "data-dir": { type: "string" } });
+    const { values, positionals } = readArguments(argv, dataDirOption);
     if (positionals.length > 0)
       throw new UsageError(`Expected options only, got ${positionals.length} arguments.`);
     return withDatabase(values, environment, cwd, async ({ database, dataDir }) => {

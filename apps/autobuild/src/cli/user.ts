@@ -1,6 +1,6 @@
 import { hashPassword } from "../auth/password.ts";
 import { accountCommand, dayOf } from "./account-command.ts";
-import type { Command } from "./command.ts";
+import { dataDirHelp, type Command } from "./command.ts";
 
 export const user: Command = accountCommand({
   name: "user",
@@ -14,7 +14,7 @@ has to log in again. Roles: viewer reads, builder also runs and cancels builds, 
 Works beside a server that runs. With the first user or token, who has not logged in may only read.
 
   --role <role>                          builder
-  --data-dir <path>  AUTOBUILD_DATA_DIR  (default: that of the repository you are in)
+${dataDirHelp}
   --json
 `,
   options: {},

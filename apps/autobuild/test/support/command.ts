@@ -1,6 +1,10 @@
 import { spawn } from "node:child_process";
 import os from "node:os";
 import path from "node:path";
+import { Writable } from "node:stream";
+import { expect } from "vitest";
+import type { Command } from "../../src/cli/command.ts";
+import { Terminal } from "../../src/cli/terminal.ts";
 import { temporaryFolder } from "./temporary.ts";
 
 const cache = process.env["XDG_CACHE_HOME"] ?? path.join(os.homedir(), ".cache");
@@ -44,4 +48,23 @@ export function runCommand(
   const { promise, resolve } = Promise.withResolvers<CommandResult>();
   child.on("close", (code) => resolve({ code, output, errors }));
   return promise;
+}
+
+/** Runs a command in this process, in a home where no server runs. Resolves with what it printed; rejects as it does. */
+export async function outputOf(
+  command: Command,
+  argv: readonly string[],
+  cwd: string,
+): Promise<string> {
+  let output = "";
+  const stream = new Writable({
+    write(bytes: Buffer, _encoding, done) {
+      output += bytes.toString();
+      done();
+    },
+  }) as unknown as NodeJS.WriteStream;
+  const environment = { XDG_DATA_HOME: temporaryFolder() };
+  const terminal = new Terminal(process.stdin, stream, stream);
+  expect(await command.run({ argv, environment, cwd, terminal })).toBe(0);
+  return output;
 }
