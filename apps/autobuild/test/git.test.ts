@@ -1,11 +1,14 @@
+import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import path from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { expectRepository } from "../src/git/expect-repository.ts";
 import { git } from "../src/git/git.ts";
 import { Mirror } from "../src/git/mirror.ts";
 import { parseSource } from "../src/git/source.ts";
 import { Workspaces } from "../src/git/workspaces.ts";
+import { installHooks } from "../src/triggers/local-hook.ts";
 import { TestRepository } from "./support/repository.ts";
 import { temporaryFolder } from "./support/temporary.ts";
 
@@ -20,6 +23,43 @@ async function fetched(repository: TestRepository): Promise<Mirror> {
   await mirror.fetch(await mirror.remoteHeads());
   return mirror;
 }
+
+// It was "found none", and git's own words of "dubious ownership" for whom that says something.
+describe.skipIf(process.getuid?.() !== 0)("a repository of another user (needs root)", () => {
+  const foreign = (): string => {
+    const { folder } = new TestRepository({ a: "1" });
+    execFileSync("chown", ["-R", "65534", folder]);
+    return folder;
+  };
+
+  test("is refused with who owns it, who asks, and the command that mends it", async () => {
+    const folder = foreign();
+    const sentence = new RegExp(
+      `^The repository at ${folder} belongs to (nobody \\()?user 65534\\)?, and AutoBuild runs as root \\(user 0\\): .* ` +
+        `run as root: git config --global --add safe\\.directory ${folder} && ` +
+        `git config --global --add safe\\.directory ${folder}/\\.git$`,
+    );
+    const error = { code: "AUTOBUILD_FOREIGN_OWNER", message: expect.stringMatching(sentence) };
+    await expect(expectRepository(parseSource(folder))).rejects.toMatchObject(error);
+    // Of the folder within it, as a fetch meets it.
+    const mirror = await mirrorOf(folder);
+    await expect(mirror.remoteHeads()).rejects.toMatchObject(error);
+    await expect(installHooks(folder, "http://127.0.0.1:1")).rejects.toMatchObject(error);
+  });
+
+  test("is mended by that command", async () => {
+    const folder = foreign();
+    const mirror = await mirrorOf(folder);
+    const told = await mirror.remoteHeads().catch(({ message }: Error) => message);
+    const [, command = ""] = /: (git config .*)$/.exec(String(told)) ?? [];
+    const config = path.join(temporaryFolder(), "gitconfig");
+    vi.stubEnv("GIT_CONFIG_GLOBAL", config);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    execFileSync("sh", ["-c", command]);
+    await expectRepository(parseSource(folder));
+    expect((await mirror.remoteHeads()).branches.size).toBe(1);
+  });
+});
 
 describe("a mirror", () => {
   test("names the command that failed, also behind options with a value", async () => {

@@ -12,6 +12,7 @@ export async function expectRepository(source: RepositorySource): Promise<void> 
   try {
     await git(["-C", source.location, "rev-parse", "--git-dir"]);
   } catch (error) {
+    if (error instanceof AutobuildError && error.code === "AUTOBUILD_FOREIGN_OWNER") throw error;
     throw new AutobuildError(
       "AUTOBUILD_BAD_SOURCE",
       `Expected a git repository at ${source.location}, and found none. Name another path or a URL.\n${messageOf(error)}`,

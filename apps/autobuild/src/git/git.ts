@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { AutobuildError, systemCodeOf } from "../errors.ts";
+import { explainForeignOwner } from "./foreign-owner.ts";
 
 /** How one git command is run. */
 export interface GitOptions {
@@ -136,10 +137,14 @@ export function git(args: readonly string[], options: GitOptions = {}): Promise<
         else {
           const said = redacted(lastWords.toString("utf8").trim(), redact);
           const how = code === null ? `was ended by ${endSignal}` : `exited with ${code}`;
-          reject(
-            new AutobuildError(
-              "AUTOBUILD_GIT_FAILED",
-              `git ${verb} ${how}${said === "" ? "" : `: ${said}`}`,
+          void explainForeignOwner(said).then((explained) =>
+            reject(
+              explained === undefined
+                ? new AutobuildError(
+                    "AUTOBUILD_GIT_FAILED",
+                    `git ${verb} ${how}${said === "" ? "" : `: ${said}`}`,
+                  )
+                : new AutobuildError("AUTOBUILD_FOREIGN_OWNER", explained),
             ),
           );
         }

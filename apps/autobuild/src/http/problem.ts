@@ -70,6 +70,7 @@ const statusOfCode: Partial<Record<AutobuildErrorCode, ProblemStatus>> = {
   AUTOBUILD_NO_SUCH_BRANCH: 404,
   AUTOBUILD_GIT_FAILED: 502,
   AUTOBUILD_GIT_TIMEOUT: 502,
+  AUTOBUILD_FOREIGN_OWNER: 409,
 };
 
 /**

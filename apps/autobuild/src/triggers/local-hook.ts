@@ -98,6 +98,7 @@ async function hooksOf(folder: string): Promise<{ repository: string; files: str
     const names = isBare ? ["post-receive"] : ["post-commit", "post-merge", "post-rewrite"];
     return { repository, files: names.map((name) => path.join(hooks, name)) };
   } catch (error) {
+    if (error instanceof AutobuildError && error.code === "AUTOBUILD_FOREIGN_OWNER") throw error;
     throw new AutobuildError(
       "AUTOBUILD_BAD_SOURCE",
       `Expected a git repository at ${folder}, and found none. Name its path.`,
