@@ -2,10 +2,74 @@ import { realpathSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
+import { addressesOf, sayAddresses } from "../src/cli/addresses.ts";
 import { help, readCommandLine } from "../src/options.ts";
 import { Program } from "./support/program.ts";
 import { steps, TestRepository } from "./support/repository.ts";
 import { until } from "./support/until.ts";
+
+// It printed http://0.0.0.0:8001, which no page can be opened at, and not who may do what.
+describe("the addresses that a start prints", () => {
+  const ethernet = (address: string, family: string, internal = false) => ({
+    address,
+    family,
+    internal,
+  });
+  const interfaces = {
+    lo: [ethernet("127.0.0.1", "IPv4", true), ethernet("::1", "IPv6", true)],
+    eth0: [
+      ethernet("192.0.2.7", "IPv4"),
+      ethernet("2001:db8::7", "IPv6"),
+      ethernet("fe80::7", "IPv6"),
+    ],
+    none: undefined,
+  };
+  const said = (url: string, publicUrl?: string): string[] =>
+    sayAddresses(addressesOf(url, publicUrl, interfaces), "none");
+  const roleLine = "Whoever reaches it may log in with a user or a token, and nothing before.";
+
+  test("are one for this machine alone, as long as nothing else reaches it", () => {
+    expect(said("http://127.0.0.1:8001")).toEqual(["AutoBuild is at http://localhost:8001"]);
+    expect(said("http://[::1]:8001")).toEqual(["AutoBuild is at http://[::1]:8001"]);
+  });
+
+  test("are the machine's own where it listens on all, with what others may do", () => {
+    expect(said("http://0.0.0.0:8001")).toEqual([
+      "AutoBuild is at http://localhost:8001, and for other machines at http://192.0.2.7:8001",
+      roleLine,
+    ]);
+    expect(said("http://[::]:80")[0]).toBe(
+      "AutoBuild is at http://localhost:80, and for other machines at http://192.0.2.7:80, http://[2001:db8::7]:80",
+    );
+    expect(addressesOf("http://0.0.0.0:8001").local).toBe("http://127.0.0.1:8001");
+    expect(addressesOf("http://[::]:8001").local).toBe("http://[::1]:8001");
+  });
+
+  test("are the one it was told, and the one of its proxy", () => {
+    expect(said("http://192.0.2.7:8001")).toEqual([
+      "AutoBuild is at http://192.0.2.7:8001",
+      roleLine,
+    ]);
+    expect(said("http://127.0.0.1:8001", "https://ci.example.org")[0]).toBe(
+      "AutoBuild is at http://localhost:8001, and for other machines at https://ci.example.org",
+    );
+  });
+
+  test("are at most four of a machine with many", () => {
+    const many = { eth0: [1, 2, 3, 4, 5].map((n) => ethernet(`192.0.2.${n}`, "IPv4")) };
+    expect(addressesOf("http://0.0.0.0:1", undefined, many).elsewhere).toHaveLength(4);
+  });
+
+  test("say the role that a start with --anonymous gives", async () => {
+    const repository = new TestRepository(steps("true"));
+    const program = await Program.start([repository.folder], {
+      arguments: ["--host", "0.0.0.0", "--anonymous", "viewer"],
+    });
+    await until("the role is printed", () => program.output.includes("Whoever reaches it"));
+    expect(program.output).toContain("may look without a login");
+    expect(program.output).not.toContain("http://0.0.0.0");
+  });
+});
 
 describe("the command line", () => {
   test("needs nothing: the repository you are in, port 8001 on the loopback address", async () => {

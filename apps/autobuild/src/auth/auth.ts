@@ -73,6 +73,12 @@ export class Auth {
     );
   }
 
+  /** What somebody may do now who has not logged in. */
+  get roleWithoutLogin(): Role {
+    const { withAccounts, withoutAccounts } = this.#policy;
+    return this.#accounts.hasAccounts() ? withAccounts : (withoutAccounts ?? "none");
+  }
+
   /** Who asks. Looks everything up: what was taken back a moment ago does not count. */
   accessOf(request: AccessRequest): Access {
     const token = tokenOf(request);
@@ -90,7 +96,7 @@ export class Auth {
     const nowMs = this.#clock.epochMs();
     switch (grant.type) {
       case "anonymous":
-        return { role: this.#anonymousRole(), name: null, grant };
+        return { role: this.roleWithoutLogin, name: null, grant };
       case "session": {
         const owner = this.#accounts.sessionOwner(grant.id, nowMs);
         return owner === undefined ? this.renew(nobody) : { ...owner, grant };
@@ -156,11 +162,6 @@ export class Auth {
       // A full disk keeps nobody out.
     }
     return accessOfToken(found);
-  }
-
-  #anonymousRole(): Role {
-    const { withAccounts, withoutAccounts } = this.#policy;
-    return this.#accounts.hasAccounts() ? withAccounts : (withoutAccounts ?? "none");
   }
 }
 

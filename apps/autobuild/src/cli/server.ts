@@ -7,6 +7,7 @@ import { parseSource } from "../git/source.ts";
 import { IdleMemory } from "../idle-memory.ts";
 import { help, readCommandLine } from "../options.ts";
 import { startServer } from "../server.ts";
+import { addressesOf, sayAddresses } from "./addresses.ts";
 import { exitCode, type Invocation } from "./command.ts";
 import type { ServeMode } from "./serve.ts";
 import { writeServerFile } from "./server-file.ts";
@@ -47,8 +48,9 @@ export async function startServing(
       : error;
   });
   const labels = autobuild.builds.repositories().map(({ label }) => label);
+  const addresses = addressesOf(server.url, command.publicUrl);
   const forget = writeServerFile(command.dataDir, {
-    url: server.url,
+    url: addresses.local,
     token: autobuild.auth.localToken,
     pid: process.pid,
     repositories: labels,
@@ -59,7 +61,7 @@ export async function startServing(
   follow(autobuild);
   IdleMemory.start();
   console.log(`AutoBuild builds ${labels.join(", ")} and keeps its data in ${command.dataDir}`);
-  console.log(`AutoBuild is at ${server.url.replace("127.0.0.1", "localhost")}`);
+  for (const line of sayAddresses(addresses, autobuild.auth.roleWithoutLogin)) console.log(line);
   return undefined;
 }
 
