@@ -59,6 +59,7 @@ export class Feed {
       if (member === undefined) {
         this.#lastItems = [];
         this.#lastBuffer = undefined;
+        this.#forgetTopics();
         return done;
       }
       member.pump();
@@ -131,6 +132,19 @@ export class Feed {
   envelopeVoice(others: number, numbers: LogNumbers): EnvelopeVoice {
     this.#voices ??= [];
     return (this.#voices[others] ??= new EnvelopeVoice(numbers));
+  }
+
+  /** Nobody is being written to now. Frames that wait in the window carry numbers, so they are built again. */
+  #forgetTopics(): void {
+    for (const voice of this.#voices ?? []) {
+      if (!voice.isCrowded) continue;
+      const followed = new Set<string>();
+      for (const member of this.members)
+        if (member.speech.voice.base === voice)
+          for (const topic of member.told) followed.add(topic);
+      voice.keepOnly(followed);
+      this.window.rest();
+    }
   }
 
   /** How clients are spoken to on a channel of this number, in this voice: the same for all of them. */

@@ -114,6 +114,14 @@ export class Member implements TransportEvents, InflowOwner<Payload>, Follower {
     this.#credit = bytes;
   }
 
+  /** The topics of which it was told that their entries come. */
+  get told(): readonly string[] {
+    const { topics } = this.#topics;
+    const item = this.#outbox?.first;
+    // The rest of its backlog comes first: it follows the topic after that.
+    return item?.type === "subscribe" && item.isSaid ? [...topics, item.topic] : topics;
+  }
+
   /** Where it stands: all up to here was written. Undefined while something waits. */
   get place(): { readonly seq: number; readonly count: number } | undefined {
     if (this.#state !== "open" || this.#outbox !== undefined || this.#isPulling) return undefined;

@@ -91,6 +91,9 @@ export class DeflatingVoice implements Voice {
   }
 }
 
+/** Topics with a number in one voice. Beyond, those that nobody follows lose theirs: who follows one later is told another. */
+export const maxNumberedTopics = 1000;
+
 /** The numbers by which `pub` names a log: of this process, the same for all clients. */
 export class LogNumbers {
   #next = 1;
@@ -107,9 +110,30 @@ export class EnvelopeVoice implements Voice {
   #deflating: DeflatingVoice | undefined;
   readonly #numbers: LogNumbers;
   readonly #byTopic = new Map<string, number>();
+  #maxTopics = maxNumberedTopics;
 
   constructor(numbers: LogNumbers) {
     this.#numbers = numbers;
+  }
+
+  /** How many topics have a number. */
+  get size(): number {
+    return this.#byTopic.size;
+  }
+
+  /** It is time to say which topics are still followed. */
+  get isCrowded(): boolean {
+    return this.#byTopic.size > this.#maxTopics;
+  }
+
+  /**
+   * Forgets the numbers of all other topics. Frames that carry one must go with it. Where most
+   * are followed, it is next crowded when it has twice as many: to look at all costs.
+   */
+  keepOnly(followed: ReadonlySet<string>): void {
+    for (const topic of this.#byTopic.keys())
+      if (topic !== "" && !followed.has(topic)) this.#byTopic.delete(topic);
+    this.#maxTopics = Math.max(maxNumberedTopics, 2 * this.#byTopic.size);
   }
 
   /** The one that says the same compressed. */
