@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { defineService, type LogSource } from "../src/index.ts";
+import { defineService, OverloadedError, type LogSource } from "../src/index.ts";
 import { serve } from "./serve.ts";
 
 // A log that the app keeps may fail in any way that code can. Its readers are told, nobody else.
@@ -66,6 +66,27 @@ test.each(Object.entries(broken))(
     expect(server.services()[0]?.generation).toBe(1);
   },
 );
+
+test("a service may have as many logs of the app's as it may, and another source for one of them", async () => {
+  const errors: unknown[] = [];
+  const probe = defineService({
+    limits: { maxLogs: 2 },
+    init(service) {
+      service.log("one", good);
+      service.log("two", good);
+      service.log("one", good);
+      try {
+        service.log("three", good);
+      } catch (error) {
+        errors.push(error);
+      }
+    },
+  });
+  const { reports } = await serve({ probe });
+  expect(errors).toEqual([expect.any(OverloadedError)]);
+  expect(String(errors[0])).toContain("limits.maxLogs");
+  expect(reports).toEqual([]);
+});
 
 test("a log needs a topic with a name, and is known before it is advanced", async () => {
   const errors: string[] = [];

@@ -75,6 +75,8 @@ export interface ServiceLimits {
   readonly maxTimers: number;
   /** Topics that one client follows. Beyond: `subscribe` throws. @default 100 */
   readonly maxSubscriptions: number;
+  /** Topics of one actor that `service.log` has put a log under. Beyond: it throws. @default 10000 */
+  readonly maxLogs: number;
   /** How long the membership of a `windsock.v1` client outlives its connection, in ms. Beyond: `handleClose` gets `lost`. @default 60000 */
   readonly graceMs: number;
   /** Messages for one `windsock.v1` client alone that it has not acknowledged, in bytes. Beyond: its next resume is a new join. @default 65536 */
@@ -95,6 +97,7 @@ export const defaultServiceLimits: ServiceLimits = Object.freeze({
   maxKeys: 10_000,
   maxTimers: 10_000,
   maxSubscriptions: 100,
+  maxLogs: 10_000,
   graceMs: 60_000,
   maxPrivateBytes: 64 * 1024,
   creditBytes: 64 * 1024,

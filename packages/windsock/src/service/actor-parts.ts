@@ -62,7 +62,8 @@ export class ActorParts {
         send: (out) => this.committer.send(out),
         report,
       });
-    const sources = new LogSources({ address, timeoutMs, clock, report });
+    const { maxLogs } = limits;
+    const sources = new LogSources({ address, timeoutMs, maxLogs, clock, report });
     this.sources = sources;
     if (recorder !== undefined && state.durable)
       this.saved = new SavedState({ actor, state, recorder });

@@ -1,5 +1,5 @@
 import { settleWithin, type Clock } from "../actor/clock.ts";
-import { BadReturnError, CallbackTimeoutError, OptionError } from "../errors.ts";
+import { BadReturnError, CallbackTimeoutError, OptionError, OverloadedError } from "../errors.ts";
 import type { LogPosition, Payload } from "../protocol/port.ts";
 import { Encoder } from "./encode.ts";
 import type { Report } from "./report.ts";
@@ -9,6 +9,7 @@ import { describe } from "./value.ts";
 export interface LogSourcesOptions {
   readonly address: string;
   readonly timeoutMs: number;
+  readonly maxLogs: number;
   readonly clock: Clock;
   readonly report: (report: Report) => void;
 }
@@ -36,6 +37,12 @@ export class LogSources {
     if (topic === "")
       throw new OptionError(
         "Expected `service.log` to get a topic with a name, got an empty one: that is the service's own log.",
+      );
+    const { address, maxLogs } = this.#options;
+    if (!this.has(topic) && this.#sources.size >= maxLogs)
+      throw new OverloadedError(
+        `Expected at most ${maxLogs} logs of the app's in ${address}, got one more: ${describe(topic)}. Give each a key of its own, or raise \`limits.maxLogs\`.`,
+        0,
       );
     this.#sources.set(topic, source);
   }

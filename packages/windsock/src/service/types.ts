@@ -135,6 +135,8 @@ export interface ServiceContext<
   /**
    * Puts a log of the app's under a topic, at once, for as long as the actor runs. Clients that subscribe to
    * it are served from the source. Best done in `init`: clients that come back after a start wait for that.
+   *
+   * @throws OverloadedError beyond `limits.maxLogs`; OptionError when the topic has no name
    */
   readonly log: (topic: string, source: LogSource) => void;
   /** Says that the log under this topic has grown. @throws OptionError when there is none */
