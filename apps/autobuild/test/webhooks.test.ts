@@ -1,6 +1,6 @@
 import { createHmac, randomUUID } from "node:crypto";
 import { describe, expect, onTestFinished, test } from "vitest";
-import type { AutobuildOptions } from "../src/autobuild.ts";
+import type { AutobuildOptions } from "../src/autobuild-options.ts";
 import { addressOf, webhookDefaults, Webhooks } from "../src/triggers/webhooks.ts";
 import { HttpRepository } from "./support/http-repository.ts";
 import { steps, TestRepository } from "./support/repository.ts";

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import type { MasterKey } from "../auth/master-key.ts";
-import { AutobuildError, show } from "../errors.ts";
+import { AutobuildError, messageOf, show } from "../errors.ts";
 import type { SecretRow, SecretStore } from "../store/secret-store.ts";
 
 const nonceBytes = 12;
@@ -95,6 +95,28 @@ export class Secrets {
       else values[name] = value;
     }
     return { values, missing };
+  }
+
+  /**
+   * What a build's runner gets, which finds out by itself which of them the plan names. It is told of those that
+   * cannot be opened, since the build may need none of them.
+   */
+  grantAll({ repository, isFork }: Omit<SecretsOrder, "names">): {
+    readonly values: Readonly<Record<string, string>>;
+    /** By name, why it cannot be opened. */
+    readonly unopened: Readonly<Record<string, string>>;
+  } {
+    const values: Record<string, string> = {};
+    const unopened: Record<string, string> = {};
+    for (const { scope, name } of this.list()) {
+      if (scope !== globalScope && scope !== repository) continue;
+      try {
+        Object.assign(values, this.grant({ repository, names: [name], isFork }).values);
+      } catch (error) {
+        unopened[name] = messageOf(error);
+      }
+    }
+    return { values, unopened };
   }
 
   #open(scope: string, name: string): string | undefined {

@@ -1,5 +1,6 @@
 import { onTestFinished } from "vitest";
-import { createAutobuild, type Autobuild, type AutobuildOptions } from "../../src/autobuild.ts";
+import type { AutobuildOptions } from "../../src/autobuild-options.ts";
+import { createAutobuild, type Autobuild } from "../../src/autobuild.ts";
 import type { Build } from "../../src/build/build.ts";
 import { hasEnded } from "../../src/build/build.ts";
 import { temporaryFolder } from "./temporary.ts";
