@@ -14,9 +14,7 @@ export const LAYERS = [
   "cluster",
   "node",
   "client",
-  "vite",
   "testing",
-  "inspector",
   "cli",
 ] as const;
 

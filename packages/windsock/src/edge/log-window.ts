@@ -19,7 +19,7 @@ interface Run {
 
 /** What the window holds before its oldest entries go. Whoever is further behind reads from the actor's log. */
 export const maxWindowEntries = 1024;
-export const maxWindowBytes: number = 256 * 1024;
+const maxWindowBytes = 256 * 1024;
 /** One slice, and so one write, at most; but at least one message. */
 export const maxSliceBytes: number = 256 * 1024;
 const maxRunsPerSet = 64;

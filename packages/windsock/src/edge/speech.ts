@@ -170,13 +170,4 @@ export class EnvelopeSpeech implements Speech {
   authed(): Frame {
     return asciiEnvelope(`["authed",${this.#channel}]`);
   }
-
-  closed(code: number, reason: string, how: string): Frame {
-    return envelopeOf(["closed", this.#channel, code, reason], how);
-  }
-
-  /** The channel could not be joined, or a new token was refused. */
-  refused(code: string, message: string, detail: Readonly<Record<string, unknown>>): Frame {
-    return envelopeOf(["error", this.#channel, 0, code, message], detail);
-  }
 }

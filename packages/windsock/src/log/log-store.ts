@@ -3,7 +3,7 @@ import type { HistoryLimits } from "../protocol/limits.ts";
 import { Log } from "./log.ts";
 
 /** All logs of a process together, in bytes. Beyond: the oldest entries of the log that was used least recently go. */
-export const defaultLogBudgetBytes: number = 256 * 1024 * 1024;
+const defaultLogBudgetBytes = 256 * 1024 * 1024;
 
 /** What a log takes beside its entries, in bytes: keeps the number of empty ones within the budget too. */
 export const logOverheadBytes = 1024;

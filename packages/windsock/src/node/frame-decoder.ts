@@ -60,6 +60,7 @@ const nothing = Buffer.alloc(0);
 export class FrameDecoder {
   readonly #handler: FrameHandler;
   readonly #limits: DecoderLimits;
+  /** Nothing more is taken, nor told. */
   #isOver = false;
   /** The beginning of a header, until the rest of it has come. */
   #header: Buffer | undefined;
@@ -82,11 +83,6 @@ export class FrameDecoder {
   constructor(handler: FrameHandler, limits: DecoderLimits) {
     this.#handler = handler;
     this.#limits = limits;
-  }
-
-  /** Nothing more is taken, nor told. */
-  get isOver(): boolean {
-    return this.#isOver;
   }
 
   /** Takes what was read, which is the decoder's from then on: it is unmasked in place. */

@@ -90,7 +90,7 @@ export interface ResolvedOptions {
   readonly clock: Clock;
 }
 
-export const defaultPort = 8001;
+const defaultPort = 8001;
 
 export function resolveOptions(given: ServerOptions): ResolvedOptions {
   const limits = checkedLimits("limits", defaultLimits, given.limits);

@@ -4,7 +4,7 @@ import { sign, unsign } from "cookie-signature";
 import { OptionError } from "../errors.ts";
 import { newSecret } from "../service/secret.ts";
 
-export const sessionCookieName = "windsock_session";
+const sessionCookieName = "windsock_session";
 
 /** One secret, or several while they are being replaced: the first signs, each is believed. */
 export type SessionSecret = string | readonly string[];

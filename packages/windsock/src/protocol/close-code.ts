@@ -22,7 +22,7 @@ export const closeCode = {
 } as const;
 
 /** A close reason is at most 123 bytes of UTF-8 (RFC 6455, section 5.5: control frames carry 125). */
-export const maxCloseReasonBytes = 123;
+const maxCloseReasonBytes = 123;
 
 /** Whether an application may put this code into a close frame (RFC 6455, section 7.4). */
 export function isSendableCloseCode(code: number): boolean {

@@ -10,7 +10,7 @@ export function opcodeOf(kind: "text" | "json" | "binary"): Opcode {
 }
 
 /** Bytes of the header in front of a payload: servers do not mask (RFC 6455, section 5.1). */
-export function headerLength(payloadLength: number): number {
+function headerLength(payloadLength: number): number {
   return payloadLength < 126 ? 2 : payloadLength < 0x10000 ? 4 : 10;
 }
 

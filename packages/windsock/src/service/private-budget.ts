@@ -24,10 +24,6 @@ export class PrivateBudget {
     this.#maxBytes = maxBytes;
   }
 
-  get bytes(): number {
-    return this.#bytes;
-  }
-
   /** It is kept for one more, who waits already. */
   add(message: KeptMessage): void {
     this.#bytes += messageOverheadBytes;
