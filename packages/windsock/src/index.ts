@@ -16,6 +16,7 @@ export {
 } from "./protocol/limits.ts";
 export type { CloseReason } from "./protocol/port.ts";
 export type { PresenceEntry } from "./protocol/v1/index.ts";
+export type { CallOptions } from "./service/calls.ts";
 export { defineService } from "./service/define-service.ts";
 export {
   noreply,
@@ -48,7 +49,7 @@ export {
   type TypeToken,
   type Unchecked,
 } from "./service/schema.ts";
-export type { CallOptions, ServiceInfo } from "./service/service-host.ts";
+export type { ServiceInfo } from "./service/service-host.ts";
 export type {
   CallDeclaration,
   CallDeclarations,

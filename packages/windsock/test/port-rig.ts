@@ -1,5 +1,6 @@
 import { LocalLink, type Carrier } from "../src/cluster/local-link.ts";
 import { Edge, type JoinAnswer } from "../src/edge/edge.ts";
+import { addressBook } from "../src/gateway/address-book.ts";
 import { RouteTable } from "../src/gateway/route-table.ts";
 import { routeFromName } from "../src/gateway/routes.ts";
 import type { Report, Service } from "../src/index.ts";
@@ -89,15 +90,7 @@ export class PortRig {
     this.idle = idle;
     this.host = new ServiceHost({
       services: Object.entries(services).map(([name, service]) => ({ name, service })),
-      addresses: {
-        parse(address) {
-          const match = table.parseAddress(address);
-          return match.type === "service"
-            ? { name: match.route.name, params: match.params }
-            : undefined;
-        },
-        format: (name, params) => table.addressOf(name, params),
-      },
+      addresses: addressBook(table),
       clock: this.clock,
       report: (report) => this.reports.push(report),
     });

@@ -4,25 +4,21 @@ import { settleWithin } from "../actor/clock.ts";
 import { LocalLink } from "../cluster/local-link.ts";
 import { Edge } from "../edge/edge.ts";
 import { WindsockError } from "../errors.ts";
+import { addressBook } from "../gateway/address-book.ts";
 import { refuse } from "../gateway/refusal.ts";
 import { requestHead } from "../gateway/request-head.ts";
 import { RouteTable } from "../gateway/route-table.ts";
 import { routeFromName, type Route } from "../gateway/routes.ts";
 import { SqliteHistory } from "../log/sqlite-history.ts";
 import { closeCode } from "../protocol/close-code.ts";
+import type { CallOptions } from "../service/calls.ts";
 import {
   definitionOf as definitionOfService,
   type ErasedDefinition,
 } from "../service/define-service.ts";
 import type { broadcast, call, info, Target } from "../service/registry.ts";
-import {
-  runningHosts,
-  ServiceHost,
-  type AddressBook,
-  type CallOptions,
-  type HostedService,
-  type ServiceInfo,
-} from "../service/service-host.ts";
+import { runningHosts } from "../service/running-hosts.ts";
+import { ServiceHost, type HostedService, type ServiceInfo } from "../service/service-host.ts";
 import type { Client } from "../service/types.ts";
 import { Authorization } from "./authorization.ts";
 import { deflateFrom } from "./deflate.ts";
@@ -366,16 +362,4 @@ async function servicesOf(
     service,
     route: routeFromName(name, { base }),
   }));
-}
-
-function addressBook(table: RouteTable): AddressBook {
-  return {
-    parse(address) {
-      const match = table.parseAddress(address);
-      return match.type === "service"
-        ? { name: match.route.name, params: match.params }
-        : undefined;
-    },
-    format: (name, params) => table.addressOf(name, params),
-  };
 }

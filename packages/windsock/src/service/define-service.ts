@@ -25,8 +25,6 @@ import type {
 } from "./types.ts";
 import { describe } from "./value.ts";
 
-export { describe };
-
 /** A definition as the runtime calls it: the types were the author's business. */
 export interface ErasedDefinition {
   readonly params: readonly string[];

@@ -1,5 +1,5 @@
-import type { CallOptions } from "./service-host.ts";
-import { currentHost } from "./service-host.ts";
+import type { CallOptions } from "./calls.ts";
+import { currentHost } from "./running-hosts.ts";
 import type { AnyService, Postable, Service, TypesOf } from "./types.ts";
 
 /**

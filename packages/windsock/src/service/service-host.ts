@@ -23,10 +23,6 @@ import { turnStorage } from "./turn.ts";
 import type { AnyService } from "./types.ts";
 import { sizeOf } from "./value.ts";
 
-export type { AddressBook, AnyTarget } from "./addresses.ts";
-export type { CallOptions } from "./calls.ts";
-export { currentHost, runningHosts } from "./running-hosts.ts";
-
 export interface HostedService {
   readonly name: string;
   readonly service: AnyService;

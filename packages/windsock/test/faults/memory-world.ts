@@ -2,6 +2,7 @@ import { createClient, decodeServerElements, type Channel } from "../../src/clie
 import { noPage } from "../../src/client/index.ts";
 import { LocalLink } from "../../src/cluster/local-link.ts";
 import { Edge } from "../../src/edge/edge.ts";
+import { addressBook } from "../../src/gateway/address-book.ts";
 import { RouteTable } from "../../src/gateway/route-table.ts";
 import { routeFromName } from "../../src/gateway/routes.ts";
 import type { Report, Service } from "../../src/index.ts";
@@ -240,15 +241,7 @@ export class MemoryWorld {
     const table = new RouteTable(Object.keys(this.#services).map((name) => routeFromName(name)));
     const host = new ServiceHost({
       services: Object.entries(this.#services).map(([name, service]) => ({ name, service })),
-      addresses: {
-        parse(address) {
-          const match = table.parseAddress(address);
-          return match.type === "service"
-            ? { name: match.route.name, params: match.params }
-            : undefined;
-        },
-        format: (name, params) => table.addressOf(name, params),
-      },
+      addresses: addressBook(table),
       clock: this.clock,
       report: (report) => {
         if (!history.isDead) this.reports.push(report);
