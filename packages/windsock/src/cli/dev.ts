@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { relative, resolve, sep } from "node:path";
 import { OptionError, WindsockError } from "../errors.ts";
 import { stopOnSignals } from "../node/signals.ts";
+import { messageOf } from "../service/value.ts";
 import type { DevOptions } from "./command-line.ts";
 import { defaultDrainTimeoutMs } from "./dev-protocol.ts";
 import { defaultNamesFile, writeNames } from "./names.ts";
@@ -63,8 +64,7 @@ async function updateNames(file: string, services: string): Promise<void> {
   } catch (error) {
     // The server is about to say what is wrong with the names.
     if (error instanceof WindsockError) return;
-    const reason = error instanceof Error ? error.message : String(error);
-    console.error(`Expected to write ${file}, got ${reason}.`);
+    console.error(`Expected to write ${file}, got ${messageOf(error)}.`);
   }
 }
 

@@ -187,15 +187,8 @@ export class Callbacks {
         "timeout",
         `Expected ${address} to answer \`${name}\` in time, got no turn before.`,
       );
-    const { calls, handleCall } = this.#definition;
-    const handler = Object.hasOwn(handleCall, name) ? handleCall[name] : undefined;
-    if (handler === undefined) {
-      const known = Object.keys(calls).join(", ") || "none";
-      return refuse(
-        "unknown_call",
-        `Expected a call that ${address} declares (${known}), got \`${name}\`.`,
-      );
-    }
+    const handler = this.#handlerOf(name);
+    if (typeof handler === "string") return refuse("unknown_call", handler);
     const run = (request: unknown): void | Promise<void> =>
       this.#turns.run("handleCall", handler, [client, request, this.#turns.state, this.#scope], {
         deadline,
@@ -213,7 +206,7 @@ export class Callbacks {
           turn.effects.push({ type: "private", client, item });
         },
       });
-    const schema = calls[name]?.request;
+    const schema = this.#definition.calls[name]?.request;
     const read = readUnchecked(payload);
     if (!read.ok) return refuse("invalid", `Expected a request in JSON: ${read.message}.`);
     const request = read.value;
@@ -287,18 +280,12 @@ export class Callbacks {
       );
       return undefined;
     }
-    const { calls, handleCall } = this.#definition;
-    const handler = Object.hasOwn(handleCall, name) ? handleCall[name] : undefined;
-    if (handler === undefined) {
-      const known = Object.keys(calls).join(", ") || "none";
-      answer.reject(
-        new CallFailedError(
-          `Expected a call that ${address} declares (${known}), got \`${name}\`.`,
-        ),
-      );
+    const handler = this.#handlerOf(name);
+    if (typeof handler === "string") {
+      answer.reject(new CallFailedError(handler));
       return undefined;
     }
-    const schema = calls[name]?.request;
+    const schema = this.#definition.calls[name]?.request;
     if (schema === undefined) return this.#call(mail, handler, mail.request);
     const checked = check(schema, mail.request);
     return checked instanceof Promise
@@ -306,6 +293,15 @@ export class Callbacks {
           .within(`the schema of \`calls.${name}\``, checked)
           .then((done) => this.#checkedCall(mail, handler, done))
       : this.#checkedCall(mail, handler, checked);
+  }
+
+  /** The handler of a declared call; else a sentence that says which ones there are. */
+  #handlerOf(name: string): CallHandler | string {
+    const { calls, handleCall } = this.#definition;
+    const handler = Object.hasOwn(handleCall, name) ? handleCall[name] : undefined;
+    if (handler !== undefined) return handler;
+    const known = Object.keys(calls).join(", ") || "none";
+    return `Expected a call that ${this.#actor.address} declares (${known}), got \`${name}\`.`;
   }
 
   #checkedCall(mail: CallMail, handler: CallHandler, checked: Checked): void | Promise<void> {

@@ -14,6 +14,7 @@ import type { PublishedKeys } from "./published.ts";
 import type { Report } from "./report.ts";
 import { joinsFail, type ServiceActor } from "./service-actor.ts";
 import { ServiceClient } from "./service-client.ts";
+import { messageOf } from "./value.ts";
 
 export interface EdgeMessagesOptions {
   readonly services: ReadonlyMap<string, ErasedDefinition>;
@@ -259,8 +260,4 @@ function retryAfterOf(error: unknown): number {
   return error instanceof OverloadedError || error instanceof ServiceDownError
     ? error.retryAfterMs
     : defaultRetryMs;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

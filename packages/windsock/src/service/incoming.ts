@@ -2,6 +2,7 @@ import type { Payload } from "../protocol/port.ts";
 import type { ErasedDefinition } from "./define-service.ts";
 import { decodeText } from "./encode.ts";
 import { check, type Checked } from "./schema.ts";
+import { messageOf } from "./value.ts";
 
 /** A client's message as it came: its text, its JSON value, or its bytes. */
 export function readUnchecked(payload: Payload): Checked {
@@ -31,7 +32,7 @@ function parse(text: string): Checked {
   } catch (error) {
     return {
       ok: false,
-      message: `it is not JSON (${error instanceof Error ? error.message : String(error)})`,
+      message: `it is not JSON (${messageOf(error)})`,
     };
   }
 }

@@ -1,6 +1,7 @@
 import { settleWithin, type Clock } from "../actor/clock.ts";
 import { OverloadedError } from "../errors.ts";
 import type { Report } from "./report.ts";
+import { messageOf } from "./value.ts";
 
 /** An item on its way to a mailbox. */
 export interface Post {
@@ -71,7 +72,7 @@ export class Poster {
     try {
       return post.offer();
     } catch (error) {
-      this.#undelivered(post, error instanceof Error ? error.message : String(error));
+      this.#undelivered(post, messageOf(error));
       return true;
     }
   }

@@ -12,6 +12,11 @@ export function describe(value: unknown): string {
   return `${text.length > 60 ? `${text.slice(0, 60)}...` : text} (${typeof value})`;
 }
 
+/** The text of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 export function isPromiseLike<Value>(
   value: Value | PromiseLike<Value>,
 ): value is PromiseLike<Value> {
