@@ -50,8 +50,8 @@ describe.skipIf(process.getuid?.() !== 0)("a repository of another user (needs r
   test("is mended by that command", async () => {
     const folder = foreign();
     const mirror = await mirrorOf(folder);
-    const told = await mirror.remoteHeads().catch(({ message }: Error) => message);
-    const [, command = ""] = /: (git config .*)$/.exec(String(told)) ?? [];
+    const told = await mirror.remoteHeads().catch(String);
+    const [, command = ""] = /: (git config .*)$/.exec(told as string) ?? [];
     const config = path.join(temporaryFolder(), "gitconfig");
     vi.stubEnv("GIT_CONFIG_GLOBAL", config);
     onTestFinished(() => void vi.unstubAllEnvs());

@@ -18,16 +18,17 @@ export async function explainForeignOwner(said: string): Promise<string | undefi
     () => true,
     () => false,
   );
-  const owner = await stat(folder).then(
-    ({ uid }) => nameOf(uid),
-    () => "another user",
+  const uid = await stat(folder).then(
+    (status) => status.uid,
+    () => undefined,
   );
+  const owner = uid === undefined ? "another user" : await nameOf(uid);
   const me = os.userInfo();
   const trust = [repository, ...(hasOwn ? [own] : [])]
     .map((each) => `git config --global --add safe.directory ${quoted(each)}`)
     .join(" && ");
   return (
-    `The repository at ${repository} belongs to ${await owner}, and AutoBuild runs as ${me.username} (user ${me.uid}): ` +
+    `The repository at ${repository} belongs to ${owner}, and AutoBuild runs as ${me.username} (user ${me.uid}): ` +
     `git reads repositories of other users only when told to, since their configuration can run programs. ` +
     `If you trust it, run as ${me.username}: ${trust}`
   );
