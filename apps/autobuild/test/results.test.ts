@@ -186,6 +186,33 @@ describe("artifacts", () => {
     await expect(folder.open(1, "../../secret.txt")).rejects.toThrow("Expected a SHA-256");
   });
 
+  // "ENOENT": the name was read as text, and asked for with other bytes than it has.
+  test("are kept under names that are no UTF-8, whose bytes are written out", async () => {
+    const workspace = temporaryFolder();
+    const named = (...parts: (string | number)[]): Buffer =>
+      Buffer.concat([
+        Buffer.from(`${workspace}/`),
+        ...parts.map((part) => (typeof part === "string" ? Buffer.from(part) : Buffer.of(part))),
+      ]);
+    mkdirSync(named("d\u{1f600}", 0xff));
+    writeFileSync(named("d\u{1f600}", 0xff, "/\u00e9", 0xe2, 0x82, ".txt"), "one");
+    writeFileSync(named("caf", 0xe9, ".txt"), "latin");
+    writeFileSync(named("caf\\xE9.txt"), "twin");
+    writeFileSync(named("caf\u00e9.xml"), pytest);
+    writeFileSync(named("r", 0xe9, ".xml"), pytest);
+    const folder = new ArtifactFolder(temporaryFolder());
+    const { artifacts, problems } = await folder.keep(1, 0, workspace, ["**/*.txt"]);
+    expect(artifacts.map(({ name }) => name)).toEqual([
+      "caf\\xE9.txt",
+      "d\u{1f600}\\xFF/\u00e9\\xE2\\x82.txt",
+    ]);
+    expect(problems).toEqual([
+      "The artifact caf\\xE9.txt was not kept: another one is called the same.",
+    ]);
+    const reported = await readReports(workspace, ["*.xml"]);
+    expect([reported.problems, reported.tests.length]).toEqual([[], 6]);
+  });
+
   test("that a build has no room for are left out, and said", async () => {
     const workspace = temporaryFolder();
     writeFiles(workspace, {

@@ -9,7 +9,10 @@ import { findFiles, type WorkspaceFile } from "./workspace-files.ts";
 export interface Artifact {
   /** The step that made it. */
   readonly position: number;
-  /** Its path in the workspace, with `/` between folders. As hostile as the build that named it. */
+  /**
+   * Its path in the workspace, with `/` between folders. As hostile as the build that named it. A byte that is no
+   * UTF-8 is written `\xE9`.
+   */
   readonly name: string;
   readonly bytes: number;
   /** In hexadecimal. */
@@ -57,8 +60,11 @@ export class ArtifactFolder {
     if (globs.length > 0 && found.files.length === 0)
       problems.push(`Expected artifacts at ${globs.join(", ")}, found none.`);
     let room = this.#bounds.maxArtifactBytes - (await this.bytesOf(buildId));
+    const names = new Set<string>();
     for (const file of found.files) {
       try {
+        if (names.has(file.name)) throw new Error("another one is called the same");
+        names.add(file.name);
         const { sha256, bytes, isNew } = await this.#copy(buildId, file, room);
         if (isNew) room -= bytes;
         artifacts.push({ position, name: file.name, bytes, sha256 });

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import type { Dirent } from "node:fs";
 import { readdir } from "node:fs/promises";
 import path from "node:path";
@@ -5,9 +6,13 @@ import { matchesGlob } from "../plan/glob.ts";
 
 /** A file that a build left in its workspace. */
 export interface WorkspaceFile {
-  /** From the workspace, with `/` between folders. As hostile as the build that named it. */
+  /**
+   * From the workspace, with `/` between folders. As hostile as the build that named it. A byte that is no UTF-8
+   * is written `\xE9`.
+   */
   readonly name: string;
-  readonly path: string;
+  /** The bytes of its name, where these are no UTF-8. */
+  readonly path: string | Buffer;
 }
 
 /** What a search found. */
@@ -37,26 +42,57 @@ export async function findFiles(workspace: string, globs: readonly string[]): Pr
   let visited = 0;
   let cut: string | null = null;
 
-  const walk = async (folder: string, depth: number): Promise<void> => {
-    for (const entry of await entriesOf(path.join(workspace, folder))) {
+  const walk = async (folder: string, at: string | Buffer, depth: number): Promise<void> => {
+    for (const { entry, ownName } of await entriesOf(at)) {
       if (cut !== null) return;
       visited += 1;
       if (visited > maxVisited) cut = `only the first ${maxVisited} files were looked at`;
-      const name = folder === "" ? entry.name : `${folder}/${entry.name}`;
-      if (entry.isDirectory() && depth < maxDepth && !skipped.has(entry.name))
-        await walk(name, depth + 1);
+      const name = folder === "" ? ownName : `${folder}/${ownName}`;
+      const file = joined(at, entry.name, ownName);
+      if (entry.isDirectory() && depth < maxDepth && !skipped.has(ownName))
+        await walk(name, file, depth + 1);
       if (!entry.isFile() || !names.some((glob) => matches(name, glob))) continue;
       if (files.length === maxFound) cut = `only the first ${maxFound} files were taken`;
-      else files.push({ name, path: path.join(workspace, name) });
+      else files.push({ name, path: file });
     }
   };
-  if (names.length > 0) await walk("", 0);
+  if (names.length > 0) await walk("", workspace, 0);
   return { files, cut };
 }
 
-async function entriesOf(folder: string): Promise<Dirent[]> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
-  return entries.toSorted((left, right) => (left.name < right.name ? -1 : 1));
+interface Entry {
+  readonly entry: Dirent<Buffer>;
+  readonly ownName: string;
+}
+
+async function entriesOf(folder: string | Buffer): Promise<Entry[]> {
+  const options = { withFileTypes: true, encoding: "buffer" } as const;
+  const entries = await readdir(folder, options).catch(() => []);
+  return entries
+    .map((entry) => ({ entry, ownName: nameOf(entry.name) }))
+    .toSorted((left, right) => (left.ownName < right.ownName ? -1 : 1));
+}
+
+function joined(folder: string | Buffer, bytes: Buffer, name: string): string | Buffer {
+  if (typeof folder === "string" && isUtf8(bytes)) return path.join(folder, name);
+  return Buffer.concat([Buffer.from(folder), Buffer.from("/"), bytes]);
+}
+
+/** A system's names are bytes. Those that are no UTF-8 are written out, so that two never look the same. */
+function nameOf(bytes: Buffer): string {
+  if (isUtf8(bytes)) return bytes.toString();
+  let name = "";
+  for (let at = 0; at < bytes.length;) {
+    const [length = 1] = [4, 3, 2, 1].filter((size) => isCharacter(bytes.subarray(at, at + size)));
+    const part = bytes.subarray(at, at + length);
+    name += isUtf8(part) ? part.toString() : `\\x${part.toString("hex").toUpperCase()}`;
+    at += length;
+  }
+  return name;
+}
+
+function isCharacter(bytes: Buffer): boolean {
+  return isUtf8(bytes) && [...bytes.toString()].length === 1;
 }
 
 // A glob that names a folder means all that is in it.
