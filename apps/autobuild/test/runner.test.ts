@@ -317,6 +317,24 @@ exec "$@"
     );
   });
 
+  // Podman asks its input, which was /dev/null: `stty size` in the container said 0 0.
+  test("has a terminal of the size that it has without a container", async () => {
+    const bin = temporaryFolder();
+    writeFiles(bin, { docker: docker });
+    const inContainer = (tty: boolean) => ({
+      ...shell("stty size || echo none"),
+      image: "node:26",
+      tty,
+      environment: { PATH: `${bin}:${process.env["PATH"]}` },
+    });
+    const run = new TestRun([inContainer(true)]);
+    expect(await run.run()).toEqual({ type: "passed" });
+    expect(run.output).toContain("50 160");
+    const piped = new TestRun([inContainer(false)]);
+    await piped.run();
+    expect(piped.output).toContain("none");
+  });
+
   // docker without its server was taken before podman that works; podman without `--userns` could not write files.
   test("takes the program that answers, and docker's name for podman as what it is", async () => {
     const bin = temporaryFolder();

@@ -214,7 +214,13 @@ class BuildProcesses {
       };
       try {
         const started = startStep(
-          { argv: command, cwd: workspace, environment, tty: step.tty },
+          {
+            argv: command,
+            cwd: workspace,
+            environment,
+            tty: step.tty,
+            ttyInput: step.image !== null,
+          },
           {
             handleOutput: (bytes) => output.take(bytes),
             handleOutputEnd: () => output.close(),

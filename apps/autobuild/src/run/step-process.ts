@@ -11,6 +11,11 @@ export interface StepStart {
   readonly environment: Readonly<Record<string, string>>;
   /** Whether its output is a terminal. */
   readonly tty: boolean;
+  /**
+   * Whether that terminal is its input, too, at which nobody types. Podman asks its input for the size that the terminal in
+   * the container is to have. @default false
+   */
+  readonly ttyInput?: boolean;
 }
 
 /** Who hears of a started step. */
@@ -84,12 +89,12 @@ function startOnPipe(order: StepStart, listener: StepListener): StepProcess {
   };
 }
 
-/** The terminal is the output only: what reads its input finds the end of it, and no step waits for a person. */
+/** The terminal is the output only, as a rule: what reads its input finds the end of it, and no step waits for a person. */
 function startOnTerminal(order: StepStart, listener: StepListener, terminals: Pty): StepProcess {
   checkArguments(order);
   const terminal: IPty = terminals.spawn(
     "/bin/sh",
-    ["-c", 'exec "$@" </dev/null', "sh", ...order.argv],
+    ["-c", order.ttyInput === true ? 'exec "$@"' : 'exec "$@" </dev/null', "sh", ...order.argv],
     { ...terminalSize, cwd: order.cwd, env: { ...order.environment }, encoding: null },
   );
   let isPaused = false;
