@@ -83,16 +83,17 @@ function nameOf(bytes: Buffer): string {
   if (isUtf8(bytes)) return bytes.toString();
   let name = "";
   for (let at = 0; at < bytes.length;) {
-    const [length = 1] = [4, 3, 2, 1].filter((size) => isCharacter(bytes.subarray(at, at + size)));
-    const part = bytes.subarray(at, at + length);
-    name += isUtf8(part) ? part.toString() : `\\x${part.toString("hex").toUpperCase()}`;
-    at += length;
+    const length = characterBytes(bytes.subarray(at, at + 4));
+    const part = bytes.subarray(at, at + (length ?? 1));
+    name += length === undefined ? `\\x${part.toString("hex").toUpperCase()}` : part.toString();
+    at += part.length;
   }
   return name;
 }
 
-function isCharacter(bytes: Buffer): boolean {
-  return isUtf8(bytes) && [...bytes.toString()].length === 1;
+/** Of the character that bytes begin with; undefined where they begin with none. No part of one is UTF-8 by itself. */
+function characterBytes(bytes: Buffer): number | undefined {
+  return [1, 2, 3, 4].find((length) => isUtf8(bytes.subarray(0, length)));
 }
 
 // A glob that names a folder means all that is in it.
