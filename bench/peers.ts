@@ -22,7 +22,12 @@ export interface Peer {
 export const control = "ws";
 
 const plain: Dialect = { kind: "plain", path: "/websocket/bench", prefix: "", suffix: "" };
-const windsockV1: Dialect = { kind: "windsock-v1", path: "/websocket", prefix: "", suffix: "" };
+const windsockV1: Dialect = {
+  kind: "windsock-v1",
+  path: "/websocket/bench",
+  prefix: "",
+  suffix: "",
+};
 const engineIo: Dialect = {
   kind: "engine-io",
   path: "/socket.io/?EIO=4&transport=websocket",

@@ -193,7 +193,6 @@ export class Connection {
       this.#head = this.#head.slice(end + 4);
       this.#handshake = undefined;
       this.#state = dialect.kind === "plain" ? "open" : "greeting";
-      if (dialect.kind === "windsock-v1") this.#socket.write(maskedFrame('["join",1,"bench",{}]'));
     }
     if (this.#state === "greeting") {
       let rest = Buffer.from(this.#head, "latin1");

@@ -17,9 +17,15 @@ export class EnvelopeClient {
     this.socket = socket;
   }
 
-  static async open(url: string, options: PlainClientOptions = {}): Promise<EnvelopeClient> {
+  /** `path`: what the URL itself joins, as channel 1. */
+  static async open(
+    url: string,
+    options: PlainClientOptions = {},
+    path?: string,
+  ): Promise<EnvelopeClient> {
+    const whole = path === undefined ? `${url}/websocket` : `${url}/websocket/${path}`;
     return new EnvelopeClient(
-      await PlainClient.open(`${url}/websocket`, { ...options, protocols: [protocolName] }),
+      await PlainClient.open(whole, { protocols: [protocolName], ...options }),
     );
   }
 

@@ -42,6 +42,7 @@ export type ConnectionState =
   | { readonly type: "ended"; readonly end: LinkEnd };
 
 export type ConnectionEvent =
+  /** From `idle`, `waiting` or `draining`. */
   | { readonly type: "dialled"; readonly link: Link }
   | { readonly type: "opened"; readonly link: Link; readonly now: number }
   | {
@@ -50,8 +51,7 @@ export type ConnectionEvent =
       readonly until: number;
       readonly now: number;
     }
-  | { readonly type: "lost"; readonly link: Link; readonly end: LinkEnd; readonly now: number }
-  | { readonly type: "unused" };
+  | { readonly type: "lost"; readonly link: Link; readonly end: LinkEnd; readonly now: number };
 
 /** Close codes after which to come back would only repeat the fault. */
 const finalCodes: readonly number[] = [1002, 1003, 1007, 1008, 1009, 1010];
@@ -64,13 +64,10 @@ const crowdedCodes: readonly number[] = [1012, 1013];
 export function transition(state: ConnectionState, event: ConnectionEvent): ConnectionState {
   if (state.type === "ended") return state;
   switch (event.type) {
-    case "unused":
-      return { type: "idle" };
     case "dialled":
-      if (state.type === "idle") return { type: "connecting", link: event.link, failures: 0 };
-      if (state.type === "waiting") return { ...state, type: "connecting", link: event.link };
-      if (state.type === "draining") return { ...state, type: "moving", next: event.link };
-      return state;
+      return state.type === "draining"
+        ? { ...state, type: "moving", next: event.link }
+        : { type: "connecting", link: event.link, failures: failuresOf(state) };
     case "opened":
       if (event.link !== (state.type === "moving" ? state.next : linkOf(state))) return state;
       return {

@@ -6,7 +6,7 @@ import {
   type ConnectionEvent,
   type ConnectionState,
 } from "./connection-state.ts";
-import { closeFault, Link, type LinkEnd, type LinkOwner } from "./link.ts";
+import { closeFault, Link, type LinkChannel, type LinkEnd, type LinkOwner } from "./link.ts";
 import type { ClientPorts, ClientTimer, PageEvent } from "./ports.ts";
 
 /** How long a connection without channels stays open: a page that goes from one to the next keeps its socket. */
@@ -15,9 +15,9 @@ const lingerMs = 1000;
 const partingMs = 5000;
 
 /** A channel as its connection sees it. */
-export interface ConnectionChannel {
-  /** This link is open: join on it, and leave the one before. */
-  attach(link: Link): void;
+export interface ConnectionChannel extends LinkChannel {
+  /** This link is open, if one is: join on it, and leave the one before. */
+  attach(link: Link | undefined): void;
   /** The connection stands otherwise than before; `lost` is the link that is no more, if that is why. */
   changed(lost?: Link): void;
   /** The server's side is not as specified. */
@@ -68,24 +68,23 @@ export class Connection implements LinkOwner {
   /** The link that a channel can join on now. */
   get openLink(): Link | undefined {
     const link = linkOf(this.#state);
-    return link?.isOpen === true ? link : undefined;
+    return link?.isOpen ? link : undefined;
   }
 
-  add(channel: ConnectionChannel): void {
+  /** `inUrl`: whether the URL may join it, which saves the first of all a round trip. */
+  add(channel: ConnectionChannel, inUrl: boolean): void {
     this.#linger?.cancel();
     this.#channels.add(channel);
-    if (this.#state.type === "idle") this.#dial();
-    else if (this.openLink !== undefined) channel.attach(this.openLink);
+    if (this.#state.type === "idle") this.#dial(inUrl ? channel : undefined);
+    else channel.attach(this.openLink);
   }
 
   remove(channel: ConnectionChannel): void {
     this.#channels.delete(channel);
     if (this.#channels.size > 0 || this.#state.type === "ended") return;
     this.#linger = this.#ports.clock.setTimeout(() => {
-      const { link, next } = this.#state as { link?: Link; next?: Link };
-      this.#step({ type: "unused" });
-      link?.close();
-      next?.close();
+      closeLinks(this.#state);
+      this.#state = { type: "idle" };
       this.#over();
     }, lingerMs);
   }
@@ -108,9 +107,9 @@ export class Connection implements LinkOwner {
 
   // ---------- life ----------
 
-  #dial(): void {
+  #dial(asked?: ConnectionChannel): void {
     this.#timer?.cancel();
-    this.#step({ type: "dialled", link: new Link(this.#url, this.#ports, this) });
+    this.#step({ type: "dialled", link: new Link(this.#url, this.#ports, this, asked) });
   }
 
   #step(event: ConnectionEvent): void {
@@ -139,7 +138,7 @@ export class Connection implements LinkOwner {
           this.#ports.clock.setTimeout(() => before.link.close(), partingMs);
         break;
       case "ended":
-        if (before.type === "moving") for (const link of [before.link, before.next]) link.close();
+        closeLinks(before);
         this.#over();
         for (const channel of this.#channels) channel.ended(after.end);
         return;
@@ -178,8 +177,14 @@ export class Connection implements LinkOwner {
       return;
     }
     if (event === "leave") for (const channel of this.#channels) channel.leave();
-    if (link === undefined) return;
+    if (!link) return;
     link.close();
-    this.lost(link, { code: 1001, reason: `the page: ${event}` });
+    this.lost(link, { code: 1001, reason: event });
   }
+}
+
+function closeLinks(state: ConnectionState): void {
+  const { link, next } = state as { readonly link?: Link; readonly next?: Link };
+  link?.close();
+  next?.close();
 }

@@ -30,8 +30,10 @@ const codeNormal = 1000;
 const codePolicyViolation = 1008;
 const codeTryAgainLater = 1013;
 
-/** Refusals of a join after which it is tried again. */
-const passingRefusals: readonly string[] = ["overloaded", "down", "draining"];
+/** A path that may stand in a URL: without steps (`..`) and escapes, which a URL parser might resolve, and not long. */
+const urlPath = /^[\w/?=&-]{1,99}$/;
+
+type ClosedState = Extract<ChannelState, { type: "closed" }>;
 
 export interface CoreChannelOptions extends OutboxLimits {
   readonly auth: unknown;
@@ -75,7 +77,7 @@ export class CoreChannel implements LinkChannel, ConnectionChannel {
     this.#outbox = new Outbox(path, options, ports.clock);
     this.#publishState();
     this.#awaitSuspension();
-    connection.add(this);
+    connection.add(this, options.auth === undefined && urlPath.test(path));
   }
 
   get state(): ChannelState {
@@ -132,8 +134,8 @@ export class CoreChannel implements LinkChannel, ConnectionChannel {
 
   // ---------- from the connection ----------
 
-  attach(link: Link): void {
-    if (this.#phase.type === "waiting" || this.#phase.type === "over") return;
+  attach(link: Link | undefined): void {
+    if (!link || this.#phase.type === "waiting" || this.#phase.type === "over") return;
     this.#target = link;
     const auth = this.#credentials.newest;
     if (typeof auth !== "function") this.#join(link, auth);
@@ -213,7 +215,7 @@ export class CoreChannel implements LinkChannel, ConnectionChannel {
         return;
       case "error": {
         const [, , n, code, message, detail] = elements;
-        this.#refused(n, refusal(code, message, detail), passingRefusals.includes(code), length);
+        this.#refused(n, refusal(code, message, detail), length);
         return;
       }
       case "joined":
@@ -250,8 +252,7 @@ export class CoreChannel implements LinkChannel, ConnectionChannel {
     if (this.#phase.type !== "joining") return;
     const { link, channel } = this.#phase;
     const previous = this.#info;
-    const isContinued =
-      this.#token !== undefined && (info.answer === "resumed" || info.answer === "snapshot");
+    const isContinued = info.answer === "resumed" || info.answer === "snapshot";
     this.#position.joined(info, isContinued);
     this.#token = info.token;
     this.#info = info;
@@ -261,7 +262,7 @@ export class CoreChannel implements LinkChannel, ConnectionChannel {
     this.#become({ type: "joined", link, channel, since: this.#ports.clock.now(), info });
     this.#outbox.joined({ link, channel }, info);
     this.#credentials.joined();
-    if (previous !== undefined) {
+    if (previous) {
       if (!isContinued) this.#emit({ type: "rejoined" });
       else if (info.answer === "resumed") this.#emit({ type: "resumed" });
       if (previous.version !== info.version)
@@ -269,16 +270,17 @@ export class CoreChannel implements LinkChannel, ConnectionChannel {
     }
   }
 
-  #refused(n: number, error: ClientError, isPassing: boolean, length: number): void {
+  #refused(n: number, error: ClientError, length: number): void {
+    const { retryAfterMs } = error;
     if (n > 0) {
       if (this.#isNew(length)) this.#outbox.refused(n, error);
     } else if (this.#phase.type === "joined") {
       this.#credentials.refused(error);
-    } else if (isPassing) {
-      this.#fail(error);
-      this.#wait((error.retryAfterMs ?? 0) + this.#backoff(crowdedFailures));
-    } else {
+    } else if (retryAfterMs === undefined) {
       this.#end(codePolicyViolation, error.message, error);
+    } else {
+      this.#fail(error);
+      this.#wait(retryAfterMs + this.#backoff(crowdedFailures));
     }
   }
 
@@ -321,10 +323,9 @@ export class CoreChannel implements LinkChannel, ConnectionChannel {
   #join(link: Link, auth: unknown): void {
     if (this.#target !== link || !link.isOpen) return;
     this.#target = undefined;
-    const channel = link.add(this);
+    const resume = this.#token && this.#position.resume(this.#token);
+    const channel = link.join(this, resume, auth);
     this.#become({ type: "joining", link, channel });
-    const resume = this.#token === undefined ? undefined : this.#position.resume(this.#token);
-    link.send("join", channel, this.path, { resume, auth });
   }
 
   /** Joins again after a wait, on whatever link is open then. */
@@ -333,22 +334,16 @@ export class CoreChannel implements LinkChannel, ConnectionChannel {
     const { clock } = this.#ports;
     const timer = clock.setTimeout(() => {
       this.#become({ type: "apart" });
-      const link = this.#connection.openLink;
-      if (link !== undefined) this.attach(link);
+      this.attach(this.#connection.openLink);
     }, ms);
     this.#become({ type: "waiting", timer, until: clock.now() + ms });
   }
 
   /** For good: in order by 1000, else with an error. */
-  #end(
-    code: number,
-    reason: string,
-    error: ClientError | undefined = code === codeNormal
-      ? undefined
-      : new ClientError("WINDSOCK_CLOSED", { path: this.path, closeCode: code, reason }),
-  ): void {
+  #end(code: number, reason: string, error?: ClientError): void {
     if (this.#phase.type === "over") return;
-    if (error !== undefined) this.#fail(error);
+    if (code !== codeNormal) error ??= this.#closedBy({ code, reason });
+    if (error) this.#fail(error);
     this.#target = undefined;
     this.#suspendTimer?.cancel();
     this.#become({
@@ -363,7 +358,10 @@ export class CoreChannel implements LinkChannel, ConnectionChannel {
   }
 
   #closedError(): ClientError {
-    const { error, code, reason } = this.#phase.type === "over" ? this.#phase.state : {};
+    return this.#closedBy(this.#phase.type === "over" ? this.#phase.state : {});
+  }
+
+  #closedBy({ code, reason, error }: Partial<ClosedState>): ClientError {
     return new ClientError("WINDSOCK_CLOSED", { path: this.path, closeCode: code, reason }, error);
   }
 

@@ -28,7 +28,7 @@ export class Credentials {
   /** The server took the oldest offer; it is the token for the joins to come, unless a function gives those. */
   accepted(): void {
     const offer = this.#offers.shift();
-    if (offer === undefined) return;
+    if (!offer) return;
     if (typeof this.#auth !== "function") this.#auth = offer.token;
     offer.resolve();
   }

@@ -16,6 +16,7 @@ const closeAbnormal = 1006;
 
 /** A channel as its link sees it. */
 export interface LinkChannel {
+  readonly path: string;
   /** An envelope for this channel, or an entry of a log that it may follow. `length`: of the message, in bytes or characters. */
   receive(elements: ServerElements, length: number): void;
 }
@@ -49,11 +50,19 @@ export class Link {
   #isProbing = false;
   #heardAt = -Infinity;
   #lastChannel = 0;
+  /** Its URL asks to join this one, as channel 1; undefined once the channel knows. */
+  #asked: LinkChannel | undefined;
   readonly #channels = new Map<number, LinkChannel>();
 
-  constructor(url: string, ports: ClientPorts, owner: LinkOwner) {
+  /** `asked`: the channel that the URL itself joins. */
+  constructor(url: string, ports: ClientPorts, owner: LinkOwner, asked?: LinkChannel) {
     this.#ports = ports;
     this.#owner = owner;
+    this.#asked = asked;
+    if (asked) {
+      url += `/${asked.path}`;
+      this.#lastChannel = 1;
+    }
     const socket = new ports.WebSocket(url, protocolName);
     this.#socket = socket;
     socket.binaryType = "arraybuffer";
@@ -67,11 +76,13 @@ export class Link {
     return this.#state === "open";
   }
 
-  /** A number for a channel. Each is used once. */
-  add(channel: LinkChannel): number {
-    this.#lastChannel += 1;
-    this.#channels.set(this.#lastChannel, channel);
-    return this.#lastChannel;
+  /** A channel joins: its number here. Each is used once. */
+  join(channel: LinkChannel, resume: unknown, auth: unknown): number {
+    let number = 1;
+    if (channel === this.#asked && auth === undefined) this.#asked = undefined;
+    else this.send("join", (number = this.#lastChannel += 1), channel.path, { resume, auth });
+    this.#channels.set(number, channel);
+    return number;
   }
 
   /** What still comes for this number is dropped. */
@@ -85,12 +96,12 @@ export class Link {
   }
 
   write(message: string | Uint8Array): void {
-    if (this.#state === "open") this.#socket.send(message);
+    if (this.isOpen) this.#socket.send(message);
   }
 
   /** Asks whether the other side is still there, without waiting for the silence. */
   probe(): void {
-    if (this.#state !== "open" || this.#isProbing) return;
+    if (!this.isOpen || this.#isProbing) return;
     this.#isProbing = true;
     this.send("ping", 0);
     this.#arm(pongTimeoutMs, () => this.#lost(closeAbnormal));
@@ -103,12 +114,14 @@ export class Link {
 
   #opened(): void {
     if (this.#socket.protocol !== protocolName) {
-      this.#lost(closeFault, `the server agreed to the sub-protocol "${this.#socket.protocol}"`);
+      this.#lost(closeFault, `sub-protocol "${this.#socket.protocol}"`);
       return;
     }
     this.#state = "open";
     this.#listen();
     this.#owner.opened(this);
+    // It has ended meanwhile, or has more to say in its join.
+    if (this.#asked) this.send("leave", 1);
   }
 
   /** Arms the heartbeat. Always on receipt: a chain of timers would be throttled in a hidden page. */
@@ -127,7 +140,7 @@ export class Link {
 
   #received(data: unknown): void {
     this.#listen();
-    const message = data instanceof ArrayBuffer ? new Uint8Array(data) : String(data);
+    const message = data instanceof ArrayBuffer ? new Uint8Array(data) : (data as string);
     let elements: ServerElements | undefined;
     try {
       elements = this.#ports.decode(message);
@@ -137,8 +150,6 @@ export class Link {
     }
     if (elements === undefined) return;
     switch (elements[0]) {
-      case "pong":
-        return;
       case "draining":
         this.#owner.draining(this, elements[1]);
         return;
@@ -147,8 +158,8 @@ export class Link {
         for (const channel of this.#channels.values()) channel.receive(elements, message.length);
         return;
       default:
-        // A late envelope of an ended channel finds nobody.
-        this.#channels.get(elements[1])?.receive(elements, message.length);
+        // A late envelope of an ended channel finds nobody, and neither does `["pong", 0]`.
+        this.#channels.get(elements[1] as number)?.receive(elements, message.length);
     }
   }
 

@@ -153,17 +153,16 @@ export class Outbox {
   done(n: number): void {
     for (;;) {
       const [first] = this.#waiting;
-      if (first === undefined || first.n === 0 || first.n > n) return;
+      if (!first || first.n === 0 || first.n > n) return;
       this.#removeAt(0);
-      if (first.call === undefined) first.settle(undefined);
+      if (!first.call) first.settle(undefined);
     }
   }
 
   /** The answer to call `n`. */
   replied(n: number, value: unknown): void {
-    const call = this.#calls.get(n);
+    this.#calls.get(n)?.settle(undefined, value);
     this.#calls.delete(n);
-    call?.settle(undefined, value);
   }
 
   /** Message or call `n` was not done. */
@@ -179,13 +178,9 @@ export class Outbox {
   pump(): void {
     for (;;) {
       const outgoing = this.#waiting[this.#next];
-      if (this.#line === undefined || outgoing === undefined) return;
-      const message = encode(
-        outgoing,
-        this.#line.channel,
-        outgoing.n || this.#lastN + 1,
-        this.#clock.now(),
-      );
+      if (!this.#line || !outgoing) return;
+      const n = outgoing.n || this.#lastN + 1;
+      const message = encode(outgoing, this.#line.channel, n, this.#clock.now());
       const bytes = byteLengthOf(message);
       if (bytes > this.#maxBytes && outgoing.n === 0) {
         this.#removeAt(this.#next);
@@ -196,12 +191,11 @@ export class Outbox {
       this.#sentBytes += bytes;
       this.#next += 1;
       if (outgoing.n === 0) {
-        this.#lastN += 1;
-        outgoing.n = this.#lastN;
-        if (outgoing.call !== undefined) this.#calls.set(outgoing.n, outgoing);
+        outgoing.n = this.#lastN = n;
+        if (outgoing.call) this.#calls.set(n, outgoing);
       }
       this.#line.link.write(message);
-      if (outgoing.isSettled && outgoing.call !== undefined) this.#cancel(outgoing);
+      if (outgoing.isSettled && outgoing.call) this.#cancel(outgoing);
     }
   }
 
@@ -214,7 +208,7 @@ export class Outbox {
 
   #removeAt(index: number): void {
     const [removed] = index < 0 ? [] : this.#waiting.splice(index, 1);
-    if (removed === undefined) return;
+    if (!removed) return;
     this.#bytes -= removed.bytes;
     if (index < this.#next) this.#next -= 1;
   }

@@ -73,8 +73,8 @@ function encodePayload(value: unknown): string | Uint8Array {
   if (value instanceof Uint8Array) return value.slice();
   try {
     const json = JSON.stringify(value) as string | undefined;
-    if (json !== undefined) return json;
-    throw new TypeError("it has no JSON");
+    if (json === undefined) throw new TypeError("no JSON");
+    return json;
   } catch (error) {
     throw new ClientError("WINDSOCK_ENCODE", { value: typeof value, reason: String(error) }, error);
   }

@@ -159,10 +159,16 @@ export class Edge implements MemberHost, SessionHost {
     });
   }
 
-  /** A socket of `windsock.v1`: its events go to what is returned. */
-  openSession(transport: Transport, request: RequestData, sessionId: string): TransportEvents {
+  /** A socket of `windsock.v1`: its events go to what is returned. `path`: what its URL asks to join. */
+  openSession(
+    transport: Transport,
+    request: RequestData,
+    sessionId: string,
+    path?: string,
+  ): TransportEvents {
     const session = new Session(this, transport, request, sessionId, this.#nextSession++);
     this.#sessions.add(session);
+    if (path !== undefined) session.join(1, path, {});
     return session;
   }
 

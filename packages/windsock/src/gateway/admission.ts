@@ -71,6 +71,8 @@ export type Admission =
       readonly endpoint: "multiplex";
       readonly url: RequestUrl;
       readonly protocol: typeof windsockProtocol;
+      /** What the URL asks to join as channel 1, below the root; a join of its own judges it. */
+      readonly path: string | undefined;
     }
   | Refusal;
 
@@ -93,9 +95,14 @@ export function admit(head: RequestHead, context: AdmissionContext): Admission {
   const url = requestUrl(head.url, host.origin);
   if (url === undefined) return unreadableUrl(head.url);
 
+  const offers = headerValues(head.rawHeaders, "sec-websocket-protocol");
   const match = routes.match(url.pathname);
-  if (match.type === "bad") return refuse(400, match.reason);
-  if (match.type === "none") return nobodyThere(url.pathname, match.hint);
+  // A page cannot read why an upgrade was refused: in this dialect a wrong path is answered in band.
+  const path = offers.some(offersWindsock) ? pathBelow(routes.root, url) : undefined;
+  if (path === undefined) {
+    if (match.type === "bad") return refuse(400, match.reason);
+    if (match.type === "none") return nobodyThere(url.pathname, match.hint);
+  }
 
   const refusal =
     checkHandshake(head) ??
@@ -103,33 +110,27 @@ export function admit(head: RequestHead, context: AdmissionContext): Admission {
     checkLoad(load, options);
   if (refusal !== undefined) return refusal;
 
-  const offers = headerValues(head.rawHeaders, "sec-websocket-protocol");
-  const isOurs = match.type === "multiplex";
-  const listed = isOurs
-    ? [windsockProtocol]
-    : (context.protocolsOf?.(match.route) ?? []).filter((each) => !isWindsock(each));
-  const agreed = negotiateProtocol(offers, listed);
-  if (agreed.type === "fault") return refuse(400, agreed.sentence);
-  if (isOurs) {
-    if (agreed.protocol === windsockProtocol) {
-      return { type: "admit", endpoint: "multiplex", url, protocol: windsockProtocol };
+  if (match.type === "service") {
+    const theirs = context.protocolsOf?.(match.route) ?? [];
+    const agreed = negotiateProtocol(
+      offers,
+      path === undefined ? theirs : [...theirs, windsockProtocol],
+    );
+    if (agreed.type === "fault") return refuse(400, agreed.sentence);
+    if (agreed.protocol !== windsockProtocol)
+      return { type: "admit", endpoint: "service", match, url, protocol: agreed.protocol };
+  } else {
+    const agreed = negotiateProtocol(offers, [windsockProtocol]);
+    if (agreed.type === "fault") return refuse(400, agreed.sentence);
+    if (agreed.protocol === undefined) {
+      return refuse(
+        400,
+        `Expected the sub-protocol ${windsockProtocol} at ${routes.root}, got none. ` +
+          `Use \`connect\` from "windsock/client", or a service's own URL below ${routes.root}/ for plain messages.`,
+      );
     }
-    return refuse(
-      400,
-      `Expected the sub-protocol ${windsockProtocol} at ${routes.root}, got none. ` +
-        `Use \`connect\` from "windsock/client", or a service's own URL below ${routes.root}/ for plain messages.`,
-    );
   }
-  const isMisplaced =
-    agreed.protocol === undefined && offers.some((value) => value.split(",").some(isWindsock));
-  if (isMisplaced) {
-    return refuse(
-      400,
-      `Expected plain messages at a service's own URL, got the sub-protocol ${windsockProtocol}: ` +
-        `connect to ${routes.root} with it, and name the service in a join.`,
-    );
-  }
-  return { type: "admit", endpoint: "service", match, url, protocol: agreed.protocol };
+  return { type: "admit", endpoint: "multiplex", url, protocol: windsockProtocol, path };
 }
 
 /** Fills in the defaults, and refuses what could never hold. */
@@ -178,8 +179,16 @@ export function unreadableUrl(target: string): Refusal {
   );
 }
 
-function isWindsock(offer: string): boolean {
-  return offer.trim() === windsockProtocol;
+/** What follows the root in a URL, query included. */
+function pathBelow(root: string, { href, pathname }: RequestUrl): string | undefined {
+  if (!pathname.startsWith(`${root}/`)) return undefined;
+  return href.slice(href.indexOf(pathname, href.indexOf("//") + 2) + root.length + 1);
+}
+
+function offersWindsock(value: string): boolean {
+  return (
+    value === windsockProtocol || value.split(",").some((each) => each.trim() === windsockProtocol)
+  );
 }
 
 function checkSize(head: RequestHead, options: AdmissionOptions): Refusal | undefined {

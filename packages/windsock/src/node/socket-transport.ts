@@ -19,6 +19,8 @@ type Wire = Duplex & { readonly bytesWritten?: number };
 
 /** Rounds of the event loop: one in which the actor may pause, one for the flush, and then the close frame. */
 const roundsBeforeClose = 3;
+/** The same before an answer leaves alone: one in which the actor takes the join, and the flush is in the next at the latest. */
+const roundsBeforeAnswer = 1;
 
 /**
  * A WebSocket on the socket of its upgrade, after the 101.
@@ -56,6 +58,8 @@ export class SocketTransport implements Transport, FrameHandler, SocketOwner {
   /** Some of what was written may still wait. A sweep over thousands of silent sockets then leaves them alone. */
   #mayBuffer = false;
   #readBytes = 0;
+  /** The 101, while it waits for the first frames. */
+  #answer: string | undefined;
 
   constructor(socket: Duplex, share: TransportShare) {
     this.#socket = socket;
@@ -74,6 +78,20 @@ export class SocketTransport implements Transport, FrameHandler, SocketOwner {
   }
 
   // ---------- out ----------
+
+  /** The 101. Where frames may follow it at once, it waits for them, and leaves in one write with the first. */
+  answer(text: string, isJoining: boolean): void {
+    if (isJoining) {
+      this.#answer = text;
+      setImmediate(answerAfter, this, roundsBeforeAnswer);
+    } else this.#socket.write(text, "latin1");
+  }
+
+  answerAlone(): void {
+    const answer = this.#answer;
+    this.#answer = undefined;
+    if (answer !== undefined && this.#socket.writable) this.#socket.write(answer, "latin1");
+  }
 
   get isWritable(): boolean {
     // What the socket says itself costs a look at its state, for each of thousands: `write` has that.
@@ -103,11 +121,17 @@ export class SocketTransport implements Transport, FrameHandler, SocketOwner {
     const socket = this.#socket;
     if (this.#state === "said" || !socket.writable) return;
     this.#mayBuffer = true;
-    if (socket.write(frames)) return;
+    if (socket.write(this.#answer === undefined ? frames : this.#answered(frames))) return;
     this.#isFull = true;
     if (this.#hasDrainListener) return;
     this.#hasDrainListener = true;
     tellDrain(socket);
+  }
+
+  #answered(frames: Buffer): Buffer {
+    const answer = Buffer.from(this.#answer ?? "", "latin1");
+    this.#answer = undefined;
+    return Buffer.concat([answer, frames]);
   }
 
   cork(): void {
@@ -240,6 +264,11 @@ export class SocketTransport implements Transport, FrameHandler, SocketOwner {
 function sayAfter(transport: SocketTransport, rounds: number): void {
   if (rounds === 0) transport.say();
   else setImmediate(sayAfter, transport, rounds - 1);
+}
+
+function answerAfter(transport: SocketTransport, rounds: number): void {
+  if (rounds === 0) transport.answerAlone();
+  else setImmediate(answerAfter, transport, rounds - 1);
 }
 
 function readRest(transport: SocketTransport, rest: Buffer): void {

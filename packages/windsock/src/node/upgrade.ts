@@ -214,7 +214,7 @@ export class Upgrades {
       // Each join of a session is authorized by itself.
       outcome =
         decision.endpoint === "multiplex"
-          ? this.#openSession(upgrade)
+          ? this.#openSession(upgrade, decision.path)
           : this.#authorize(upgrade, decision);
     } catch (error) {
       this.#connections.close(of);
@@ -291,23 +291,28 @@ export class Upgrades {
     return outcome;
   }
 
-  /** A socket for many services: it has no membership yet. */
-  #openSession(upgrade: Upgrade): Outcome {
+  /** A socket for many services: the first may be joined along with it. */
+  #openSession(upgrade: Upgrade, path: string | undefined): Outcome {
     const { sessionId, setCookie } = this.#session(upgrade.request);
     return this.#handshake(
       this.#sessions,
       upgrade,
       { protocol: windsockProtocol, extensions: upgrade.extensions, setCookie },
-      (transport) => this.#options.edge.openSession(transport, upgrade.data, sessionId),
+      (transport) => this.#options.edge.openSession(transport, upgrade.data, sessionId, path),
+      path !== undefined,
     );
   }
 
-  /** `open` gives whom the events of the connection go to; undefined: there is nobody any more. */
+  /**
+   * `open` gives whom the events of the connection go to; undefined: there is nobody any more.
+   * `isJoining`: frames may follow the answer at once.
+   */
   #handshake(
     shares: Shares,
     { request, socket, rest, of }: Upgrade,
     agreed: Agreed,
     open: (transport: SocketTransport) => TransportEvents | undefined,
+    isJoining = false,
   ): Outcome {
     // It has ended its side already: nobody waits for an answer.
     if (!socket.readable || !socket.writable) {
@@ -319,9 +324,9 @@ export class Upgrades {
       if ((socket.timeout ?? 0) > 0) socket.setTimeout(0);
       socket.setNoDelay(true);
     }
-    socket.write(handshakeAnswer(request.rawHeaders, agreed), "latin1");
     const share = agreed.extensions === undefined ? shares.usual : shares.deflated;
     const transport = new SocketTransport(socket, share);
+    transport.answer(handshakeAnswer(request.rawHeaders, agreed), isJoining);
     const events = open(transport);
     if (events === undefined) {
       transport.destroy();

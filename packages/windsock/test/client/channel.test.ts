@@ -104,7 +104,7 @@ describe("sends", () => {
     const circular: Record<string, unknown> = {};
     circular["self"] = circular;
     await expect(channel.send(undefined)).rejects.toThrow(
-      "Expected a string, a Uint8Array or a value that JSON can hold, got undefined: TypeError: it has no JSON",
+      "Expected a string, a Uint8Array or a value that JSON can hold, got undefined: TypeError: no JSON",
     );
     await expect(channel.send(circular)).rejects.toMatchObject({ code: "WINDSOCK_ENCODE" });
     await expect(channel.send(1n)).rejects.toMatchObject({ code: "WINDSOCK_ENCODE" });

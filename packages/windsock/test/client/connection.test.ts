@@ -32,10 +32,79 @@ test("it connects to the origin of the page, below the base, with the sub-protoc
   client.connect("status", { url: "/base" });
   await clock.advance(0);
   expect(network.servers.map(({ url, protocol }) => `${url} ${protocol}`)).toEqual([
-    "wss://example.com/websocket windsock.v1",
-    "ws://other.example:8001/app/websocket windsock.v1",
-    "wss://example.com/base/websocket windsock.v1",
+    "wss://example.com/websocket/status windsock.v1",
+    "ws://other.example:8001/app/websocket/status windsock.v1",
+    "wss://example.com/base/websocket/status windsock.v1",
   ]);
+});
+
+test.each(["status", "room/42", "room/a_b-c?since=5&to=6"])(
+  "the first channel is joined by the URL: %s",
+  async (path) => {
+    const { network, clock, connect, sent } = rig();
+    connect(path);
+    connect("second");
+    await clock.advance(0);
+    expect(network.server.url).toBe(`wss://example.com/websocket/${path}`);
+    // What the server takes for the first message, and what the client sends.
+    expect(sent()).toMatchObject([
+      { type: "join", channel: 1, path },
+      { type: "join", channel: 2, path: "second" },
+    ]);
+  },
+);
+
+test.each([
+  ["room/..", {}],
+  ["room/%2e%2e/status", {}],
+  ["room/a#b", {}],
+  ["room/é", {}],
+  [`room/${"a".repeat(100)}`, {}],
+  ["status", { auth: "a token, which must stand in no log of a proxy" }],
+  ["status", { auth: () => "the same" }],
+])("a join that the URL cannot say is a message: %s %j", async (path, options) => {
+  const { network, clock, connect, sent } = rig();
+  connect(path, options);
+  await clock.advance(0);
+  expect(network.server.url).toBe("wss://example.com/websocket");
+  expect(sent()).toMatchObject([{ type: "join", channel: 1, path }]);
+});
+
+test("a channel that is closed before its URL was answered is left", async () => {
+  const { network, clock, connect, sent } = rig();
+  const { channel } = connect("status");
+  connect("room/42");
+  channel.close();
+  await clock.advance(0);
+  expect(network.dialled).toBe(1);
+  expect(sent()).toMatchObject([
+    { type: "join", channel: 1, path: "status" },
+    { type: "join", channel: 2, path: "room/42" },
+    { type: "leave", channel: 1 },
+  ]);
+});
+
+test("a channel that has a token by the time its URL is answered joins with that", async () => {
+  const { clock, connect, sent, say } = rig();
+  const { channel } = connect("status");
+  void channel.reauthorize("token");
+  await clock.advance(0);
+  expect(sent()).toMatchObject([
+    { type: "join", channel: 1, path: "status", options: {} },
+    { type: "join", channel: 2, path: "status", options: { auth: "token" } },
+    { type: "leave", channel: 1 },
+  ]);
+  await say(joined(1), joined(2));
+  expect(channel.state.type).toBe("open");
+});
+
+test("a connection that comes back joins by messages: what it says is for no URL", async () => {
+  const { network, clock, sent, say } = await opened();
+  network.server.cut();
+  await clock.advance(60_000);
+  expect(network.server.url).toBe("wss://example.com/websocket");
+  expect(sent()).toMatchObject([{ type: "join", channel: 1, options: { resume: {} } }]);
+  await say(joined(1, { answer: "resumed" }));
 });
 
 test("all channels of one URL share a socket, and each has its number", async () => {
@@ -392,11 +461,9 @@ test("with Node's own WebSocket and clock it joins a real server", async () => {
   const received: string[] = [];
   server.on("connection", (socket, request) => {
     received.push(request.url ?? "", request.headers["sec-websocket-protocol"] ?? "");
-    socket.on("message", (data: Buffer) => {
-      received.push(data.toString());
-      socket.send(JSON.stringify(["joined", 1, info]));
-      socket.send(Buffer.from('\u0000\u0009["msg",1]\u0001\u0002', "latin1"));
-    });
+    socket.on("message", (data: Buffer) => received.push(data.toString()));
+    socket.send(JSON.stringify(["joined", 1, info]));
+    socket.send(Buffer.from('\u0000\u0009["msg",1]\u0001\u0002', "latin1"));
   });
   await new Promise((resolve) => server.on("listening", resolve));
   const { port } = server.address() as { port: number };
@@ -404,7 +471,7 @@ test("with Node's own WebSocket and clock it joins a real server", async () => {
     const channel = createClient().connect<AnyTyped>("status", { url: `http://127.0.0.1:${port}` });
     const iterator = channel[Symbol.asyncIterator]();
     expect(await iterator.next()).toEqual({ done: false, value: new Uint8Array([1, 2]) });
-    expect(received).toEqual(["/websocket", "windsock.v1", '["join",1,"status",{}]']);
+    expect(received).toEqual(["/websocket/status", "windsock.v1"]);
     channel.close();
     expect(await iterator.next()).toEqual({ done: true, value: undefined });
   } finally {

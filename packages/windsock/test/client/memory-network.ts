@@ -125,6 +125,9 @@ class MemorySocket implements ClientSocket {
       this.protocol = answer === "accept" ? protocol : "";
       this.#server = new ServerEnd(url, protocol, this, down);
       network.accepted(this.#server);
+      // As if it were the first message.
+      const [, path] = url.split("/websocket/");
+      if (path !== undefined) this.#server.take(JSON.stringify(["join", 1, path, {}]));
       this.onopen?.();
     });
   }
