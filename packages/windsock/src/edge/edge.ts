@@ -237,6 +237,7 @@ export class Edge implements MemberHost, SessionHost {
       case "refused":
         this.#drop(message.mid);
         this.#questions.answered(message);
+        this.#emptied();
         return;
       case "commit": {
         const feed = this.#feeds.get(message.address);
