@@ -90,6 +90,11 @@ export class Member implements TransportEvents, InflowOwner<Payload>, Follower {
 
   // ---------- from the actor ----------
 
+  /** It was told that it has, or will be before all else. */
+  get hasJoined(): boolean {
+    return this.#position > 0;
+  }
+
   /** `isHeld`: a snapshot will say from where. */
   joined(seq: number, isHeld = false): void {
     this.#position = isHeld ? Infinity : seq + 1;

@@ -156,6 +156,10 @@ export class Session implements TransportEvents, InflowOwner<Raw>, Listener {
     const channel = channelAt(this.#channels, number);
     if (channel === undefined && number > this.#lastChannel)
       throw new EnvelopeError(`Expected a channel that was joined, got ${number}.`);
+    if (channel !== undefined && channel.member?.hasJoined !== true)
+      throw new EnvelopeError(
+        `Expected nothing but \`leave\` on channel ${number} before its \`joined\`, got something else.`,
+      );
     return channel?.member;
   }
 
