@@ -27,15 +27,15 @@ function membershipOf(rig: HostRig, mid: string): Membership | undefined {
   return joined?.type === "joined" ? joined.membership : undefined;
 }
 
-/** What a client that comes back without having had anything is answered. */
-async function comeBack(rig: HostRig, address: string, mid: string) {
+/** What a client that comes back with so many of its messages is answered. */
+async function comeBack(rig: HostRig, address: string, mid: string, count = 0) {
   const before = membershipOf(rig, mid);
   const epoch = rig.messages.flatMap((one) =>
     one.type === "commit" && one.address === address ? one.epoch : [],
   )[0];
   if (before === undefined || epoch === undefined) throw new Error("it has not joined");
   const again = `${mid}-again`;
-  const resume = { token: before.token, epoch, seq: 0, count: 0, tails: {} };
+  const resume = { token: before.token, epoch, seq: 0, count, tails: {} };
   rig.join(again, address, { dialect: "v1", resume });
   await rig.settle();
   return membershipOf(rig, again)?.answer;
@@ -88,6 +88,27 @@ test("beyond the budget those give who have acknowledged nothing for longest; wh
   const back = membershipOf(rig, "reader-again");
   expect(back).toMatchObject({ answer: "resumed", count: 3 });
   expect(back?.privates).toHaveLength(2);
+});
+
+test("who has acknowledged something, if not all, is not the one who gives before one who has not", async () => {
+  const rig = new HostRig({ one: mailer(), two: mailer() }, new BrittleHistory(), {
+    maxTotalPrivateBytes: 3 * cost,
+  });
+  rig.join("reader", "one", { dialect: "v1" });
+  rig.join("silent", "two", { dialect: "v1" });
+  await rig.settle();
+  for (const address of ["one", "one", "two"]) {
+    rig.host.broadcast(address, "each");
+    await rig.settle();
+  }
+  // It has waited for longer, but it reads.
+  rig.post({ type: "acked", address: "one", mid: "reader", count: 1 });
+  for (let more = 0; more < 2; more++) {
+    rig.host.broadcast("one", "each");
+    await rig.settle();
+  }
+  expect(await comeBack(rig, "two", "silent")).toBe("rejoin");
+  expect(await comeBack(rig, "one", "reader", 1)).toBe("resumed");
 });
 
 test("a message to many counts once", async () => {
