@@ -3,7 +3,7 @@ import type { Clock, Timer } from "../actor/clock.ts";
 import type { Log } from "../log/log.ts";
 import { closeCode } from "../protocol/close-code.ts";
 import type { ServiceLimits } from "../protocol/limits.ts";
-import type { Membership, ResumeData } from "../protocol/port.ts";
+import type { Membership, RequestData, ResumeData } from "../protocol/port.ts";
 import type { Committer } from "./commit.ts";
 import type { KeptPrivate } from "./delivery.ts";
 import type { DroppedClients } from "./dropped-clients.ts";
@@ -29,6 +29,12 @@ export interface ChannelsOptions {
   readonly hasSnapshot: boolean;
   /** Puts an item into the mailbox, full or not. */
   readonly force: (mail: Mail) => void;
+}
+
+/** Who shows a token. */
+export interface Holder {
+  readonly user: unknown;
+  readonly request: RequestData;
 }
 
 /**
@@ -102,14 +108,15 @@ export class Channels {
    * mailbox. `rejoin`: its membership is gone, or a part of what it missed is: it must join
    * anew. `late`: another socket of this client has done so since.
    */
-  resume(line: Line, data: ResumeData, user: unknown): "resumed" | "rejoin" | "late" {
+  resume(line: Line, data: ResumeData, holder: Holder): "resumed" | "rejoin" | "late" {
     const { members, log, committer, presence, force } = this.#options;
     const [id = "", secret = ""] = data.token.split(".");
     const client = members.get(id);
     const delivery = client?.delivery;
     if (client === undefined || delivery === undefined) return "rejoin";
     if (client.membership !== "joined" || client.isEnding) return "rejoin";
-    if (!delivery.owns(secret) || !isSameUser(client.user, user)) return "rejoin";
+    if (!delivery.owns(secret) || !isSameUser(client.user, holder.user)) return "rejoin";
+    if (originOf(client.data.request) !== originOf(holder.request)) return "rejoin";
     if (delivery.isLate(line, secret)) return "late";
     if (data.epoch !== log.epoch) {
       // Its log has another name now: what it has and what comes are not one order.
@@ -284,4 +291,10 @@ export class Channels {
 
 function isSameUser(before: unknown, after: unknown): boolean {
   return before === after || serialize(before).equals(serialize(after));
+}
+
+/** Of the page; undefined for what is no browser. The gateway takes one `Origin` at most. */
+function originOf({ rawHeaders }: RequestData): string | undefined {
+  const index = rawHeaders.findIndex((name, at) => at % 2 === 0 && name.toLowerCase() === "origin");
+  return index < 0 ? undefined : rawHeaders[index + 1];
 }

@@ -128,7 +128,7 @@ export class EdgeMessages implements Outlet<EdgeToActor> {
     const { resume, session } = message;
     if (resume !== undefined) {
       const line = { edge: this.#edge, mid, ...(session === undefined ? {} : { session }) };
-      const answer = actor.intake.resume(line, resume, message.user);
+      const answer = actor.intake.resume(line, resume, message);
       if (answer === "resumed") return this.#outlet.post({ type: "admitted", mid });
       if (answer === "late")
         return this.#refuse(mid, "overloaded", "it came back on another socket", defaultRetryMs);

@@ -1,6 +1,6 @@
 import type { Clock } from "../actor/clock.ts";
 import type { CloseReason, EdgeToActor, ResumeData } from "../protocol/port.ts";
-import type { Channels } from "./channels.ts";
+import type { Channels, Holder } from "./channels.ts";
 import type { Committer } from "./commit.ts";
 import type { IdleWatch } from "./idle-watch.ts";
 import type { Recorder } from "./recorder.ts";
@@ -44,8 +44,8 @@ export class Intake {
   }
 
   /** A `v1` client that was here before. */
-  resume(line: Line, data: ResumeData, user: unknown): ReturnType<Channels["resume"]> {
-    const answer = this.#actor.channels.resume(line, data, user);
+  resume(line: Line, data: ResumeData, holder: Holder): ReturnType<Channels["resume"]> {
+    const answer = this.#actor.channels.resume(line, data, holder);
     if (answer === "resumed") this.#isHere();
     return answer;
   }
