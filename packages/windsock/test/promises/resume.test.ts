@@ -1,13 +1,14 @@
 import { expect, test } from "vitest";
 import { defineService, type Service } from "../../src/index.ts";
+import type { ServiceLimits } from "../../src/protocol/limits.ts";
 import { settle } from "../../src/testing/index.ts";
 import { EnvelopeClient } from "../envelope-client.ts";
 import { serve, type Served } from "../serve.ts";
 
 /** Sends each of a list to the sender, publishes a text. */
-function teller(options: Pick<Parameters<typeof defineService>[0], "limits"> = {}): Service {
+function teller(limits: Partial<ServiceLimits> = {}): Service {
   return defineService({
-    ...options,
+    limits,
     handleIncoming(client, message, _state, service) {
       if (Array.isArray(message)) for (const one of message) client.send(one as string);
       else service.publish(message as string);
@@ -64,7 +65,7 @@ test.each([
   "a client that has left %s maxPrivateBytes unacknowledged comes back as %s",
   async (_how, answer, more) => {
     const maxPrivateBytes = 1000;
-    const served = await serve(teller({ limits: { maxPrivateBytes } }));
+    const served = await serve(teller({ maxPrivateBytes }));
     const [client, info] = await joined(served);
     // Each counts 16 bytes beside its text.
     const payload = ["x".repeat(400), "y".repeat(1000 - 400 - 2 * 16 + more)];
@@ -77,7 +78,7 @@ test.each([
 );
 
 test("what a client has acknowledged does not count against maxPrivateBytes, and a count that it cannot have reached is ignored", async () => {
-  const served = await serve(teller({ limits: { maxPrivateBytes: 1000 } }));
+  const served = await serve(teller({ maxPrivateBytes: 1000 }));
   const [client, info] = await joined(served);
   const text = "x".repeat(600);
   for (let n = 1; n <= 5; n++) {
