@@ -18,6 +18,11 @@ export interface WindowSource {
 /** Elements have a greatest height, and Firefox's is 17.9 million pixels: beyond this the scrollbar is to scale. */
 const maxSpacePx = 8_000_000;
 const settleMs = 120;
+/**
+ * What nobody can read is drawn no more often. Drawing is most of what following a flood costs, in all of the
+ * browser's threads, and the build that prints it needs the processor too.
+ */
+const floodMs = 25;
 
 /**
  * The rows that can be seen, of any number, in a scroller of the browser's own.
@@ -40,6 +45,9 @@ export class LogWindow {
   #lastTop = 0;
   #rowPx = 18;
   #frame: number | undefined;
+  /** How many rows there were when it was drawn last, and of which frame that was. */
+  #drawnCount = 0;
+  #drawnMs = -Infinity;
   #settling: number | undefined;
 
   constructor(source: WindowSource) {
@@ -120,8 +128,13 @@ export class LogWindow {
 
   /** With the next frame. Hidden pages have none, and need none. */
   draw(): void {
-    this.#frame ??= requestAnimationFrame(() => {
+    this.#frame ??= requestAnimationFrame((nowMs) => {
       this.#frame = undefined;
+      if (this.#isFlooded && nowMs - this.#drawnMs < floodMs) {
+        this.draw();
+        return;
+      }
+      this.#drawnMs = nowMs;
       this.#drawNow();
     });
   }
@@ -138,6 +151,11 @@ export class LogWindow {
   /** Rows that a page of the keyboard has. */
   get pageRows(): number {
     return Math.max(1, Math.floor(this.#viewPx / this.#rowPx) - 1);
+  }
+
+  /** Nothing that is on the screen will be there after the next drawing. */
+  get #isFlooded(): boolean {
+    return this.#isFollowing && this.#source.count() - this.#drawnCount > this.pageRows;
   }
 
   get #viewPx(): number {
@@ -222,6 +240,7 @@ export class LogWindow {
 
   #drawNow(): void {
     const count = this.#source.count();
+    this.#drawnCount = count;
     const viewRows = Math.ceil(this.#viewPx / this.#rowPx) + 1;
     const overscan = this.#isFollowing ? 4 : viewRows;
     if (this.#isFollowing) {
