@@ -29,6 +29,11 @@ export interface AccessRequest {
   readonly auth?: unknown;
 }
 
+/** Whether nobody knows who asks, so that a login may help. */
+export function isUnknown({ grant }: Access): boolean {
+  return grant.type === "anonymous" || grant.type === "refused";
+}
+
 /** Throws `AUTOBUILD_FORBIDDEN` unless the access includes the role. */
 export function requireRole(access: Access, role: Role): void {
   if (includesRole(access.role, role)) return;

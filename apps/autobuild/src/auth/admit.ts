@@ -1,11 +1,6 @@
 import { currentAutobuild } from "../running.ts";
-import { refusal, type Access, type AccessRequest } from "./access.ts";
+import { isUnknown, refusal, type Access, type AccessRequest } from "./access.ts";
 import { includesRole, type Role } from "./role.ts";
-
-/** Who asks, of the AutoBuild that runs. */
-export function accessOf(request: AccessRequest): Access {
-  return currentAutobuild().auth.accessOf(request);
-}
 
 /**
  * For `authorize` of a service: the access, which becomes `client.user`, or the `Response` that refuses.
@@ -15,10 +10,10 @@ export function accessOf(request: AccessRequest): Access {
  *     authorize: (request) => admit(request, "viewer"),
  */
 export function admit(request: AccessRequest, role: Role): Access | Response {
-  const access = accessOf(request);
+  const access = currentAutobuild().auth.accessOf(request);
   if (includesRole(access.role, role)) return access;
   return new Response(`${refusal(access, role)}\n`, {
-    status: access.grant.type === "anonymous" || access.grant.type === "refused" ? 401 : 403,
+    status: isUnknown(access) ? 401 : 403,
     headers: { "Content-Type": "text/plain; charset=utf-8" },
   });
 }

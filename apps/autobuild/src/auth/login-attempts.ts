@@ -12,7 +12,7 @@ export interface AttemptLimits {
   readonly maxEntries: number;
 }
 
-export const attemptDefaults: AttemptLimits = {
+const attemptDefaults: AttemptLimits = {
   perAddress: 10,
   perUser: 30,
   windowMs: 15 * 60_000,

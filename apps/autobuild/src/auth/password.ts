@@ -17,7 +17,7 @@ const hashBytes = 32;
 const maxAtOnce = 2;
 const maxWaiting = 20;
 
-export const minPasswordLength = 12;
+const minPasswordLength = 12;
 const maxPasswordLength = 1024;
 
 /** Hashes a password for the store: `scrypt$15$8$3$<salt>$<hash>`. Throws `AUTOBUILD_BAD_OPTION` for one that is too short. */

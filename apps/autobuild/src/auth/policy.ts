@@ -49,7 +49,7 @@ export function parsePublicUrl(text: string): string {
 }
 
 /** Whether a name or address can only mean this machine. */
-export function isLoopback(host: string): boolean {
+function isLoopback(host: string): boolean {
   const name = host.toLowerCase().replace(/^\[|\]$/g, "");
   return (
     name === "localhost" ||

@@ -11,7 +11,7 @@ import { AutobuildError, show } from "../errors.ts";
 export type Role = "none" | "viewer" | "builder" | "admin";
 
 /** From the least to the most. */
-export const roles: readonly Role[] = ["none", "viewer", "builder", "admin"];
+const roles: readonly Role[] = ["none", "viewer", "builder", "admin"];
 
 /** Whether one role includes another. */
 export function includesRole(has: Role, needed: Role): boolean {

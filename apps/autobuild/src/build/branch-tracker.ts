@@ -178,7 +178,7 @@ export class BranchTracker implements HeadsListener {
 /**
  * The branch that everybody builds on: where HEAD is, but in a work tree `main`, `master` or `trunk`, if there is one.
  */
-export function defaultBranchOf(
+function defaultBranchOf(
   headBranch: string | undefined,
   branches: ReadonlyMap<string, string>,
   hasWorkTree: boolean,

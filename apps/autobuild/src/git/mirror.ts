@@ -6,7 +6,7 @@ import { git, type GitOptions } from "./git.ts";
 import type { RepositorySource } from "./source.ts";
 
 /** The name a build gets when HEAD is on no branch. No real branch can have it: it holds a space. */
-export const detachedHead = "detached HEAD";
+const detachedHead = "detached HEAD";
 
 /** A repository's branches and tags with their commits, and where its HEAD is. */
 export interface Heads {

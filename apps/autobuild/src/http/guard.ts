@@ -1,6 +1,6 @@
 import type { HttpBindings } from "@hono/node-server";
 import type { Context, MiddlewareHandler } from "hono";
-import { refusal, type Access } from "../auth/access.ts";
+import { isUnknown, refusal, type Access } from "../auth/access.ts";
 import type { Auth } from "../auth/auth.ts";
 import { includesRole, type Role } from "../auth/role.ts";
 import { problem } from "./problem.ts";
@@ -105,12 +105,11 @@ function refuseForeign(
 function refuseAccess(context: Context<DoorEnv>, access: Access, needed: Role): Response {
   const wantsPage =
     context.req.method === "GET" && (context.req.header("accept") ?? "").includes("text/html");
-  const isUnknown = access.grant.type === "anonymous" || access.grant.type === "refused";
-  if (wantsPage && isUnknown) {
+  if (wantsPage && isUnknown(access)) {
     const { pathname, search } = new URL(context.req.url);
     return context.redirect(`/login?next=${encodeURIComponent(pathname + search)}`, 303);
   }
-  return isUnknown
+  return isUnknown(access)
     ? problem(401, "HTTP_UNAUTHORIZED", refusal(access, needed), {
         "WWW-Authenticate": 'Bearer realm="AutoBuild"',
       })

@@ -1,6 +1,6 @@
 import type { Context, Hono } from "hono";
 import type { z } from "zod";
-import { refusal, type Access } from "../auth/access.ts";
+import { isUnknown, refusal, type Access } from "../auth/access.ts";
 import { includesRole, type Role } from "../auth/role.ts";
 import type { DoorEnv } from "./guard.ts";
 import { problem, problemOf } from "./problem.ts";
@@ -112,8 +112,7 @@ async function answer(
 ): Promise<Response | undefined> {
   const access = context.get("access");
   if (!includesRole(access.role, role)) {
-    const isUnknown = access.grant.type === "anonymous" || access.grant.type === "refused";
-    return problem(isUnknown ? 401 : 403, "AUTOBUILD_FORBIDDEN", refusal(access, role));
+    return problem(isUnknown(access) ? 401 : 403, "AUTOBUILD_FORBIDDEN", refusal(access, role));
   }
   const checkedParams = params?.safeParse(context.req.param());
   if (checkedParams?.success === false) {

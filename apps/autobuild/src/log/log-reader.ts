@@ -60,12 +60,7 @@ export async function readLogFile(
 }
 
 /** Takes whole lines from bytes that begin at `bytesFrom` and were read for `from`, one byte early unless `from` is 0. */
-export function wholeLines(
-  bytes: Buffer,
-  bytesFrom: number,
-  from: number,
-  maxBytes: number,
-): LogSlice {
+function wholeLines(bytes: Buffer, bytesFrom: number, from: number, maxBytes: number): LogSlice {
   let begin = from - bytesFrom;
   if (begin > 0 && bytes[begin - 1] !== newline) begin = nextLine(bytes, begin);
   let end =

@@ -112,7 +112,7 @@ export function showAbout(panel: HTMLElement, build: Build, details: BuildDetail
 }
 
 /** A commit's number, and the way to it at the forge where that is known. */
-export function commitLink(sha: string, url: string | null, shown = sha): HTMLElement {
+function commitLink(sha: string, url: string | null, shown = sha): HTMLElement {
   const text = code(shown);
   text.title = sha;
   if (url === null) return text;

@@ -9,7 +9,7 @@ import { matrixPlace } from "./matrix.ts";
 
 const maxTimeoutMs = 24 * 60 * 60_000;
 export const maxSteps = 100;
-export const maxVariables = 200;
+const maxVariables = 200;
 
 const noNul = /^[^\0]*$/;
 // The shell that starts it would take a hyphen for an option of its own.

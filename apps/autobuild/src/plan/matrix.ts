@@ -3,8 +3,8 @@ import type { ConfigStep } from "./config-schema.ts";
 /** One combination of a matrix: the value of each axis, in the axes' order. Empty for a step without one. */
 export type Combination = ReadonlyMap<string, string>;
 
-export const maxCombinations = 50;
-export const maxAxes = 5;
+const maxCombinations = 50;
+const maxAxes = 5;
 /** Where a value of the matrix goes. */
 export const matrixPlace: RegExp = /\$\{matrix\.(\w{1,30})\}/g;
 const axisName = /^[A-Za-z_]\w{0,29}$/;

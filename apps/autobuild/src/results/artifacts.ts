@@ -32,7 +32,7 @@ export interface ArtifactBounds {
   readonly maxArtifactBytes: number;
 }
 
-export const artifactBounds: ArtifactBounds = { maxArtifactBytes: 1024 * 1024 * 1024 };
+const artifactBounds: ArtifactBounds = { maxArtifactBytes: 1024 * 1024 * 1024 };
 
 /**
  * The kept files of all builds: `<folder>/<build>/<sha256>` each, by what is in them and not by what a build

@@ -21,7 +21,7 @@ export interface ReportBounds {
   readonly maxTests: number;
 }
 
-export const reportBounds: ReportBounds = { maxFileBytes: 64 * 1024 * 1024, maxTests: 20_000 };
+const reportBounds: ReportBounds = { maxFileBytes: 64 * 1024 * 1024, maxTests: 20_000 };
 
 /**
  * Reads the test reports that a step left in its workspace: `.tap` files and what begins like TAP as TAP, all

@@ -36,7 +36,7 @@ const maxListed = 1000;
  * Repositories, builds and steps in SQLite; the truth about every build.
  *
  * Calls are synchronous, and durable against the death of the process when they return. Only the rules
- * (`Builds`) write.
+ * (`build/`) write.
  */
 export class Store {
   readonly attempts: Attempts;
@@ -123,10 +123,6 @@ export class Store {
   /** Builds in that state, oldest first. */
   buildsIn(state: "queued" | "running"): Build[] {
     return this.#statements.buildsIn.all(state).map((row) => this.#buildOf(row));
-  }
-
-  countQueued(): number {
-    return integer(one(this.#statements.countQueued.get()), "count");
   }
 
   cookieOf(buildId: number): string | null {
@@ -262,7 +258,6 @@ function prepareStatements(database: DatabaseSync): Record<StatementName, Statem
          AND ($branch IS NULL OR branch = $branch) ORDER BY build.id DESC LIMIT $limit`,
     ),
     buildsIn: database.prepare(`${selectBuild} WHERE state = ? ORDER BY build.id`),
-    countQueued: database.prepare("SELECT count(*) AS count FROM build WHERE state = 'queued'"),
     cookieOf: database.prepare("SELECT cookie FROM build WHERE id = ?"),
     startBuild: database.prepare(
       `UPDATE build SET state = 'running', cookie = ?, started_ms = ?,
@@ -299,7 +294,6 @@ type StatementName =
   | "build"
   | "builds"
   | "buildsIn"
-  | "countQueued"
   | "cookieOf"
   | "startBuild"
   | "endBuild"

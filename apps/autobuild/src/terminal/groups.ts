@@ -40,7 +40,7 @@ interface Dashes {
   readonly text: string;
 }
 
-export const maxGroups = 5000;
+const maxGroups = 5000;
 const maxDepth = 16;
 const maxTitle = 200;
 

@@ -27,7 +27,7 @@ export interface IndexData {
 }
 
 export const everyLines = 1000;
-export const everyBytes = 64 * 1024;
+const everyBytes = 64 * 1024;
 /** Output that moves about in the same rows has no line to begin at: then the rows are kept with the place. */
 const screenEveryBytes = 1024 * 1024;
 const sliceBytes = 64 * 1024;
@@ -162,7 +162,7 @@ export class LineIndex {
 }
 
 /** The groups as they were at a checkpoint: what was open there had no end yet. */
-export function groupsAt({ groups }: Checkpoint, all: readonly Group[]): GroupsState {
+function groupsAt({ groups }: Checkpoint, all: readonly Group[]): GroupsState {
   const { count, ...open } = groups;
   const known = all.slice(0, count);
   for (const { index } of open.open) {

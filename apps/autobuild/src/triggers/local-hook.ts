@@ -19,7 +19,7 @@ const block = new RegExp(`${escapeExpression(begin)}\\n[^]*?${escapeExpression(e
  * Runs in the background, waits 5 seconds at most, and prints nothing: git never waits for it, and a
  * server that is down is nobody's error, since it looks by itself once it is up.
  */
-export function hookBlock(repository: string, url: string): string {
+function hookBlock(repository: string, url: string): string {
   const address = quote(new URL("/hooks/local", url).href);
   const body = quote(JSON.stringify({ repository }));
   const curl = `curl -fsS -m 5 -H 'Content-Type: application/json' --data-binary ${body} ${address}`;

@@ -21,7 +21,7 @@ const maxWaitMs = 2000;
 const pollMs = 3000;
 
 /** What builds of uncommitted files have in the place of a branch. No branch's name holds a space. */
-export const workTreeBranch = "work tree";
+const workTreeBranch = "work tree";
 
 /**
  * Has the files of a work tree built as they are, at each change.
