@@ -9,5 +9,8 @@ export function backoffMs(attempt: number, random: () => number): number {
   return random() * Math.min(capMs, baseMs * 2 ** attempt);
 }
 
+/** Where a server is crowded, waits are drawn by this many failures at least: everybody else comes back as well. */
+export const crowdedFailures = 3;
+
 /** The attempt from which on every wait is drawn from the longest range. */
 export const longestAttempt = 6;

@@ -1,4 +1,4 @@
-import { stableMs } from "./backoff.ts";
+import { crowdedFailures, stableMs } from "./backoff.ts";
 import type { Link, LinkEnd } from "./link.ts";
 
 /**
@@ -56,8 +56,7 @@ export type ConnectionEvent =
 /** Close codes after which to come back would only repeat the fault. */
 const finalCodes: readonly number[] = [1002, 1003, 1007, 1008, 1009, 1010];
 
-/** Waits after these are drawn by this many failures at least: everybody else comes back as well. */
-const crowdedFailures = 3;
+/** Those of a server that is crowded, or will be: everybody comes back as well. */
 const crowdedCodes: readonly number[] = [1012, 1013];
 
 /** The next state. The same one: the event changes nothing, or comes of a link that is not in use. */

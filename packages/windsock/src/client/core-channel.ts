@@ -1,7 +1,7 @@
 import type { ClientEnvelope, Comeback, JoinInfo, ServerElements } from "../protocol/v1/index.ts";
 import type { AnyService } from "../service/types.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
-import { backoffMs, stableMs } from "./backoff.ts";
+import { backoffMs, crowdedFailures, stableMs } from "./backoff.ts";
 import { ClientError, refusal } from "./client-error.ts";
 import type { Connection, ConnectionChannel } from "./connection.ts";
 import { Credentials } from "./credentials.ts";
@@ -23,8 +23,6 @@ import type {
 /** How long a channel may be without a connection before it counts as suspended. */
 const suspendMs = 120_000;
 const defaultCallTimeoutMs = 5000;
-/** A channel that is refused as a server is crowded waits as a connection that failed this often. */
-const crowdedFailures = 3;
 
 const codeNormal = 1000;
 const codePolicyViolation = 1008;
@@ -137,25 +135,15 @@ export class CoreChannel implements LinkChannel, ConnectionChannel {
   attach(link: Link | undefined): void {
     if (!link || this.#phase.type === "waiting" || this.#phase.type === "over") return;
     this.#target = link;
-    const auth = this.#credentials.newest;
-    if (typeof auth !== "function") this.#join(link, auth);
-    else
-      void Promise.resolve()
-        .then(() => (auth as () => unknown)())
-        .then(
-          (token) => this.#join(link, token),
-          (error: unknown) => {
-            if (this.#target !== link) return;
-            this.#fail(
-              new ClientError(
-                "WINDSOCK_REFUSED",
-                { path: this.path, reason: String(error) },
-                error,
-              ),
-            );
-            this.#wait(this.#backoff(0));
-          },
-        );
+    this.#credentials.ask(
+      (token) => this.#join(link, token),
+      (error) => {
+        if (this.#target !== link) return;
+        const reason = String(error);
+        this.#fail(new ClientError("WINDSOCK_REFUSED", { path: this.path, reason }, error));
+        this.#wait(this.#backoff(0));
+      },
+    );
   }
 
   changed(lost?: Link): void {

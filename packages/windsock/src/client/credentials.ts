@@ -13,9 +13,14 @@ export class Credentials {
     this.#auth = auth;
   }
 
-  /** For a join: the newest there is. */
-  get newest(): unknown {
-    return this.#offers.at(-1)?.token ?? this.#auth;
+  /** For a join: the newest there is, at once; or what the function gives or throws, which may take its time. */
+  ask(join: (token: unknown) => void, fail: (error: unknown) => void): void {
+    const auth = this.#offers.at(-1)?.token ?? this.#auth;
+    if (typeof auth !== "function") join(auth);
+    else
+      void Promise.resolve()
+        .then(() => (auth as () => unknown)())
+        .then(join, fail);
   }
 
   /** A new token. Settles with the server's answer. */
