@@ -115,7 +115,7 @@ export class Callbacks {
   }
 
   /** Sends these clients the state, as of now. */
-  async snapshot(clients: readonly ServiceClient[]): Promise<void> {
+  async snapshot(clients: Iterable<ServiceClient>): Promise<void> {
     const { snapshot } = this.#definition;
     if (snapshot === undefined) return;
     const read = (...args: readonly [unknown, ServiceClient?]): Promise<unknown> =>

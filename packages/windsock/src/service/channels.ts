@@ -51,6 +51,8 @@ export interface Holder {
 export class Channels {
   readonly #options: ChannelsOptions;
   readonly #graces = new Map<ServiceClient, Timer>();
+  /** Those for whom a snapshot stands in the mailbox: one for all that come while it does. */
+  #awaitSnapshot: Set<ServiceClient> | undefined;
 
   constructor(options: ChannelsOptions) {
     this.#options = options;
@@ -141,8 +143,7 @@ export class Channels {
     // It stands where it said until it has the snapshot: a cut may come before that.
     const where = { mid: line.mid, seq: Math.min(data.seq, log.seq), head: log.seq };
     committer.send([{ type: "joined", ...where, membership, isHeld: !isWhole }]);
-    if (!isWhole || this.#missesState(data))
-      force({ type: "snapshot", bytes: 0, clients: [client] });
+    if (!isWhole || this.#missesState(data)) this.#askSnapshot(client);
     if (presence !== undefined) committer.send([presence.everybody(line.mid)]);
     force({ type: "resume", bytes: 0, client });
     return "resumed";
@@ -150,13 +151,25 @@ export class Channels {
 
   /** The log has moved past a client that reads too slowly. */
   behind(client: ServiceClient): void {
-    const { force, hasSnapshot } = this.#options;
     if (client.line === undefined) return;
-    if (hasSnapshot) {
-      force({ type: "snapshot", bytes: 0, clients: [client] });
+    if (this.#options.hasSnapshot) this.#askSnapshot(client);
+    else this.expel(client, "the log has moved past its position");
+  }
+
+  /** It has no place behind others: whenever its turn comes, it is the state as of then, and what follows comes from the log. */
+  #askSnapshot(client: ServiceClient): void {
+    if (this.#awaitSnapshot !== undefined) {
+      this.#awaitSnapshot.add(client);
       return;
     }
-    this.expel(client, "the log has moved past its position");
+    const clients = new Set([client]);
+    this.#awaitSnapshot = clients;
+    this.#options.force({ type: "snapshot", bytes: 0, clients });
+  }
+
+  /** It is out of the mailbox: who asks from here on is due another. */
+  snapshotTaken(): void {
+    this.#awaitSnapshot = undefined;
   }
 
   /** It cannot go on from where it is: it joins anew. */

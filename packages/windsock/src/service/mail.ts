@@ -51,7 +51,7 @@ export type Mail = MailItem &
     | { readonly type: "drop"; readonly client: ServiceClient }
     | { readonly type: "resume"; readonly client: ServiceClient }
     /** These clients need the state instead of what the log no longer has. */
-    | { readonly type: "snapshot"; readonly clients: readonly ServiceClient[] }
+    | { readonly type: "snapshot"; readonly clients: ReadonlySet<ServiceClient> }
     | { readonly type: "broadcast"; readonly message: unknown; readonly answer?: Answer<number> }
     /** A broadcast to a service without a handler for it. */
     | {

@@ -219,6 +219,7 @@ export class ServiceActor implements Behaviour<Mail> {
 
   down(retryAfterMs: number, items: readonly Mail[]): void {
     this.#parts.reporter.down(retryAfterMs);
+    this.channels.snapshotTaken();
     this.#parts.closings.close(this.members.all(), closeCode.internalError, "the service is down");
     const error = new ServiceDownError(
       `${this.address} is down: it restarted too often.`,
@@ -276,6 +277,7 @@ export class ServiceActor implements Behaviour<Mail> {
       case "resume":
         return callbacks.resume(mail.client);
       case "snapshot":
+        this.channels.snapshotTaken();
         return callbacks.snapshot(mail.clients);
       case "broadcast":
         return callbacks.broadcast(mail);
