@@ -86,7 +86,7 @@ export class ActorParts {
         generation: actor.actor.generation,
         out,
       }),
-      hasRoom: () => actor.actor.mailbox.hasRoom,
+      creditFor: (client) => this.channels.creditFor(client),
       closedAway: (client, code, reason) =>
         force({ type: "leave", bytes: 0, client, reason: { type: "closed", code, reason } }),
       due: (timer) => force({ type: "timer", bytes: 0, timer }),
@@ -102,6 +102,7 @@ export class ActorParts {
       recorder,
       presence: this.presence,
       hasSnapshot: snapshot !== undefined,
+      hasRoom: () => actor.actor.mailbox.hasRoom,
       force,
     });
     this.channels = channels;

@@ -27,6 +27,8 @@ export interface ChannelsOptions {
   readonly presence: Presence | undefined;
   /** Whether the service can say its state in place of a log that is gone. */
   readonly hasSnapshot: boolean;
+  /** Whether the mailbox is at most half full: members may send more. */
+  readonly hasRoom: () => boolean;
   /** Puts an item into the mailbox, full or not. */
   readonly force: (mail: Mail) => void;
 }
@@ -51,6 +53,8 @@ export interface Holder {
 export class Channels {
   readonly #options: ChannelsOptions;
   readonly #graces = new Map<ServiceClient, Timer>();
+  /** Whose messages were done while the mailbox had no room for more of them. */
+  readonly #owed = new Set<ServiceClient>();
   /** Those for whom a snapshot stands in the mailbox: one for all that come while it does. */
   #awaitSnapshot: Set<ServiceClient> | undefined;
 
@@ -221,13 +225,22 @@ export class Channels {
     this.#options.recorder?.trimmed(client, delivery.acked);
   }
 
-  /** There is room in the mailbox again: members may send more. */
-  grantAll(): void {
-    for (const client of this.#options.members.joined()) {
+  /** A message of it is done. While the mailbox is more than half full it gets no more credit, but is owed some. */
+  creditFor(client: ServiceClient): number | undefined {
+    if (this.#options.hasRoom()) return client.delivery?.grant();
+    this.#owed.add(client);
+    return undefined;
+  }
+
+  /** Called before each turn: who is owed credit gets it as soon as there is room. */
+  settleCredit(): void {
+    if (this.#owed.size === 0 || !this.#options.hasRoom()) return;
+    for (const client of this.#owed) {
       const bytes = client.line === undefined ? undefined : client.delivery?.grant();
       if (bytes !== undefined && client.line !== undefined)
         this.#options.committer.send([{ type: "credit", mid: client.line.mid, bytes }]);
     }
+    this.#owed.clear();
   }
 
   /** It is gone: nothing waits for it any more. */

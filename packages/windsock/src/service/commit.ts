@@ -26,8 +26,8 @@ export interface CommitterOptions {
   readonly recorder: Recorder | undefined;
   /** Of a service that tells who is there. */
   readonly presence: Presence | undefined;
-  /** Whether the mailbox is at most half full: members may send more. */
-  readonly hasRoom: () => boolean;
+  /** How much this member may now have sent in total, if that is worth telling. */
+  readonly creditFor: (client: ServiceClient) => number | undefined;
   /** The service closes a client that cannot be reached now. */
   readonly closedAway: (client: ServiceClient, code: number, reason: string) => void;
   /** Puts a timer that ran out into the mailbox. */
@@ -164,7 +164,7 @@ export class Committer {
     this.#options.recorder?.changed(client);
     if (line === undefined) return;
     out.push({ type: "done", mid: line.mid, n });
-    const bytes = this.#options.hasRoom() ? delivery.grant() : undefined;
+    const bytes = this.#options.creditFor(client);
     if (bytes !== undefined) out.push({ type: "credit", mid: line.mid, bytes });
   }
 

@@ -250,13 +250,13 @@ export class ServiceActor implements Behaviour<Mail> {
 
   ready(): void {
     this.members.release(this.address);
-    this.channels.grantAll();
   }
 
   // ---------- from the mailbox to the callbacks ----------
 
   #dispatch(mail: Mail): void | Promise<void> {
     const callbacks = this.#parts.callbacks;
+    this.channels.settleCredit();
     switch (mail.type) {
       case "join":
         if (this.door.retryAfterMs === 0) return callbacks.join(mail.client);
