@@ -1,13 +1,13 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { deserialize } from "node:v8";
+import { AutobuildError } from "./errors.ts";
 import type { PageAssets } from "./page-files.ts";
 
 const main = fileURLToPath(new URL("page-files-main.ts", import.meta.url));
 const readTimeoutMs = 60_000;
 const maxPageBytes = 16 * 1024 * 1024;
-const run = promisify(execFile);
+const maxReasonLength = 2000;
 
 let readVersion = "";
 
@@ -19,15 +19,25 @@ export function pageVersion(): string {
 /**
  * Reads the page: `collectPage` in a process of its own.
  *
- * What takes the types off its modules holds some 40 MB and gives none of it back, and is needed this once.
+ * What puts its modules together holds some 200 MB, and is needed this once. Throws `AUTOBUILD_NO_PAGE` when that
+ * cannot be done, as where the bundler was not installed for this platform.
  */
 export async function readPage(): Promise<PageAssets> {
-  const { stdout } = await run(process.execPath, [...process.execArgv, main], {
-    encoding: "buffer",
-    maxBuffer: maxPageBytes,
-    timeout: readTimeoutMs,
-  });
-  const page = deserialize(stdout) as PageAssets;
+  const page = deserialize(await collect()) as PageAssets;
   readVersion = page.version;
   return page;
+}
+
+function collect(): Promise<Buffer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+  const options = { encoding: "buffer", maxBuffer: maxPageBytes, timeout: readTimeoutMs } as const;
+  execFile(process.execPath, [...process.execArgv, main], options, (error, stdout, stderr) => {
+    if (error === null) {
+      resolve(stdout);
+      return;
+    }
+    const reason = stderr.toString().trim().slice(0, maxReasonLength) || error.message;
+    reject(new AutobuildError("AUTOBUILD_NO_PAGE", reason, { cause: error }));
+  });
+  return promise;
 }

@@ -19,7 +19,8 @@ export type AutobuildErrorCode =
   | "AUTOBUILD_FORBIDDEN"
   | "AUTOBUILD_BUSY"
   | "AUTOBUILD_BAD_KEY"
-  | "AUTOBUILD_NO_SECRET";
+  | "AUTOBUILD_NO_SECRET"
+  | "AUTOBUILD_NO_PAGE";
 
 /** Every error that AutoBuild throws on purpose. */
 export class AutobuildError extends Error {

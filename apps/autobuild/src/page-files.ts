@@ -1,28 +1,25 @@
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { stripTypeScriptTypes } from "node:module";
 import path from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { compactScript, compactStyle, specifiersOf } from "./page-text.ts";
+import { rolldown, type OutputChunk } from "rolldown";
 
 /** One file of the page as browsers get it. */
 export interface Asset {
   readonly type: string;
-  readonly body: Uint8Array<ArrayBuffer>;
-  /** The same, compressed. */
+  /** Compressed: hardly anybody takes it otherwise. */
   readonly gzip: Uint8Array<ArrayBuffer>;
 }
 
 /** The page: its HTML, and by URL what that needs. */
 export interface PageAssets {
-  /** A hash of everything. It is a part of every URL, so that browsers may keep the files for good. */
+  /** A hash of everything. */
   readonly version: string;
   /** Of each page: they differ in what is fetched at once. */
   readonly html: Readonly<Record<PageName, string>>;
-  /** `/assets/<version>/page/main.js` */
+  /** `/assets/main-Cx31a_9k.js`. The hash of what is in it is a part of each URL, so that browsers may keep it for good. */
   readonly files: ReadonlyMap<string, Asset>;
 }
 
@@ -36,9 +33,9 @@ const later: Readonly<Record<PageName, readonly string[]>> = {
   wall: ["page/wall.ts"],
 };
 
-const source = new URL("./", import.meta.url);
-const entry = new URL("page/main.ts", source);
-/** In the order of the cascade. One that is not there is left out. */
+const source = fileURLToPath(new URL("./", import.meta.url));
+const entry = "page/main.ts";
+/** In the order of the cascade. */
 const styleSheets = [
   "page/style.css",
   "page/overview.css",
@@ -51,123 +48,121 @@ const styleSheets = [
 const types: Readonly<Record<string, string>> = {
   ".css": "text/css; charset=utf-8",
   ".js": "text/javascript; charset=utf-8",
+  ".map": "application/json; charset=utf-8",
 };
 
-interface Module {
-  readonly name: string;
-  readonly text: string;
-  /** What it needs before it runs. */
-  readonly imports: readonly string[];
+interface Bundle {
+  readonly chunks: readonly OutputChunk[];
+  /** Chunks, and for each the map that leads a debugger to the sources. */
+  readonly texts: ReadonlyMap<string, string>;
 }
 
 /**
- * Reads the page and the modules that its first one imports, from here and from packages.
- *
- * There is no build step: types and comments are left out, and specifiers lead to where the server has the files.
+ * Reads the page and puts it together: one style sheet, and a few scripts in place of some hundred modules, since each
+ * request costs a phone a round trip (ADR 0036).
  */
 export async function collectPage(): Promise<PageAssets> {
-  const modules = await modulesFrom(entry);
-  const texts = new Map<string, string>();
-  for (const { name, text } of modules.values()) texts.set(name, text);
-  for (const name of styleSheets) {
-    const file = new URL(name, source);
-    if (existsSync(file)) texts.set(name, compactStyle(await readFile(file, "utf8")));
-  }
-  const page = await readFile(new URL("page/index.html", source), "utf8");
-
-  const hash = createHash("sha256").update(page);
-  for (const [name, text] of texts) hash.update(name).update(text);
-  const version = hash.digest("base64url").slice(0, 12);
-  const base = `/assets/${version}`;
+  const [page, style, { chunks, texts }] = await Promise.all([
+    readFile(path.join(source, "page/index.html"), "utf8"),
+    readStyle(),
+    bundle(),
+  ]);
+  const styleName = `style-${hashOf(style)}.css`;
+  const all = new Map([[styleName, style], ...texts]);
+  const version = hashOf(page, ...all.keys());
 
   const files = new Map<string, Asset>();
   await Promise.all(
-    [...texts].map(async ([name, text]) => {
-      const body = new TextEncoder().encode(text);
-      const compressed = await promisify(gzip)(body, { level: 9 });
-      files.set(`${base}/${name}`, {
+    [...all].map(async ([name, text]) => {
+      files.set(urlOf(name), {
         type: types[path.extname(name)] ?? "text/plain",
-        body,
-        gzip: new Uint8Array(compressed),
+        gzip: new Uint8Array(await promisify(gzip)(text, { level: 9 })),
       });
     }),
   );
-  const sheets = styleSheets
-    .filter((name) => texts.has(name))
-    .map((name) => `<link rel="stylesheet" href="${base}/${name}" />`);
-  const script = `<script type="module" src="${base}/${nameOf(entry)}"></script>`;
-  const meta = `<meta name="version" content="${version}" />`;
-  const first = needed([entry.href], modules);
+  const script = chunkOf(entry, chunks);
   const htmlOf = (name: PageName): string => {
-    const own = later[name].map((one) => new URL(one, source).href);
     // Named in the page, they are fetched at once, and not one after the other as each is read.
-    const names = new Set([...first, ...needed(own, modules), ...own]);
-    names.delete(entry.href);
-    const preloads = [...names].map(
-      (href) => `<link rel="modulepreload" href="${base}/${modules.get(href)?.name}" />`,
-    );
+    const preloads = needed([entry, ...later[name]], chunks).filter((one) => one !== script);
+    const assets = [
+      `<meta name="version" content="${version}" />`,
+      `<link rel="stylesheet" href="${urlOf(styleName)}" />`,
+      `<script type="module" src="${urlOf(script.fileName)}"></script>`,
+      ...preloads.map(({ fileName }) => `<link rel="modulepreload" href="${urlOf(fileName)}" />`),
+    ];
     return (
       page
         // What page it is decides on its colours before the script has run.
         .replace('data-page="console"', `data-page="${name}"`)
-        .replace("<!-- assets -->", [meta, ...sheets, ...preloads, script].join("\n    "))
+        .replace("<!-- assets -->", assets.join("\n    "))
     );
   };
   const html = { console: htmlOf("console"), build: htmlOf("build"), wall: htmlOf("wall") };
   return { version, html, files };
 }
 
-/** All modules that can be reached, by the URL of their source. */
-async function modulesFrom(first: URL): Promise<Map<string, Module>> {
-  const modules = new Map<string, Module>();
-  const toRead = [first];
-  while (toRead.length > 0) {
-    const url = toRead.pop() ?? first;
-    if (modules.has(url.href)) continue;
-    let text = await moduleText(url);
-    const imports: string[] = [];
-    // From the last on, so that the places of the others stay.
-    for (const { start, end, name, isDynamic } of specifiersOf(text).toReversed()) {
-      const target = targetOf(name, url);
-      toRead.push(target);
-      if (!isDynamic) imports.unshift(target.href);
-      const relative = path.posix.relative(path.posix.dirname(nameOf(url)), nameOf(target));
-      const written = JSON.stringify(relative.startsWith(".") ? relative : `./${relative}`);
-      text = text.slice(0, start) + written + text.slice(end);
-    }
-    modules.set(url.href, { name: nameOf(url), text, imports });
-  }
-  return modules;
+function urlOf(name: string): string {
+  return `/assets/${name}`;
 }
 
-async function moduleText(url: URL): Promise<string> {
-  const text = await readFile(url, "utf8");
-  return compactScript(url.pathname.endsWith(".ts") ? stripTypeScriptTypes(text) : text);
+function hashOf(...texts: readonly string[]): string {
+  return createHash("sha256").update(texts.join("\0")).digest("base64url").slice(0, 12);
 }
 
-function targetOf(name: string, importer: URL): URL {
-  if (name.startsWith(".")) return new URL(name, importer);
-  return new URL(import.meta.resolve(name));
+/** All style sheets as one, without what indents and without comments that have lines of their own. */
+async function readStyle(): Promise<string> {
+  const sheets = await Promise.all(
+    styleSheets.map((name) => readFile(path.join(source, name), "utf8")),
+  );
+  return sheets
+    .join("\n")
+    .replace(/^[ \t]*\/\*[\s\S]*?\*\/[ \t]*$/gm, "")
+    .replace(/^[ \t]+|[ \t]+$/gm, "")
+    .replace(/\n{2,}/g, "\n");
 }
 
-/** What a module is called below the version: by its place in the source, or in its package. */
-function nameOf(url: URL): string {
-  const name = url.href.startsWith(source.href)
-    ? url.href.slice(source.href.length)
-    : nameInPackage(fileURLToPath(url));
-  return name.replace(/\.ts$/, ".js");
+/** The scripts: what the first page needs, and what is imported later. */
+async function bundle(): Promise<Bundle> {
+  await using build = await rolldown({
+    cwd: source,
+    input: entry,
+    platform: "browser",
+    // In a checkout Windsock's sources are its client; elsewhere it has no such condition.
+    resolve: { conditionNames: ["@windsock/source", "browser", "import", "default"] },
+    // As Node does: types are left out, and nothing else changes.
+    tsconfig: false,
+    // What it only warns of, an import that leads nowhere, would end the page in a browser.
+    onLog(_level, { message }) {
+      throw new Error(message);
+    },
+  });
+  const { output } = await build.generate({
+    // Nothing is written: paths in source maps are relative to it.
+    dir: path.join(source, "assets"),
+    entryFileNames: "[name]-[hash].js",
+    chunkFileNames: "[name]-[hash].js",
+    minify: true,
+    sourcemap: true,
+  });
+  const chunks = output.filter((one) => one.type === "chunk");
+  const texts = output.map((one): [string, string] => [
+    one.fileName,
+    one.type === "chunk" ? one.code : String(one.source),
+  ]);
+  return { chunks, texts: new Map(texts) };
 }
 
-function nameInPackage(file: string): string {
-  let folder = path.dirname(file);
-  while (!existsSync(path.join(folder, "package.json"))) folder = path.dirname(folder);
-  return `packages/${path.basename(folder)}${pathToFileURL(file).pathname.slice(pathToFileURL(folder).pathname.length)}`;
+function chunkOf(module: string, chunks: readonly OutputChunk[]): OutputChunk {
+  const file = path.join(source, module);
+  const found = chunks.find(({ moduleIds }) => moduleIds.includes(file));
+  if (found === undefined) throw new Error(`Expected ${module} in the page's scripts, got none.`);
+  return found;
 }
 
-/** The modules that these import before they run, and what those import. */
-function needed(from: readonly string[], modules: ReadonlyMap<string, Module>): Set<string> {
-  const hrefs = new Set(from);
-  for (const each of hrefs) for (const one of modules.get(each)?.imports ?? []) hrefs.add(one);
-  for (const each of from) hrefs.delete(each);
-  return hrefs;
+/** The chunks that these modules are in, and those that they import before they run. */
+function needed(modules: readonly string[], chunks: readonly OutputChunk[]): OutputChunk[] {
+  const found = new Set(modules.map((module) => chunkOf(module, chunks)));
+  for (const { imports } of found)
+    for (const chunk of chunks) if (imports.includes(chunk.fileName)) found.add(chunk);
+  return [...found];
 }

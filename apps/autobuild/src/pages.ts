@@ -1,3 +1,5 @@
+import { promisify } from "node:util";
+import { gunzip } from "node:zlib";
 import { Hono, type Context } from "hono";
 import { compress } from "hono/compress";
 import { etag } from "hono/etag";
@@ -58,12 +60,13 @@ export async function pages(
   app.route("/", results(autobuild));
   app.route("/", logs(autobuild));
   const page = await readPage();
-  for (const [url, { type, body, gzip }] of page.files) {
-    app.get(url, (context) => {
+  for (const [url, asset] of page.files) {
+    app.get(url, async (context) => {
       const isSmall = /\bgzip\b/.test(context.req.header("accept-encoding") ?? "");
-      return context.body(isSmall ? gzip : body, 200, {
-        "Content-Type": type,
-        // The address has the version in it.
+      const body = isSmall ? asset.gzip : new Uint8Array(await promisify(gunzip)(asset.gzip));
+      return context.body(body, 200, {
+        "Content-Type": asset.type,
+        // The address has the hash in it.
         "Cache-Control": "public, max-age=31536000, immutable",
         Vary: "Accept-Encoding",
         ...(isSmall && { "Content-Encoding": "gzip" }),

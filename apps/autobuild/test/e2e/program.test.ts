@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { Gate } from "../support/gate.ts";
 import { Program } from "../support/program.ts";
 import { steps, TestRepository } from "../support/repository.ts";
@@ -44,6 +44,17 @@ describe("the program", () => {
     const option = new Program(["--upload-pack=x"]);
     expect(await option.ended()).toBe(2);
     expect(option.errors).toMatch(/Unknown option/);
+  });
+
+  test("says what is missing where the bundler of the page is not installed for this machine", async () => {
+    vi.stubEnv("NAPI_RS_FORCE_WASI", "error");
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const program = new Program([new TestRepository(steps("true")).folder]);
+    expect(await program.ended()).toBe(1);
+    expect(program.errors).toMatch(
+      /^Expected rolldown, .* with its binding for \w+-\w+, got none that loads\. Run `npx -y pnpm@12 install` .*\n$/,
+    );
+    expect(program.output).toBe("");
   });
 
   test("leaves a data folder to the one that has it", async () => {
