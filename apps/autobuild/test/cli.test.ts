@@ -3,7 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { addressesOf, sayAddresses } from "../src/cli/addresses.ts";
-import { help, readCommandLine } from "../src/options.ts";
+import { help, readCommandLine } from "../src/cli/serve-options.ts";
 import { Program } from "./support/program.ts";
 import { steps, TestRepository } from "./support/repository.ts";
 import { until } from "./support/until.ts";

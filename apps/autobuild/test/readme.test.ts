@@ -4,7 +4,7 @@ import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { maxOvertakes } from "../src/build/queue.ts";
 import { schedulerDefaults } from "../src/build/scheduler.ts";
-import { help } from "../src/options.ts";
+import { help } from "../src/cli/serve-options.ts";
 import { findPlan } from "../src/plan/find-plan.ts";
 import { consoleLogDefaults } from "../src/run/console-log.ts";
 import { stepLogDefaults } from "../src/run/step-log.ts";

@@ -1,8 +1,8 @@
 import { readdirSync } from "node:fs";
 import path from "node:path";
 import { AutobuildError } from "../errors.ts";
-import { git } from "../git/git.ts";
-import { dataDirOf, shareFolder } from "../options.ts";
+import { repositoryAround } from "../git/repository-around.ts";
+import { dataDirOf, shareFolder } from "./data-folder.ts";
 import { readServerFile } from "./server-file.ts";
 
 /** Where a command was told to look. */
@@ -44,7 +44,7 @@ export async function findServer(
     );
   }
   const running = runningServers(environment);
-  const here = await repositoryAround(cwd);
+  const here = await repositoryAround(cwd).catch(() => undefined);
   const own = running.filter(
     ({ repositories }) => here !== undefined && repositories.includes(here),
   );
@@ -67,7 +67,7 @@ export async function findDataDir(
   const given = where["data-dir"] ?? filled(environment["AUTOBUILD_DATA_DIR"]);
   if (given !== undefined) return path.resolve(cwd, given);
   const running = runningServers(environment);
-  const here = await repositoryAround(cwd);
+  const here = await repositoryAround(cwd).catch(() => undefined);
   const own = running.find(({ repositories }) => here !== undefined && repositories.includes(here));
   if (own !== undefined) return own.dataDir;
   if (here !== undefined) return dataDirOf([here], path.basename(here), environment);
@@ -93,11 +93,6 @@ function runningServers(environment: NodeJS.ProcessEnv) {
     const server = readServerFile(dataDir);
     return server === undefined ? [] : [{ ...server, dataDir }];
   });
-}
-
-async function repositoryAround(cwd: string): Promise<string | undefined> {
-  const found = await git(["-C", cwd, "rev-parse", "--show-toplevel"]).catch(() => undefined);
-  return found?.replace(/\n$/, "");
 }
 
 function checkUrl(text: string): string {

@@ -1,5 +1,5 @@
-import { help } from "../options.ts";
 import type { Command, Invocation } from "./command.ts";
+import { help } from "./serve-options.ts";
 import { becomeServer } from "./server-process.ts";
 
 /** What `autobuild` does unless it is told otherwise. */

@@ -5,14 +5,14 @@ import { AutobuildError, messageOf } from "../errors.ts";
 import { expectRepository } from "../git/expect-repository.ts";
 import { parseSource } from "../git/source.ts";
 import { IdleMemory } from "../idle-memory.ts";
-import { help, readCommandLine } from "../options.ts";
 import { startServer } from "../server.ts";
 import { addressesOf, sayAddresses } from "./addresses.ts";
 import { exitCode, type Invocation } from "./command.ts";
+import { help, readCommandLine } from "./serve-options.ts";
 import type { ServeMode } from "./serve.ts";
 import { writeServerFile } from "./server-file.ts";
 
-// Builds are told to a person in the terminal they started AutoBuild in; the pages show the same lines.
+/** Of the console, read and printed at a time. */
 const chunkBytes = 64 * 1024;
 
 /** Ctrl-C reaches us from the terminal, and npm and pnpm hand it on once more: within this time it is one press of a key. */
@@ -112,7 +112,7 @@ function stopOnSignal(autobuild: Autobuild, server: Server, stopBuilds: boolean)
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, handleSignal);
 }
 
-/** Prints the console's lines from now on. */
+/** Prints the console's lines from now on, for the person who started AutoBuild in this terminal: those that the pages show. */
 function follow(autobuild: Autobuild): void {
   const log = autobuild.console;
   let next = log.head();

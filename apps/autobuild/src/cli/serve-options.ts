@@ -1,12 +1,11 @@
-import { createHash } from "node:crypto";
-import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { parsePublicUrl } from "./auth/policy.ts";
-import { durationOf } from "./clock.ts";
-import { AutobuildError, messageOf, show } from "./errors.ts";
-import { git } from "./git/git.ts";
-import { parseSource } from "./git/source.ts";
+import { parsePublicUrl } from "../auth/policy.ts";
+import { durationOf } from "../clock.ts";
+import { AutobuildError, messageOf, show } from "../errors.ts";
+import { repositoryAround } from "../git/repository-around.ts";
+import { parseSource } from "../git/source.ts";
+import { dataDirOf } from "./data-folder.ts";
 
 /** What the command line and the environment ask for. */
 export type CommandLine =
@@ -67,7 +66,7 @@ export async function readCommandLine(
   const { values, positionals } = parse(argv);
   if (values.help === true) return { type: "help" };
 
-  const given = positionals.length > 0 ? positionals : [await repositoryAround(cwd)];
+  const given = positionals.length > 0 ? positionals : [await expectRepositoryAround(cwd)];
   const sources = given.map((text) => parseSource(text, cwd));
   const dataDir = values["data-dir"] ?? environment["AUTOBUILD_DATA_DIR"];
   const publicUrl = values["public-url"] ?? environment["AUTOBUILD_PUBLIC_URL"];
@@ -140,9 +139,9 @@ function readSealAfter(text: string): number | null {
   );
 }
 
-async function repositoryAround(cwd: string): Promise<string> {
+async function expectRepositoryAround(cwd: string): Promise<string> {
   try {
-    return (await git(["-C", cwd, "rev-parse", "--show-toplevel"])).replace(/\n$/, "");
+    return await repositoryAround(cwd);
   } catch (error) {
     throw new AutobuildError(
       "AUTOBUILD_BAD_SOURCE",
@@ -150,26 +149,4 @@ async function repositoryAround(cwd: string): Promise<string> {
       { cause: error },
     );
   }
-}
-
-/** Where AutoBuilds keep their data unless they are told otherwise: a folder for each set of repositories. */
-export function shareFolder(environment: NodeJS.ProcessEnv): string {
-  const base = environment["XDG_DATA_HOME"];
-  const share =
-    base !== undefined && path.isAbsolute(base) ? base : path.join(os.homedir(), ".local", "share");
-  return path.join(share, "autobuild");
-}
-
-/** The data folder of an AutoBuild that builds these repositories, of which the first has that name. */
-export function dataDirOf(
-  labels: readonly string[],
-  name: string,
-  environment: NodeJS.ProcessEnv,
-): string {
-  const digest = createHash("sha256")
-    .update(labels.toSorted().join("\n"))
-    .digest("hex")
-    .slice(0, 8);
-  const readable = name.replace(/[^\w.-]+/g, "-").replace(/^[-.]+/, "");
-  return path.join(shareFolder(environment), `${readable}-${digest}`);
 }
