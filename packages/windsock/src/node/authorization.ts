@@ -6,7 +6,7 @@ import { refuse, type Refusal } from "../gateway/refusal.ts";
 import type { RouteTable, ServiceMatch } from "../gateway/route-table.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { RequestData } from "../protocol/port.ts";
-import type { ErasedDefinition } from "../service/define-service.ts";
+import type { ErasedDefinition } from "../service/definition.ts";
 import type { Report } from "../service/report.ts";
 import { check } from "../service/schema.ts";
 import { upgradeRequestOf } from "../service/upgrade-request.ts";

@@ -6,7 +6,7 @@ import { admissionOptions, type AdmissionOptions } from "../gateway/admission.ts
 import { publishTokens } from "../gateway/publish.ts";
 import { normalizeBase } from "../gateway/routes.ts";
 import { defaultLimits, type Limits } from "../protocol/limits.ts";
-import { checkedLimits } from "../service/define-service.ts";
+import { checkedLimits } from "../service/checked-limits.ts";
 import { formatReport, type Report } from "../service/report.ts";
 import type { AnyService } from "../service/types.ts";
 import { describe } from "../service/value.ts";

@@ -15,7 +15,7 @@ import type { CallOptions } from "../service/calls.ts";
 import {
   definitionOf as definitionOfService,
   type ErasedDefinition,
-} from "../service/define-service.ts";
+} from "../service/definition.ts";
 import type { broadcast, call, info, Target } from "../service/registry.ts";
 import { runningHosts } from "../service/running-hosts.ts";
 import { ServiceHost, type HostedService, type ServiceInfo } from "../service/service-host.ts";

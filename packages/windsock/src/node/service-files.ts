@@ -3,7 +3,7 @@ import { join, relative, resolve, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { ServiceFileError } from "../errors.ts";
 import { isServiceFile, readRoutes, type Route, type RouteOptions } from "../gateway/routes.ts";
-import { definitionOf, isService } from "../service/define-service.ts";
+import { definitionOf, isService } from "../service/definition.ts";
 import type { AnyService } from "../service/types.ts";
 import { describe } from "../service/value.ts";
 

@@ -16,7 +16,7 @@ import { windsockProtocol } from "../gateway/sub-protocol.ts";
 import { fitCloseReason } from "../protocol/close-code.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { RequestData } from "../protocol/port.ts";
-import type { ErasedDefinition } from "../service/define-service.ts";
+import type { ErasedDefinition } from "../service/definition.ts";
 import type { Report } from "../service/report.ts";
 import type { Authorization, Authorized } from "./authorization.ts";
 import { Connections, type AddressCount } from "./connections.ts";

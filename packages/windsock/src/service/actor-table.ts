@@ -8,7 +8,7 @@ import {
 import type { LogStore } from "../log/log-store.ts";
 import type { ActorToEdge, Outlet } from "../protocol/port.ts";
 import type { Place } from "./addresses.ts";
-import type { ErasedDefinition } from "./define-service.ts";
+import type { ErasedDefinition } from "./definition.ts";
 import type { DroppedClients } from "./dropped-clients.ts";
 import type { DurableActors } from "./durable-actors.ts";
 import { handOver } from "./hand-over.ts";

@@ -1,5 +1,5 @@
 import { UnknownServiceError } from "../errors.ts";
-import { isService, type ErasedDefinition } from "./define-service.ts";
+import { isService, type ErasedDefinition } from "./definition.ts";
 import type { AnyService } from "./types.ts";
 import { describe } from "./value.ts";
 

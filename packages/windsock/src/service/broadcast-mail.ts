@@ -1,4 +1,4 @@
-import { latestKeyOf, type ErasedDefinition } from "./define-service.ts";
+import { latestKeyOf, type ErasedDefinition } from "./definition.ts";
 import { detach, payloadOf } from "./encode.ts";
 import type { Answer, Mail } from "./mail.ts";
 import { sizeOf } from "./value.ts";

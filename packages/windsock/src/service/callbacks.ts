@@ -4,7 +4,7 @@ import { closeCode, fitCloseReason } from "../protocol/close-code.ts";
 import type { CloseReason, FaultCode, Payload, Private } from "../protocol/port.ts";
 import type { Channels } from "./channels.ts";
 import type { Committer } from "./commit.ts";
-import type { ErasedDefinition } from "./define-service.ts";
+import type { ErasedDefinition } from "./definition.ts";
 import type { Effect } from "./effect.ts";
 import { detach } from "./encode.ts";
 import { readIncoming, readUnchecked } from "./incoming.ts";

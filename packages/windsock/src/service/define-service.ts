@@ -1,18 +1,13 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { OptionError } from "../errors.ts";
-import {
-  defaultHistoryLimits,
-  defaultServiceLimits,
-  type HistoryLimits,
-  type ServiceLimits,
-} from "../protocol/limits.ts";
-import type { CloseReason } from "../protocol/port.ts";
-import { didYouMean, nearest } from "./nearest.ts";
+import { defaultHistoryLimits, defaultServiceLimits } from "../protocol/limits.ts";
+import { checkedLimits } from "./checked-limits.ts";
+import { DefinedService, type ErasedDefinition } from "./definition.ts";
+import { nearest } from "./nearest.ts";
 import type { Primitive } from "./outcome.ts";
 import type { PresenceDefinition } from "./presence.ts";
 import type { AnySchema, InputOf, OutputOf, Sendable, Unchecked } from "./schema.ts";
 import type {
-  AnyService,
   CallDeclarations,
   CallsOf,
   NeedsHandlers,
@@ -20,92 +15,8 @@ import type {
   ParamsOf,
   Service,
   ServiceDefinition,
-  TerminateReason,
-  UpgradeRequest,
 } from "./types.ts";
 import { describe } from "./value.ts";
-
-/** A definition as the runtime calls it: the types were the author's business. */
-export interface ErasedDefinition {
-  readonly params: readonly string[];
-  readonly incoming: StandardSchemaV1 | undefined;
-  readonly calls: CallDeclarations;
-  readonly history: HistoryLimits;
-  readonly limits: ServiceLimits;
-  /** Undefined: nobody is told who is there. */
-  readonly presence: PresenceDefinition | undefined;
-  /** The key of a published message, of which only the newest is of interest to who comes late. */
-  readonly latest: ((message: unknown) => unknown) | undefined;
-  /** Log, memberships and what was handled outlive the process. */
-  readonly isDurable: boolean;
-  /** How long what is stored of an actor that has ended is kept. */
-  readonly keepMs: number;
-  readonly state: {
-    /** The state does too. */
-    readonly durable: boolean;
-    readonly save: ((state: unknown) => unknown) | undefined;
-    readonly load: ((saved: unknown) => unknown) | undefined;
-  };
-  readonly protocols: readonly string[];
-  readonly key: StandardSchemaV1 | undefined;
-  readonly onCrash: "restart" | "keep";
-  readonly authorize: ((request: UpgradeRequest) => unknown) | undefined;
-  readonly init: ((service: unknown) => unknown) | undefined;
-  readonly handleJoin: ((client: unknown, state: unknown, service: unknown) => unknown) | undefined;
-  readonly handleDrop: ((client: unknown, state: unknown, service: unknown) => unknown) | undefined;
-  readonly handleResume:
-    | ((client: unknown, state: unknown, service: unknown) => unknown)
-    | undefined;
-  /** With one parameter: the same for all clients. */
-  readonly snapshot: ((state: unknown, client: unknown) => unknown) | undefined;
-  readonly handleClose:
-    | ((client: unknown, reason: CloseReason, state: unknown, service: unknown) => unknown)
-    | undefined;
-  readonly handleIncoming:
-    | ((client: unknown, message: unknown, state: unknown, service: unknown) => unknown)
-    | undefined;
-  readonly handleBroadcast:
-    | ((message: unknown, state: unknown, service: unknown) => unknown)
-    | undefined;
-  readonly handleInfo: ((info: unknown, state: unknown, service: unknown) => unknown) | undefined;
-  readonly handleCall: Readonly<
-    Record<string, (client: unknown, request: unknown, state: unknown, service: unknown) => unknown>
-  >;
-  readonly terminate:
-    | ((reason: TerminateReason, state: unknown, service: unknown) => unknown)
-    | undefined;
-}
-
-class DefinedService {
-  readonly kind = "service";
-  readonly definition: ErasedDefinition;
-  constructor(definition: ErasedDefinition) {
-    this.definition = definition;
-  }
-}
-
-/** Whether a value came from `defineService`, of this or another copy of the package. */
-export function isService(
-  value: unknown,
-): value is AnyService & { readonly definition: ErasedDefinition } {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    "kind" in value &&
-    value.kind === "service" &&
-    "definition" in value
-  );
-}
-
-/** The definition behind a service. */
-export function definitionOf(service: AnyService): ErasedDefinition {
-  if (!isService(service)) {
-    throw new OptionError(
-      `Expected a service made with \`defineService({...})\`, got ${typeof service}.`,
-    );
-  }
-  return service.definition;
-}
 
 /** A page that is loaded again leaves and joins within this time, in ms. */
 const defaultLingerMs = 2000;
@@ -305,16 +216,6 @@ function latestOf(given: unknown): ErasedDefinition["latest"] {
   );
 }
 
-/** The key of a published message: it replaces the one before with the same key. */
-export function latestKeyOf({ latest }: ErasedDefinition, message: unknown): string | undefined {
-  if (latest === undefined) return undefined;
-  const key = latest(message);
-  if (key === undefined || typeof key === "string") return key;
-  throw new OptionError(
-    `Expected \`history.latest\` to give a string, or nothing for a message that replaces none, got ${describe(key)}.`,
-  );
-}
-
 /** The numbers of `history`, without its other options. */
 function onlyLimits(given: unknown): unknown {
   if (typeof given !== "object" || given === null) return given;
@@ -334,30 +235,6 @@ function stateOf(given: unknown, isHistoryDurable: boolean): ErasedDefinition["s
       `Expected \`state.save\` and \`state.load\` together, got only \`${save === undefined ? "load" : "save"}\`.`,
     );
   return { durable, save, load };
-}
-
-/** Defaults with the given values over them. Each must be a positive whole number. */
-export function checkedLimits<Limits extends object>(
-  option: string,
-  defaults: Limits,
-  given: unknown,
-): Limits {
-  const merged = { ...defaults } as Record<string, number>;
-  for (const [name, value] of Object.entries(given ?? {})) {
-    if (!Object.hasOwn(defaults, name)) {
-      throw new OptionError(
-        `Expected the keys of \`${option}\` to be among ${Object.keys(defaults).join(", ")}, got \`${name}\`.${didYouMean(name, Object.keys(defaults))}`,
-      );
-    }
-    if (value === undefined) continue;
-    if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 1) {
-      throw new OptionError(
-        `Expected \`${option}.${name}\` to be an integer of at least 1, got ${describe(value)}.`,
-      );
-    }
-    merged[name] = value;
-  }
-  return Object.freeze(merged) as unknown as Limits;
 }
 
 function isSchema(value: unknown): boolean {

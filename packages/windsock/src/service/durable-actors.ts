@@ -5,7 +5,7 @@ import type { LogStore } from "../log/log-store.ts";
 import { Log, type LogEntry, type RestoredLog } from "../log/log.ts";
 import { closeCode } from "../protocol/close-code.ts";
 import type { ActorToEdge, Out, Outlet } from "../protocol/port.ts";
-import type { ErasedDefinition } from "./define-service.ts";
+import type { ErasedDefinition } from "./definition.ts";
 import { HistoryGate } from "./history-gate.ts";
 import type { PrivateBudget } from "./private-budget.ts";
 import { Recorder } from "./recorder.ts";

@@ -5,7 +5,7 @@ import type { ActorToEdge, EdgeToActor, Outlet } from "../protocol/port.ts";
 import { crowdRetryMs, type ActorTable } from "./actor-table.ts";
 import type { Addresses } from "./addresses.ts";
 import { broadcastMail } from "./broadcast-mail.ts";
-import type { ErasedDefinition } from "./define-service.ts";
+import type { ErasedDefinition } from "./definition.ts";
 import { Delivery } from "./delivery.ts";
 import { decodePublished } from "./encode.ts";
 import type { Mail } from "./mail.ts";

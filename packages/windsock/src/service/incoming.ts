@@ -1,5 +1,5 @@
 import type { Payload } from "../protocol/port.ts";
-import type { ErasedDefinition } from "./define-service.ts";
+import type { ErasedDefinition } from "./definition.ts";
 import { decodeText } from "./encode.ts";
 import { check, type Checked } from "./schema.ts";
 import { messageOf } from "./value.ts";

@@ -1,4 +1,4 @@
-import type { ErasedDefinition } from "./define-service.ts";
+import type { ErasedDefinition } from "./definition.ts";
 import type { Recorder, RestoredMember } from "./recorder.ts";
 import type { ServiceActor } from "./service-actor.ts";
 import { ServiceClient } from "./service-client.ts";

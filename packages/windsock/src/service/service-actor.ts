@@ -7,7 +7,7 @@ import type { ServiceLimits } from "../protocol/limits.ts";
 import type { ActorToEdge, Outlet } from "../protocol/port.ts";
 import { ActorParts } from "./actor-parts.ts";
 import type { Channels } from "./channels.ts";
-import { latestKeyOf, type ErasedDefinition } from "./define-service.ts";
+import { latestKeyOf, type ErasedDefinition } from "./definition.ts";
 import { Door } from "./door.ts";
 import type { DroppedClients } from "./dropped-clients.ts";
 import { Encoder } from "./encode.ts";

@@ -7,7 +7,7 @@ import { ActorTable } from "./actor-table.ts";
 import { Addresses, type AddressBook, type AnyTarget, type Place } from "./addresses.ts";
 import { broadcastMail } from "./broadcast-mail.ts";
 import { Calls, type CallOptions } from "./calls.ts";
-import { definitionOf, type ErasedDefinition } from "./define-service.ts";
+import { definitionOf, type ErasedDefinition } from "./definition.ts";
 import { DroppedClients } from "./dropped-clients.ts";
 import { DurableActors } from "./durable-actors.ts";
 import { EdgeMessages } from "./edge-messages.ts";
