@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import path from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { createAutobuild } from "../src/autobuild.ts";
 import { Gate } from "./support/gate.ts";
 import { ManualClock } from "./support/manual-clock.ts";
@@ -291,6 +291,22 @@ describe("a build", () => {
       // On a slow machine its time is over before the step begins.
       steps: [{ state: expect.stringMatching(/^(?:cancelled|skipped)$/) }],
     });
+  });
+
+  // "0.1 s", and half a second between its start and its end: the duration left out the runner's own start.
+  test("takes as long as it says: from its start to its end", async () => {
+    const repository = new TestRepository(steps("true"));
+    const preload = path.join(temporaryFolder(), "late.cjs");
+    writeFiles(path.dirname(preload), {
+      "late.cjs":
+        "if (/runner-main/.test(process.argv[1])) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3000);",
+    });
+    vi.stubEnv("NODE_OPTIONS", `--require=${preload}`);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const server = await TestServer.start({ repositories: [repository.folder] });
+    const { startedMs, finishedMs, durationMs } = await server.ended(1);
+    expect(durationMs).toBeGreaterThan(2900);
+    expect(Math.abs(finishedMs! - startedMs! - durationMs!)).toBeLessThan(2000);
   });
 
   test("can be repeated", async () => {
@@ -632,11 +648,12 @@ describe("stopping and starting", () => {
     gate.open();
     const journal = path.join(dataDir, "builds/1/journal.ndjson");
     await until("it has ended", () => readFileSync(journal, "utf8").includes('"type":"ended"'));
+    const endedMs = Date.now();
     const second = await TestServer.start({ repositories: [repository.folder], dataDir });
-    expect(await second.ended(1)).toMatchObject({
-      state: "failed",
-      reason: "step step-1 exited with 3",
-    });
+    const build = await second.ended(1);
+    expect(build).toMatchObject({ state: "failed", reason: "step step-1 exited with 3" });
+    // It was said to have ended when somebody looked.
+    expect(build.finishedMs).toBeLessThanOrEqual(endedMs);
     expect(await second.logOf(1)).toMatch(/\nalone\n.*\n=== build 1 failed in .*\n$/);
   });
 

@@ -20,6 +20,8 @@ export interface LedgerParts {
 export interface BuildEnd extends BuildOutcome {
   /** Null where nobody measured it. */
   readonly durationMs: number | null;
+  /** When its runner was over. @default now, where nobody knows */
+  readonly finishedMs?: number;
   /** Of the console log. */
   readonly logBytes: number;
   /** Whether its commit is queued once more, in the same transaction. */
@@ -65,10 +67,11 @@ export class BuildLedger {
   /** Writes how a build ended. Rejects when stopping; the next start finds the end in the journal. */
   async end(build: Build, { isRequeued, durationMs, ...end }: BuildEnd): Promise<void> {
     const { store, clock } = this.#parts;
-    const finishedMs = clock.epochMs();
+    const nowMs = clock.epochMs();
+    const { finishedMs = nowMs } = end;
     const write = (): void => {
       this.#writeEntries(build.id);
-      if (isRequeued) store.insertBuild(repeatOf(build, "requeue", finishedMs));
+      if (isRequeued) store.insertBuild(repeatOf(build, "requeue", nowMs));
       store.endBuild(build.id, {
         ...end,
         finishedMs,

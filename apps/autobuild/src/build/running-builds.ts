@@ -144,9 +144,10 @@ export class RunningBuilds {
       case "closed":
         return;
       case "ended": {
-        const { state, reason, durationMs, length } = end.entry;
+        const { state, reason, durationMs, length, t: finishedMs } = end.entry;
         await this.#collect(build);
-        return this.#finished(build, active, { state, reason, durationMs, logBytes: length });
+        const logBytes = length;
+        return this.#finished(build, active, { state, reason, durationMs, finishedMs, logBytes });
       }
       case "lost": {
         const { reason, logBytes } = await endLost(build, end.message, this.#parts);
