@@ -1,3 +1,4 @@
+import { windowRows } from "./row-window.ts";
 import type { Row } from "./row.ts";
 
 /** Lines that can be folded under a title. */
@@ -32,6 +33,13 @@ export interface GroupsState {
   readonly open: readonly OpenGroup[];
   /** A `--- ` and a `+++ ` that may be the head of a diff. */
   readonly pending?: readonly Dashes[];
+  /** Ended by rows that may still be erased. */
+  readonly closed?: readonly ClosedGroup[];
+}
+
+/** A group with the row that ended it. */
+interface ClosedGroup extends OpenGroup {
+  readonly by: number;
 }
 
 interface Dashes {
@@ -58,11 +66,14 @@ export class Groups {
   readonly #groups: Group[];
   #open: OpenGroup[];
   #pending: readonly Dashes[];
+  /** In the order of the rows that ended them. */
+  #closed: ClosedGroup[];
 
   constructor(state?: GroupsState) {
     this.#groups = [...(state?.groups ?? [])];
     this.#open = [...(state?.open ?? [])];
     this.#pending = state?.pending ?? [];
+    this.#closed = [...(state?.closed ?? [])];
   }
 
   /** In the order of their starts. Ended groups stay in their place. */
@@ -70,17 +81,45 @@ export class Groups {
     return this.#groups;
   }
 
-  /** What a tracker needs besides the groups themselves. */
-  state(): Omit<GroupsState, "groups"> {
+  /** What a tracker needs besides the groups themselves, where no row before this one is erased any more. */
+  state(firstRow: number): Omit<GroupsState, "groups"> {
+    const closed = this.#closed.filter(({ by }) => by >= firstRow);
     return {
       open: this.#open.slice(),
       ...(this.#pending.length === 0 ? {} : { pending: this.#pending }),
+      ...(closed.length === 0 ? {} : { closed }),
     };
+  }
+
+  /** The rows from this one on were erased: what they began is gone, and what they ended is open again. */
+  rewind(index: number): void {
+    for (
+      let last = this.#groups.at(-1);
+      last !== undefined && last.start >= index;
+      last = this.#groups.at(-1)
+    )
+      this.#groups.pop();
+    const count = this.#groups.length;
+    const open = this.#open.filter((one) => one.index < count);
+    for (
+      let last = this.#closed.at(-1);
+      last !== undefined && last.by >= index;
+      last = this.#closed.at(-1)
+    ) {
+      this.#closed.pop();
+      const group = this.#groups[last.index];
+      if (group === undefined) continue;
+      const { end: _end, until: _until, hasEndRow: _hasEndRow, ...rest } = group;
+      this.#groups[last.index] = rest;
+      open.push({ dialect: last.dialect, name: last.name, index: last.index });
+    }
+    this.#open = open.toSorted((left, right) => left.index - right.index);
+    this.#pending = this.#pending.filter((one) => one.index < index);
   }
 
   /** A line has ended at byte `offset`. True when a group has begun or ended. */
   line(row: Row, index: number, offset: number): boolean {
-    const { text } = row;
+    const text = row.printedText;
     let isChanged = this.#pending.length > 0 && this.#settle(text);
     for (const mark of row.sections) {
       isChanged = true;
@@ -184,6 +223,10 @@ export class Groups {
   }
 
   #end(at: number, end: number, until: number, hasEndRow: boolean): void {
+    const by = hasEndRow ? end - 1 : end;
+    const first = this.#closed.findIndex((one) => one.by > by - windowRows);
+    if (first !== 0) this.#closed = first === -1 ? [] : this.#closed.slice(first);
+    this.#closed.push(...this.#open.slice(at).map((one) => ({ ...one, by })));
     for (const { index } of this.#open.slice(at + 1)) this.#change(index, { end, until });
     const last = this.#open[at];
     if (last !== undefined)

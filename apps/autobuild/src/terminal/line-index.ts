@@ -68,6 +68,10 @@ export class LineIndex {
       {
         handleFinal: (row, index) => this.#final(row, index),
         handleLine: (row, index, offset) => this.#line(row, index, offset),
+        handleErase: (index) => {
+          this.#groups.rewind(index);
+          while ((this.#errors.at(-1) ?? -1) >= index) this.#errors.pop();
+        },
         handleMoveUp: (index) => {
           if (this.#candidate !== undefined && index < this.#candidate.line)
             this.#candidate = undefined;
@@ -155,7 +159,7 @@ export class LineIndex {
       byte,
       line,
       state,
-      groups: { ...this.#groups.state(), count: this.#groups.all.length },
+      groups: { ...this.#groups.state(line), count: this.#groups.all.length },
       errors: this.#errors.length,
     };
   }

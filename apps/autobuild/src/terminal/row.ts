@@ -10,6 +10,10 @@ export interface RowData {
   readonly isContinued: boolean;
   readonly offset: number;
   readonly sections: readonly SectionMark[];
+  /** Absent where all of it was printed in one go. */
+  readonly printed?: number;
+  /** The cursor has come back to its start, and nothing was printed since. */
+  readonly isRestarted?: true;
 }
 
 /** With more blanks before a text a row is better kept by its cells. */
@@ -37,12 +41,15 @@ export class Row {
   /** The cells are what counts; text and runs are made of them when they are asked for. */
   #isDrawn = false;
   #isStale = false;
+  /** The cell behind what was printed since the cursor came back to the start; what is behind it is of before. */
+  #printed = 0;
+  #isRestarted = false;
 
   constructor(offset: number) {
     this.offset = offset;
   }
 
-  static from({ text, runs, isContinued, offset, sections }: RowData): Row {
+  static from({ text, runs, isContinued, offset, sections, printed, isRestarted }: RowData): Row {
     const row = new Row(offset);
     row.sections = sections;
     row.#text = text;
@@ -53,6 +60,8 @@ export class Row {
     row.isContinued = isContinued;
     row.#isSimple = isSimple(text);
     row.#width = widthOf(text);
+    row.#printed = printed ?? row.#width;
+    row.#isRestarted = isRestarted ?? false;
     return row;
   }
 
@@ -64,6 +73,20 @@ export class Row {
   get runs(): readonly Run[] {
     if (this.#isStale) this.#render();
     return this.#runs;
+  }
+
+  /** The text without what the row had before: a mark is often printed over the end of a progress bar. */
+  get printedText(): string {
+    const { text } = this;
+    if (this.#printed >= this.width) return text;
+    let cells = 0;
+    let end = 0;
+    for (const character of text) {
+      cells += cellWidth(character.codePointAt(0) ?? 0);
+      if (cells > this.#printed) break;
+      end += character.length;
+    }
+    return text.slice(0, end);
   }
 
   /** Of the text, in UTF-16 units. */
@@ -89,11 +112,25 @@ export class Row {
       isContinued: this.isContinued,
       offset: this.offset,
       sections: this.sections,
+      ...(this.#printed < this.width ? { printed: this.#printed } : {}),
+      ...(this.#isRestarted ? { isRestarted: true } : {}),
     };
   }
 
   /** Puts a text at a cell, over what is there. Gives the cell behind it. */
   put(column: number, text: string, style: Style, isTextSimple: boolean = isSimple(text)): number {
+    const end = this.#put(column, text, style, isTextSimple);
+    this.#printed = this.#isRestarted ? end : Math.max(this.#printed, end);
+    this.#isRestarted = false;
+    return end;
+  }
+
+  /** The cursor is back at its start: what is printed next counts anew. */
+  restart(): void {
+    this.#isRestarted = true;
+  }
+
+  #put(column: number, text: string, style: Style, isTextSimple: boolean): number {
     this.version += 1;
     const width = isTextSimple ? text.length : widthOf(text);
     if (column === 0 && width >= this.width) this.#clear();

@@ -15,8 +15,10 @@ const maxSectionsOfRow = 8;
 export interface ScreenListener {
   /** A row has left the window: it never changes again. In order, each once. */
   handleFinal?(row: Row, index: number): void;
-  /** A line has ended for the first time, and the next one begins at byte `offset`. */
+  /** A line has ended for the first time, or anew after `handleErase`, and the next one begins at byte `offset`. */
   handleLine?(row: Row, index: number, offset: number): void;
+  /** The rows below this one are gone, and this one may become another: their lines end once more. */
+  handleErase?(index: number): void;
   /** The cursor is in a row above the last one. */
   handleMoveUp?(index: number): void;
 }
@@ -90,6 +92,7 @@ export class Screen {
   carriageReturn(): void {
     this.#takeSection();
     this.#column = 0;
+    this.#current.restart();
   }
 
   backspace(): void {
@@ -141,7 +144,9 @@ export class Screen {
   /** From the cursor to the end of its row, and all rows below. */
   eraseBelow(): void {
     this.eraseInRow(0);
+    if (this.#row + 1 === this.rows.length) return;
     this.rows.truncate(this.#row + 1);
+    this.#listener.handleErase?.(this.firstRow + this.#row);
   }
 
   /** What may go over the end of the row, or make it too long: in as few pieces as there are rows. */
@@ -209,7 +214,7 @@ export class Screen {
   #takeSection(): void {
     const row = this.#current;
     if (row.length > maxSectionUnits) return;
-    const mark = sectionMarkOf(row.text);
+    const mark = sectionMarkOf(row.printedText);
     if (mark === undefined) return;
     if (row.sections.length < maxSectionsOfRow) row.sections = [...row.sections, mark];
     row.erase(0, maxColumns);

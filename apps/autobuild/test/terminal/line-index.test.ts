@@ -184,6 +184,42 @@ describe("groups", () => {
     ).toEqual([]);
   });
 
+  // "Build......" was the title where a longer progress bar had stood in the row.
+  test("are called what was printed last in their rows, and not what these had before", () => {
+    expect(groupsOf("loading.............\r::group::Build\r\n::endgroup::\r\n")).toEqual([
+      ["Build", 0, 2],
+    ]);
+    expect(groupsOf("読み込み中・・・・・\r--- 試験\r\nx\n")).toEqual([["試験", 0, undefined]]);
+    expect(
+      groupsOf(
+        "loading......................\rsection_start:1:a\r\u001b[0KOne\nloading.......\r\u001b[32mx\n",
+      ),
+    ).toEqual([["One", 0, undefined]]);
+    // Where nothing was printed over there is nothing to leave out.
+    expect(groupsOf("::group::\u001b[32mBuild\u001b[0m all\u001b[3D\n")).toEqual([
+      ["Build all", 0, undefined],
+    ]);
+  });
+
+  // Each frame of a display that clears what is below it listed its groups and errors anew.
+  test("and errors of rows that are erased and printed anew are there once", () => {
+    const frame = "::group::A\nerror: no\n::endgroup::\n::group::B\nb\n";
+    const up = "\u001b[5A\u001b[J";
+    const index = indexOf(bytesOf(`head\n${frame}${up}${frame}${up}${frame}`));
+    expect(index.groups.map(({ title, start, end }) => [title, start, end])).toEqual([
+      ["A", 1, 4],
+      ["B", 4, undefined],
+    ]);
+    expect(index.errors).toEqual([2]);
+    // What an erased row had ended is open again, and what it had begun is gone.
+    expect(groupsOf("::group::A\na\n::endgroup::\n\u001b[A\u001b[Jb\n")).toEqual([
+      ["A", 0, undefined],
+    ]);
+    expect(groupsOf("::group::A\n--- B\nb\n\u001b[2A\u001b[Jb\n::endgroup::\n")).toEqual([
+      ["A", 0, 3],
+    ]);
+  });
+
   test("stay bounded, whatever a build prints", () => {
     const index = indexOf(
       bytesOf(`${"::group::x\n".repeat(20_000)}${"section_start:1:a\r\n".repeat(20_000)}`),

@@ -32,7 +32,8 @@ export class LogGroups {
     this.times.update(groups, end !== undefined);
     this.#errors = errors;
     const openCount = groups.filter((group) => group.end === undefined).length;
-    const key = `${groups.length} ${groups.at(-1)?.end} ${end === undefined} ${openCount}`;
+    const last = groups.at(-1);
+    const key = `${groups.length} ${last?.start} ${last?.end} ${last?.title} ${end === undefined} ${openCount}`;
     if (key === this.#key && end === this.#end) return;
     this.#key = key;
     this.#end = end;

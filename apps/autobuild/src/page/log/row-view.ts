@@ -64,7 +64,7 @@ export class RowView {
       this.#toggle?.remove();
       this.#note?.remove();
       this.#toggle = this.#note = undefined;
-      this.text.replaceChildren(...(row === undefined ? [] : piecesOf(row, 0)));
+      this.text.replaceChildren(...(row === undefined ? [] : piecesOf(row, 0, row.text)));
       return;
     }
     this.#showGroup(group, isClosed, note, row);
@@ -82,21 +82,22 @@ export class RowView {
     this.#toggle.setAttribute("aria-expanded", String(!isClosed));
     this.#toggle.setAttribute("aria-label", `${isClosed ? "Open" : "Close"} ${group.title}`);
     this.text.replaceChildren(
-      ...(row === undefined ? [group.title] : piecesOf(row, group.markLength)),
+      ...(row === undefined ? [group.title] : piecesOf(row, group.markLength, row.printedText)),
     );
     if (this.#note !== undefined) this.#note.dataset["note"] = note;
   }
 }
 
-/** Its pieces, without so many characters at the start. */
-function piecesOf(row: Row, skipped: number): Node[] {
-  if (row.runs.length === 0) return [document.createTextNode(row.text.slice(skipped))];
+/** The pieces of its text, or of what that begins with, without so many characters at the start. */
+function piecesOf(row: Row, skipped: number, shown: string): Node[] {
+  if (row.runs.length === 0) return [document.createTextNode(shown.slice(skipped))];
   const nodes: Node[] = [];
   let start = skipped;
   for (const [at, { end, style }] of row.runs.entries()) {
     if (end <= start) continue;
+    if (start >= shown.length) break;
     const isLast = at === maxPieces;
-    const text = row.text.slice(start, isLast ? undefined : end);
+    const text = shown.slice(start, isLast ? undefined : end);
     start = end;
     const isLink = style.link !== "";
     const element = make(isLink ? "a" : "span", "", text);
