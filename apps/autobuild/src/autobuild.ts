@@ -208,6 +208,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
     hookSecret: settings.hookSecret,
     watchTrees: settings.watchTrees,
     mirrorFolderOf,
+    isAdded: (label) => list.isAdded(label),
     queue: (build, origin, trigger) => scheduler.queue(build, origin, trigger),
     handleRepository: (repository) => events.emit("repositoryChanged", repository),
     handleGone: (branch) => events.emit("branchGone", branch),

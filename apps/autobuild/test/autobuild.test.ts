@@ -818,6 +818,16 @@ describe("stopping and starting", () => {
     await expect(autobuild.builds.build(2)).rejects.toThrow("Expected the number of a repository");
     await expect(autobuild.removeRepository(repository.folder)).rejects.toThrow("and none is");
     await expect(autobuild.removeRepository(given.folder)).rejects.toThrow("Start it without");
+    // Its user was in the way: it was taken off the list, and looked at all the same.
+    await autobuild.addRepository("ssh://git@127.0.0.1:1/ann/project.git");
+    const labelOf = () => autobuild.builds.repositories()[1];
+    expect(labelOf()).toMatchObject({
+      label: "ssh://127.0.0.1:1/ann/project.git",
+      isAdded: true,
+    });
+    expect(autobuild.builds.repositories()[0]?.isAdded).toBe(false);
+    await autobuild.removeRepository("ssh://127.0.0.1:1/ann/project.git");
+    expect(labelOf()).toBeUndefined();
     await autobuild.builds.cancel(2);
     repository.commitSteps("unseen", "true");
     given.commitSteps("seen", "true");

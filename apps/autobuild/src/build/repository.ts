@@ -4,6 +4,8 @@ export interface Repository {
   readonly name: string;
   /** Its path, or its URL without user name and password. */
   readonly label: string;
+  /** Whether it was added to a server that runs, and so can be removed from it. */
+  readonly isAdded: boolean;
   readonly state: RepositoryState;
 }
 

@@ -69,6 +69,7 @@ export const repositorySchema = z
     id: z.int().min(1),
     name: z.string(),
     label: z.string().describe("Its path, or its URL without user name and password"),
+    isAdded: z.boolean().describe("Whether it was added, and so can be removed"),
     state: z.discriminatedUnion("type", [
       z.object({ type: z.literal("waiting") }),
       z.object({

@@ -25,7 +25,15 @@ interface Row {
 interface Group {
   readonly section: HTMLElement;
   readonly name: HTMLElement;
+  readonly remove: HTMLButtonElement;
   readonly list: HTMLElement;
+}
+
+/** What is particular about who looks. */
+export interface BranchListView {
+  readonly selectedId: number | undefined;
+  /** Whether they may remove repositories. */
+  readonly mayRemove: boolean;
 }
 
 /** The overview: a row for each branch, by repository. Rows are kept, so that focus and selection stay where they are. */
@@ -33,15 +41,18 @@ export class BranchList {
   readonly #element: HTMLElement;
   readonly #rows = new Map<string, Row>();
   readonly #groups = new Map<number, Group>();
+  readonly #handleRemove: (repositoryId: number) => void;
 
-  constructor(element: HTMLElement) {
+  /** @param handleRemove somebody wants a repository to be built no more, and has not confirmed it yet */
+  constructor(element: HTMLElement, handleRemove: (repositoryId: number) => void) {
     this.#element = element;
+    this.#handleRemove = handleRemove;
   }
 
   show(
     rows: readonly BranchRow[],
     repositories: readonly Repository[],
-    selectedId: number | undefined,
+    { selectedId, mayRemove }: BranchListView,
     nowMs: number,
   ): void {
     const shown = new Set<string>();
@@ -53,6 +64,8 @@ export class BranchList {
       groups.push(group.section);
       setText(group.name, repository.name);
       group.name.title = repository.label;
+      group.remove.hidden = !mayRemove || !repository.isAdded;
+      setAttribute(group.remove, "aria-label", `Remove ${repository.name}`);
       setChildren(
         group.list,
         own.map((row) => {
@@ -71,11 +84,19 @@ export class BranchList {
   #group(id: number): Group {
     const known = this.#groups.get(id);
     if (known !== undefined) return known;
-    const group = { section: make("section"), name: makeName("repository"), list: make("ol") };
-    const heading = make("h3");
+    const group = {
+      section: make("section"),
+      name: makeName("repository"),
+      remove: make("button", "remove", "Remove…"),
+      list: make("ol", "rows"),
+    };
+    const [head, heading] = [make("div", "group-head"), make("h3")];
     heading.append(group.name);
-    group.list.className = "rows";
-    group.section.append(heading, group.list);
+    group.remove.type = "button";
+    group.remove.setAttribute("aria-haspopup", "dialog");
+    group.remove.addEventListener("click", () => this.#handleRemove(id));
+    head.append(heading, group.remove);
+    group.section.append(head, group.list);
     this.#groups.set(id, group);
     return group;
   }

@@ -10,6 +10,7 @@ import { timeOfDay } from "./indicator.ts";
 import { Model } from "./model.ts";
 import { Notifier } from "./notifier.ts";
 import { QueueList } from "./queue-list.ts";
+import type { Removal } from "./removal.ts";
 import { loginPath, Router, type Route } from "./router.ts";
 import { Shortcuts } from "./shortcuts.ts";
 import { showTab } from "./tab.ts";
@@ -40,8 +41,9 @@ let isDue = false;
 /** Fetched when somebody looks at a build, and when somebody puts up the wall. */
 let pane: BuildPane | undefined;
 let wall: Wall | undefined;
+let removal: Removal | undefined;
 
-const branches = new BranchList(part("branches"));
+const branches = new BranchList(part("branches"), (id) => void askToRemove(id));
 const queue = new QueueList(part("queue"), part("queue-title"), part("queued"));
 const list = new BuildList(part("builds"));
 const consolePage = new ConsolePage((state) => {
@@ -144,6 +146,22 @@ async function load(what: "build" | "wall"): Promise<void> {
   openLog();
 }
 
+/** Asks whether a repository is to be built no more. */
+async function askToRemove(id: number): Promise<void> {
+  try {
+    const module = await import("./removal.ts");
+    removal ??= new module.Removal(({ name }) => {
+      setText(parts.announcer, `${name} is built no more`);
+      // Its button has gone, and with it the place of the focus.
+      document.getElementById("main")?.focus();
+    });
+    const repository = model.repositories.find((one) => one.id === id);
+    if (repository !== undefined) removal.open(repository);
+  } catch {
+    handleRefusal("A part of the page could not be loaded. Load it anew.");
+  }
+}
+
 function paneOf(module: typeof import("./build-pane.ts")): BuildPane {
   return new module.BuildPane({
     section: parts.build,
@@ -206,7 +224,8 @@ function draw(): void {
   drawProblems();
   const build = shown();
   const row = build === undefined ? undefined : model.row(build.repositoryId, build.branch);
-  branches.show(rows, repositories, idOf(route), nowMs);
+  const view = { selectedId: idOf(route), mayRemove: model.mayRemove };
+  branches.show(rows, repositories, view, nowMs);
   queue.show(model.queue, repositories.length > 1);
   const hasRepositories = repositories.length > 1;
   list.show(model.builds.listed, { selectedId: idOf(route), hasRepositories }, nowMs);

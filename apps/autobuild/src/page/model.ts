@@ -97,6 +97,11 @@ export class Model {
     return this.access?.role === "builder" || this.access?.role === "admin";
   }
 
+  /** Whether who looks may say what is built. */
+  get mayRemove(): boolean {
+    return this.access?.role === "admin";
+  }
+
   /** Whether the server takes them no more: their access was taken back, or has expired. */
   get isRefused(): boolean {
     return this.#state.type === "closed" && this.#state.error?.code === "WINDSOCK_REFUSED";

@@ -28,7 +28,7 @@ export class Shortcuts {
 
   #handleKey(event: KeyboardEvent): void {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (this.#dialog.open || isTaken(event)) return;
+    if (document.querySelector("dialog[open]") !== null || isTaken(event)) return;
     if (event.key === "?") {
       event.preventDefault();
       this.open();

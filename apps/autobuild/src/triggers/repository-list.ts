@@ -53,11 +53,22 @@ export class RepositoryList {
     return source;
   }
 
-  /** Takes `add` back, and gives the location that was added. Throws `AUTOBUILD_BAD_SOURCE` for one that was given at the start, too. */
+  /** Whether `remove` takes it. */
+  isAdded(label: string): boolean {
+    const isGiven = this.#given.some((source) => source.label === label);
+    return !isGiven && this.#added.all().some((location) => this.#labelOf(location) === label);
+  }
+
+  /**
+   * Takes `add` back, by its location or its label, and gives the label. Throws `AUTOBUILD_BAD_SOURCE` for one that was
+   * given at the start, too.
+   */
   remove(text: string): string {
     const location = this.#roots === undefined ? text : realPathOr(text);
     const locations = this.#added.all();
-    const found = [text, location].find((each) => locations.includes(each));
+    const found =
+      [text, location].find((each) => locations.includes(each)) ??
+      locations.find((each) => this.#labelOf(each) === text);
     const isGiven = this.#given.some(({ label }) => label === text || label === location);
     if (found === undefined || isGiven) {
       const others = locations.length === 0 ? "none is" : `these are: ${locations.join(", ")}`;
@@ -67,7 +78,16 @@ export class RepositoryList {
       );
     }
     this.#added.remove(found);
-    return found;
+    return this.#labelOf(found);
+  }
+
+  /** One that is not allowed any more has no other name than its location. */
+  #labelOf(location: string): string {
+    try {
+      return this.#parse(location).label;
+    } catch {
+      return location;
+    }
   }
 
   #parse(text: string): RepositorySource {

@@ -23,6 +23,8 @@ export interface TriggersParts extends Pick<
   /** Shared with the forges; undefined: their webhooks are refused. */
   readonly hookSecret: string | undefined;
   mirrorFolderOf(repositoryId: number): string;
+  /** Whether it was added since the start, or another start, and can be removed. */
+  isAdded(label: string): boolean;
   /** Told when a look had another outcome than the one before. */
   handleRepository(repository: Repository): void;
   /** Told of each branch and tag that is there no more. */
@@ -107,7 +109,8 @@ export class Triggers {
     const parts = this.#parts;
     const { store, origins, details, clock, watch } = parts;
     const { id, name, label } = store.repository(source.label, source.name);
-    this.#repositories.set(id, { id, name, label, state: { type: "waiting" } });
+    const isAdded = parts.isAdded(label);
+    this.#repositories.set(id, { id, name, label, isAdded, state: { type: "waiting" } });
     const hasWorkTree = source.type === "path" && existsSync(path.join(source.location, ".git"));
     const tracker = new BranchTracker({
       store,
@@ -123,7 +126,7 @@ export class Triggers {
         const before = this.#repositories.get(id);
         // It was removed during the look.
         if (before === undefined) return;
-        const repository: Repository = { id, name, label, state };
+        const repository: Repository = { id, name, label, isAdded, state };
         this.#repositories.set(id, repository);
         if (!saysTheSame(before.state, state)) parts.handleRepository(repository);
       },

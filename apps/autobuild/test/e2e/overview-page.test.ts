@@ -83,6 +83,47 @@ describe.skipIf(!hasBrowser)("the overview (needs Chromium: set WINDSOCK_CHROMIU
     await expect.poll(() => branches.allTextContents(), { timeout: 45_000 }).toEqual(["main"]);
   }, 90_000);
 
+  test("removes a repository that was added, for whoever types its name, by keyboard alone", async () => {
+    const given = new TestRepository(steps("true"));
+    const added = new TestRepository(steps("echo kept"));
+    const program = await Program.start([given.folder]);
+    await program.buildEnded(1);
+    const answer = await fetch(`${program.url}/api/repositories`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ source: added.folder }),
+    });
+    expect(answer.status).toBe(201);
+    await program.buildEnded(2);
+    const page = await openPage(program.url);
+    // What AutoBuild was started with is not to be removed here.
+    const button = page.getByRole("button", { name: "Remove project" });
+    await button.waitFor();
+    expect(await button.count()).toBe(1);
+    await button.focus();
+    await page.keyboard.press("Enter");
+    const dialog = page.getByRole("dialog", { name: "Build project no more?" });
+    await dialog.getByText(added.folder).waitFor();
+    await expectAccessible(page);
+    await page.keyboard.type("w projec");
+    expect(await dialog.getByRole("button", { name: "Remove" }).isDisabled()).toBe(true);
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "hidden" });
+    expect(new URL(page.url()).pathname).toBe("/");
+
+    await page.setViewportSize(narrow);
+    await button.focus();
+    await page.keyboard.press("Enter");
+    await expectToFit(page);
+    await page.keyboard.type("project");
+    await page.keyboard.press("Enter");
+    await button.waitFor({ state: "detached" });
+    await page.getByRole("status").getByText("project is built no more").waitFor();
+    expect((await program.builds()).repositories.map(({ label }) => label)).toEqual([given.folder]);
+    expect((await fetch(`${program.url}/builds/2/log`)).status).toBe(200);
+  }, 90_000);
+
   test("tells how long it will take, once two builds have told it", async () => {
     const gates = [new Gate(), new Gate()] as const;
     const repository = new TestRepository(steps("sleep 0.4"));
