@@ -202,11 +202,12 @@ test("what terminate sends still leaves", async () => {
 });
 
 /** A service that starts something in a turn which goes on after it. */
-function leaving(how: "throws" | "returns") {
+function leaving(how: "throws" | "returns", onCrash: "restart" | "keep" = "restart") {
   const gate = Promise.withResolvers<void>();
   const outcome: unknown[] = [];
   const done = Promise.withResolvers<void>();
   const probe = defineService({
+    onCrash,
     info: type<string>(),
     handleIncoming(client, message, _state, service) {
       if (message !== "begin") return;
@@ -246,6 +247,22 @@ test("the leftovers of a failed turn do nothing, however late they come", async 
   await clock.advance(1000);
   server.broadcast("probe", "marker");
   expect(await client.next()).toBe("marker");
+  expect(heard).toEqual([]);
+  expect(outcome).toEqual([expect.any(CallFailedError)]);
+});
+
+test("so they do where the incarnation goes on after it, with onCrash keep", async () => {
+  const { services, gate, done, outcome, heard } = leaving("throws", "keep");
+  const { server, open, clock, reports } = await serve(services);
+  const client = await open("probe");
+  client.send("begin");
+  await until(clock, () => reports.length === 1);
+  gate.resolve();
+  await done;
+  await clock.advance(1000);
+  server.broadcast("probe", "marker");
+  expect(await client.next()).toBe("marker");
+  expect(server.services()[0]?.generation).toBe(1);
   expect(heard).toEqual([]);
   expect(outcome).toEqual([expect.any(CallFailedError)]);
 });
