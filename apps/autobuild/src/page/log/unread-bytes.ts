@@ -12,8 +12,11 @@ const maxUnreadBytes = 16 * 1024 * 1024;
 /** So long they are read between two frames; the rest of the time is the browser's. */
 const budgetMs = 8;
 const sliceBytes = 16 * 1024;
-/** Without a frame for so long it goes on: then something else keeps the browser from drawing. */
-const noFrameMs = 16;
+/**
+ * Without a frame for so long it goes on: a window behind others has none. Not earlier: a frame that is late on a busy
+ * machine must not find several rounds of reading before it.
+ */
+const noFrameMs = 100;
 
 /** Bytes that have come and are not read yet. A few are read at once, a flood is read for some milliseconds a frame. */
 export class UnreadBytes {
