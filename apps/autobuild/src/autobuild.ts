@@ -248,7 +248,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
         details,
         origins,
         folders,
-        labelOf: (repositoryId) => triggers.repository(repositoryId)?.label,
+        sourceOf: (repositoryId) => triggers.sourceOf(repositoryId),
       }),
     console: buildConsole,
     webhooks: triggers.webhooks,

@@ -2,11 +2,13 @@ import { createHmac } from "node:crypto";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { commitUrl } from "../src/git/commit-url.ts";
+import { originWith } from "../src/git/origin-remote.ts";
 import { toolsOf } from "../src/run/machine.ts";
 import { Gate } from "./support/gate.ts";
 import { HttpRepository } from "./support/http-repository.ts";
 import { steps, TestRepository } from "./support/repository.ts";
 import { TestServer } from "./support/server.ts";
+import { temporaryFolder } from "./support/temporary.ts";
 import { until } from "./support/until.ts";
 
 const sha = "0123456789abcdef0123456789abcdef01234567";
@@ -34,6 +36,39 @@ describe("the address of a commit at its forge", () => {
       `https://git.example.org/a/b/commit/${sha}`,
     );
     expect(commitUrl("/srv/a", sha, "gitea")).toBe(null);
+  });
+});
+
+// A repository that somebody cloned from a forge had no link to it.
+describe("the commit of a repository on this machine", () => {
+  test("is at the forge of its origin, once it is known to be there", async () => {
+    const repository = new TestRepository(steps("true"));
+    const first = repository.git("rev-parse", "HEAD").trim();
+    const server = await TestServer.start({ repositories: [repository.folder] });
+    await server.ended(1);
+    const linkOf = async (id: number) =>
+      (await server.autobuild.detailsOf(server.autobuild.builds.get(id)!)).commitUrl;
+    expect(await linkOf(1)).toBe(null);
+    repository.git("remote", "add", "origin", "https://ann:secret@github.com/ann/shop.git");
+    // Nobody has pushed it yet.
+    expect(await linkOf(1)).toBe(null);
+    repository.git("update-ref", "refs/remotes/origin/main", first);
+    expect(await linkOf(1)).toBe(`https://github.com/ann/shop/commit/${first}`);
+    repository.git("remote", "set-url", "origin", "../elsewhere");
+    expect(await linkOf(1)).toBe(null);
+    repository.git("remote", "set-url", "origin", "ext::sh -c id");
+    expect(await linkOf(1)).toBe(null);
+  }, 60_000);
+
+  test("is at the forge of the origin that a bare copy was made of", async () => {
+    const source = new TestRepository({ a: "1" });
+    const sha = source.git("rev-parse", "HEAD").trim();
+    const bare = path.join(temporaryFolder(), "copy.git");
+    source.git("clone", "--quiet", "--mirror", ".", bare);
+    source.git("--git-dir", bare, "remote", "set-url", "origin", "git@gitlab.com:ann/shop.git");
+    expect(commitUrl((await originWith(bare, sha)) ?? "", sha)).toBe(
+      `https://gitlab.com/ann/shop/-/commit/${sha}`,
+    );
   });
 });
 

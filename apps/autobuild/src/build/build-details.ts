@@ -1,4 +1,6 @@
 import { commitUrl } from "../git/commit-url.ts";
+import { originWith } from "../git/origin-remote.ts";
+import type { RepositorySource } from "../git/source.ts";
 import type { BuildEvent } from "../plan/when.ts";
 import type { BuildFolders } from "../run/build-folders.ts";
 import type { Machine } from "../run/machine.ts";
@@ -19,7 +21,7 @@ export interface BuildDetails {
   readonly isTrusted: boolean;
   /** The whole message of the commit. */
   readonly message: string;
-  /** Where the forge shows the commit; null where the repository's address does not say. */
+  /** Where the forge shows the commit; null where the address of the repository, or of its `origin`, does not say. */
   readonly commitUrl: string | null;
   /** Why it was built like this; null before it has a plan. */
   readonly planReason: string | null;
@@ -40,8 +42,8 @@ export interface DetailParts {
   readonly details: DetailStore;
   readonly origins: OriginStore;
   readonly folders: BuildFolders;
-  /** The repository's path or URL without user name and password; undefined for one that is built no more. */
-  labelOf(repositoryId: number): string | undefined;
+  /** Undefined for one that is built no more. */
+  sourceOf(repositoryId: number): RepositorySource | undefined;
 }
 
 /** Reads what is known about a build. */
@@ -49,10 +51,12 @@ export async function readDetails(build: Build, parts: DetailParts): Promise<Bui
   const { event, baseSha, isTrusted } = parts.origins.of(build.id);
   const trigger = parts.details.trigger(build.id) ?? null;
   const { plan, machine, tools } = await recordedEntries(parts.folders.of(build.id));
-  const label = parts.labelOf(build.repositoryId);
   const told = trigger?.type === "webhook" ? trigger.forge : undefined;
   // What is not committed is on no forge.
-  const url = label === undefined || event === "watch" ? null : commitUrl(label, build.sha, told);
+  const label =
+    event === "watch"
+      ? undefined
+      : await forgeLabelOf(parts.sourceOf(build.repositoryId), build.sha);
   const steps = plan?.steps ?? [];
   const configured = [plan?.environment ?? {}, ...steps.map(({ environment }) => environment)];
   return {
@@ -61,7 +65,7 @@ export async function readDetails(build: Build, parts: DetailParts): Promise<Bui
     baseSha,
     isTrusted,
     message: parts.details.message(build.repositoryId, build.sha) ?? build.subject,
-    commitUrl: url,
+    commitUrl: label === undefined ? null : commitUrl(label, build.sha, told),
     planReason: plan?.reason ?? null,
     machine: machine ?? null,
     tools: tools ?? {},
@@ -69,6 +73,14 @@ export async function readDetails(build: Build, parts: DetailParts): Promise<Bui
     configuredVariables: unique(configured.flatMap((variables) => Object.keys(variables))),
     secrets: unique(steps.flatMap(({ secrets }) => secrets)),
   };
+}
+
+/** Where a repository's commits may be looked at: at its own URL, or that of the remote that a local one comes from. */
+async function forgeLabelOf(
+  source: RepositorySource | undefined,
+  sha: string,
+): Promise<string | undefined> {
+  return source?.type === "path" ? originWith(source.location, sha) : source?.label;
 }
 
 function unique(names: readonly string[]): string[] {
