@@ -1,12 +1,17 @@
+import { existsSync } from "node:fs";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { EndState } from "../src/build/build.ts";
 import type { AutobuildEvents } from "../src/build/builds.ts";
-import { Retention } from "../src/build/retention.ts";
+import { progressOf } from "../src/build/forecast.ts";
+import { Retention, retentionDefaults } from "../src/build/retention.ts";
 import { Emitter } from "../src/events.ts";
 import { openDatabase } from "../src/store/database.ts";
 import { KeptStore, type KeepBounds } from "../src/store/kept-store.ts";
 import { Store } from "../src/store/store.ts";
+import { Gate } from "./support/gate.ts";
 import { ManualClock } from "./support/manual-clock.ts";
+import { steps, TestRepository } from "./support/repository.ts";
+import { TestServer } from "./support/server.ts";
 import { temporaryFolder } from "./support/temporary.ts";
 import { until } from "./support/until.ts";
 
@@ -131,3 +136,39 @@ test("retention removes after a build, and every hour; what cannot be removed is
   rig.clock.advance(60 * 60_000);
   await until("the third is gone", () => rig.removed.includes("log 3"));
 });
+
+test("what is known of a build outlives its folder: its state, times, steps, tests, and the branch's trend", async () => {
+  const repository = new TestRepository(steps("echo one"));
+  const server = await TestServer.start({
+    repositories: [repository.folder],
+    keep: { ...retentionDefaults, log: { ...forEver, maxPerBranch: 1 } },
+  });
+  const { autobuild } = server;
+  const { builds, folders, overview } = autobuild;
+  const before = await server.ended(1);
+  for (const id of [2, 3, 4]) {
+    repository.commitSteps(`build ${id}`, "echo one");
+    await server.ended(id);
+  }
+  await until("the oldest folders are gone", () =>
+    [1, 2, 3].every((id) => !existsSync(folders.of(id).path)),
+  );
+  expect(builds.get(1)).toEqual(before);
+  const row = overview.row(before.repositoryId, "main");
+  expect(row?.recent.map(({ state, durationMs }) => [state, durationMs !== null])).toEqual(
+    Array.from({ length: 4 }, () => ["passed", true]),
+  );
+  const gate = new Gate();
+  repository.commitSteps("build 5", gate.wait);
+  await server.until("build 5 runs its step", () => builds.get(5)?.steps[0]?.state === "running");
+  const running = overview.row(before.repositoryId, "main");
+  expect(progressOf(running!.build, running!.forecast!, Date.now())).toBeDefined();
+  gate.open();
+  expect(await autobuild.detailsOf(builds.get(1)!)).toMatchObject({
+    trigger: { type: "look" },
+    message: "first",
+    machine: null,
+    planReason: null,
+  });
+  expect(await server.logOf(1)).toBe("");
+}, 60_000);
