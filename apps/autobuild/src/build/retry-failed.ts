@@ -1,23 +1,41 @@
+import { AutobuildError } from "../errors.ts";
 import type { Build } from "./build.ts";
+import type { Builds } from "./builds.ts";
 import type { BranchRow } from "./overview.ts";
+import { branchesToRetry, type RetryFilter } from "./retry-failed.ts";
 
-/** Which branches to build again; all that are there unless it names some. */
-export interface RetryFilter {
-  readonly repositoryId?: number | undefined;
-  readonly branch?: string | undefined;
+/** What became of "retry failed". Plain JSON. */
+export interface Retried {
+  /** The new builds. */
+  readonly builds: readonly Build[];
+  /** Whether the queue had no room for more, and branches that failed are left. */
+  readonly isQueueFull: boolean;
 }
 
-/** The branches whose last build did not pass and that have none on its way. */
-export function branchesToRetry(
-  branches: readonly BranchRow[],
-  queued: readonly Build[],
-  { repositoryId, branch }: RetryFilter,
-): BranchRow[] {
-  return branches.filter(
-    (row) =>
-      (row.build.state === "failed" || row.build.state === "lost") &&
-      (repositoryId === undefined || row.repositoryId === repositoryId) &&
-      (branch === undefined || row.branch === branch) &&
-      !queued.some((one) => one.repositoryId === row.repositoryId && one.branch === row.branch),
-  );
+/**
+ * Builds the newest commit of each branch again whose last build did not pass, as far as the queue has room.
+ *
+ * Throws `AUTOBUILD_QUEUE_FULL` when it has none.
+ *
+ * @param pages the branches, some at a time
+ */
+export function retryFailed(
+  pages: Iterable<readonly BranchRow[]>,
+  builds: Pick<Builds, "rebuild" | "queued">,
+  filter: RetryFilter,
+  by: string,
+): Retried {
+  const retried: Build[] = [];
+  for (const branches of pages) {
+    for (const { build } of branchesToRetry(branches, builds.queued(), filter)) {
+      try {
+        retried.push(builds.rebuild(build.id, by));
+      } catch (error) {
+        const isFull = error instanceof AutobuildError && error.code === "AUTOBUILD_QUEUE_FULL";
+        if (!isFull || retried.length === 0) throw error;
+        return { builds: retried, isQueueFull: true };
+      }
+    }
+  }
+  return { builds: retried, isQueueFull: false };
 }

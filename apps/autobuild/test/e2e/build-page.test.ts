@@ -186,11 +186,16 @@ describe.skipIf(!hasBrowser)("the page of a build (needs Chromium: set WINDSOCK_
     const program = await Program.start([repository.folder]);
     await program.buildEnded(1);
     const page = await openPage(`${program.url}/wall`);
-    await page.route("**/page/main.js", (route) => route.abort());
+    let withheld = 0;
+    await page.route("**/*.js", (route) => {
+      withheld += 1;
+      return route.abort();
+    });
     for (const path of ["/", "/builds/1", "/wall"]) {
       await page.goto(program.url + path);
       expect([path, await page.locator("#log-title").isVisible()]).toEqual([path, false]);
     }
+    expect(withheld).toBeGreaterThanOrEqual(3);
   }, 60_000);
 
   test("a step leads to its log", async () => {
