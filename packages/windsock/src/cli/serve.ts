@@ -1,9 +1,8 @@
 import { existsSync } from "node:fs";
 import { ListenError, OptionError } from "../errors.ts";
-import { refuse } from "../gateway/refusal.ts";
 import { normalizeBase } from "../gateway/routes.ts";
 import type { ServerOptions } from "../node/options.ts";
-import { sendRefusal } from "../node/requests.ts";
+import { nobodyAnswers, sendRefusal } from "../node/requests.ts";
 import { createServer, type Server } from "../node/server.ts";
 import { staticFiles } from "../node/static-files.ts";
 import { formatReport, type Report } from "../service/report.ts";
@@ -60,12 +59,7 @@ function pages(folder: string, base: string, isDev: boolean): ServerOptions {
   const files = staticFiles(folder, { dev: true, base });
   return {
     request: (request, response) =>
-      files(request, response, () =>
-        sendRefusal(
-          response,
-          refuse(404, "Expected the path of a page or a service, got one that nobody answers."),
-        ),
-      ),
+      files(request, response, () => sendRefusal(response, nobodyAnswers)),
   };
 }
 

@@ -28,6 +28,11 @@ export interface RequestOptions {
   readonly health: () => AppHealth | undefined;
 }
 
+/** For a path that neither a service nor a page has. */
+export const nobodyAnswers: Refusal = Object.freeze(
+  refuse(404, "Expected the path of a page or a service, got one that nobody answers."),
+);
+
 /** Answers the plain HTTP requests that are ours. False: whoever else answers may. */
 export function answerRequest(
   request: IncomingMessage,

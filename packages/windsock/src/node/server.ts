@@ -30,7 +30,7 @@ import {
   type ResolvedOptions,
   type ServerOptions,
 } from "./options.ts";
-import { answerRequest, sendRefusal } from "./requests.ts";
+import { answerRequest, nobodyAnswers, sendRefusal } from "./requests.ts";
 import { loadServices } from "./service-files.ts";
 import { joinHttp, type HttpTenant } from "./shared-http.ts";
 import { stopOnSignals } from "./signals.ts";
@@ -104,6 +104,7 @@ class WiredServer implements Server, HttpTenant {
   readonly #door: FrontDoor | undefined;
   #staticFiles: ReturnType<typeof staticFiles> | undefined;
   #stopping: Promise<{ timedOut: boolean }> | undefined;
+  #httpClosed: Promise<void> | undefined;
 
   static async load(
     options: ResolvedOptions,
@@ -275,7 +276,6 @@ class WiredServer implements Server, HttpTenant {
     this.#httpClosed ??= closeGently(this.#http, this.#door, this.#options.clock);
     return this.#httpClosed;
   }
-  #httpClosed: Promise<void> | undefined;
 
   // ---------- HTTP ----------
 
@@ -329,10 +329,7 @@ class WiredServer implements Server, HttpTenant {
   #page(request: IncomingMessage, response: ServerResponse): void {
     const options = this.#options;
     if (options.request === undefined) {
-      sendRefusal(
-        response,
-        refuse(404, "Expected the path of a page or a service, got one that nobody answers."),
-      );
+      sendRefusal(response, nobodyAnswers);
       return;
     }
     try {
