@@ -19,7 +19,6 @@ const reader = new OverviewReader({
   store,
   rows: new OverviewStore(database),
   queued: () => store.buildsIn("queued"),
-  reasonToWait: () => "",
   nowMs: () => Date.now(),
   headBranchOf: () => "main",
   isWatched: () => true,

@@ -218,7 +218,6 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
     store,
     rows: new OverviewStore(database),
     queued: () => scheduler.queued(),
-    reasonToWait: ({ reason }) => reason ?? "",
     nowMs: () => clock.epochMs(),
     headBranchOf(repositoryId) {
       const state = triggers.repository(repositoryId)?.state;

@@ -2,7 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import type { Build, NewBuild } from "../src/build/build.ts";
 import { OverviewReader } from "../src/build/overview-reader.ts";
-import { retryFailed } from "../src/build/retried.ts";
+import { retryFailed } from "../src/build/retry-failed.ts";
 import { AutobuildError } from "../src/errors.ts";
 import { openDatabase } from "../src/store/database.ts";
 import { overviewQueries, OverviewStore } from "../src/store/overview-store.ts";
@@ -23,8 +23,8 @@ beforeEach(() => {
   reader = new OverviewReader({
     store,
     rows: new OverviewStore(database),
-    queued: () => store.buildsIn("queued"),
-    reasonToWait: (_build, position) => `after ${position}`,
+    queued: () =>
+      store.buildsIn("queued").map((build, place) => ({ ...build, reason: `after ${place}` })),
     nowMs: () => 8 * 24 * 3_600_000,
     headBranchOf: () => "main",
     isWatched: (id) => id === repositoryId,

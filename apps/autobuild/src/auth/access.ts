@@ -1,5 +1,5 @@
 import { AutobuildError } from "../errors.ts";
-import { includesRole, type Role } from "./role.ts";
+import { includesRole, type Role, type Visitor } from "./role.ts";
 
 /** What an access rests on, by which it is looked up again: it may have been taken back since. */
 export type Grant =
@@ -15,10 +15,7 @@ export type Grant =
   | { readonly type: "refused" };
 
 /** Who somebody is, and what they may do. Plain data: services have it as `client.user`. */
-export interface Access {
-  readonly role: Role;
-  /** The user or token; null for somebody who has not logged in. */
-  readonly name: string | null;
+export interface Access extends Visitor {
   readonly grant: Grant;
 }
 

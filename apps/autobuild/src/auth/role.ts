@@ -10,6 +10,12 @@ import { AutobuildError, show } from "../errors.ts";
  */
 export type Role = "none" | "viewer" | "builder" | "admin";
 
+/** Who asks, as they may know themselves: by the name of their user or token, null without a login. Plain JSON. */
+export interface Visitor {
+  readonly name: string | null;
+  readonly role: Role;
+}
+
 /** From the least to the most. */
 const roles: readonly Role[] = ["none", "viewer", "builder", "admin"];
 

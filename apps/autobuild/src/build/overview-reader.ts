@@ -13,10 +13,8 @@ import {
 export interface OverviewParts {
   readonly store: Pick<Store, "build">;
   readonly rows: OverviewStore;
-  /** The builds that wait, in the order in which they will start. */
+  /** The builds that wait, in the order in which they will start, each with the reason why it waits. */
   queued(): readonly Build[];
-  /** Why a build does not run yet. `position` counts from 0. */
-  reasonToWait(build: Build, position: number): string;
   nowMs(): number;
   /** The branch that a repository's HEAD is on; null while that is not known. */
   headBranchOf(repositoryId: number): string | null;
@@ -98,7 +96,7 @@ export class OverviewReader {
     const queued = this.#parts.queued();
     const first = queued
       .slice(0, maxQueuedShown)
-      .map((build, position) => ({ build, reason: this.#parts.reasonToWait(build, position) }));
+      .map((build) => ({ build, reason: build.reason ?? "" }));
     return { count: queued.length, first };
   }
 }

@@ -39,10 +39,7 @@ export class Retention {
   #cancelTimer = (): void => {};
   #off = (): void => {};
 
-  constructor(
-    parts: RetentionParts,
-    bounds: Readonly<Record<KeptKind, KeepBounds>> = retentionDefaults,
-  ) {
+  constructor(parts: RetentionParts, bounds: Readonly<Record<KeptKind, KeepBounds>>) {
     this.#parts = parts;
     this.#bounds = bounds;
   }

@@ -1,8 +1,8 @@
 import { AutobuildError } from "../errors.ts";
+import { branchesToRetry, type RetryFilter } from "./branches-to-retry.ts";
 import type { Build } from "./build.ts";
 import type { Builds } from "./builds.ts";
 import type { BranchRow } from "./overview.ts";
-import { branchesToRetry, type RetryFilter } from "./retry-failed.ts";
 
 /** What became of "retry failed". Plain JSON. */
 export interface Retried {

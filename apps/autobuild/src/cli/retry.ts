@@ -1,5 +1,5 @@
 import type { Build } from "../build/build.ts";
-import type { Retried } from "../build/retried.ts";
+import type { Retried } from "../build/retry-failed.ts";
 import { buildLine, exitCodeOf } from "./build-line.ts";
 import { exitCode, readBuildId, UsageError, type Command } from "./command.ts";
 import { followBuild } from "./follow-build.ts";

@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { Access } from "../auth/access.ts";
 import type { Autobuild } from "../autobuild.ts";
 import { recordedPlan } from "../build/recorded-plan.ts";
-import { retryFailed } from "../build/retried.ts";
+import { retryFailed } from "../build/retry-failed.ts";
 import { instantOf } from "../clock.ts";
 import { AutobuildError } from "../errors.ts";
 import { describedRoutes } from "./described.ts";

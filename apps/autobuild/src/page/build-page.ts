@@ -1,4 +1,4 @@
-import { includesRole, type Role } from "../auth/role.ts";
+import { includesRole, type Visitor } from "../auth/role.ts";
 import type { BuildDetails } from "../build/build-details.ts";
 import { hasEnded, type Build } from "../build/build.ts";
 import { progressOf } from "../build/forecast.ts";
@@ -22,12 +22,6 @@ export interface BuildActions {
   handleTab(tab: BuildTab): void;
 }
 
-/** Who looks at the page. */
-export interface Access {
-  readonly name: string | null;
-  readonly role: Role;
-}
-
 /** What is shown, besides the build itself. */
 export interface BuildContext {
   readonly id: number;
@@ -40,7 +34,8 @@ export interface BuildContext {
   readonly results: BuildResults | undefined;
   /** Undefined: the tests when some failed, else the log. */
   readonly tab: BuildTab | undefined;
-  readonly access: Access | undefined;
+  /** Who looks at the page. */
+  readonly access: Visitor | undefined;
   /** Branches of the build's repository that can be retried; undefined while nothing can be asked for. */
   readonly toRetry: number | undefined;
   /** What is told besides; undefined while it is on its way. */

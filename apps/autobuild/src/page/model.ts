@@ -1,9 +1,9 @@
 import { connect, type ChannelState } from "windsock/client";
-import type { Role } from "../auth/role.ts";
+import type { Visitor } from "../auth/role.ts";
+import { branchesToRetry } from "../build/branches-to-retry.ts";
 import type { Build } from "../build/build.ts";
 import type { BranchRow, Queue } from "../build/overview.ts";
 import type { Repository } from "../build/repository.ts";
-import { branchesToRetry } from "../build/retry-failed.ts";
 import type { BuildsEvent } from "../websocket/builds.ts";
 import { indicatorOf, type Indicator } from "./indicator.ts";
 import { KnownBuilds } from "./known-builds.ts";
@@ -34,7 +34,7 @@ export class Model {
   /** Whether the server has another page than this one by now. */
   isOutdated = false;
   /** Who looks at the page; undefined while that is not known. */
-  access: { readonly name: string | null; readonly role: Role } | undefined;
+  access: Visitor | undefined;
   /** The server's clock less this one: times are the server's. */
   #skewMs = 0;
   #state: ChannelState = this.#channel.state;
@@ -90,11 +90,6 @@ export class Model {
   /** The server's time. Without a connection nobody knows how things go on: it stands still. */
   get nowMs(): number {
     return (this.lostMs ?? Date.now()) + this.#skewMs;
-  }
-
-  /** Whether who looks may have something built. */
-  get mayBuild(): boolean {
-    return this.access?.role === "builder" || this.access?.role === "admin";
   }
 
   /** Whether who looks may say what is built. */

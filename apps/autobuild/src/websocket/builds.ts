@@ -3,11 +3,11 @@ import { z } from "zod";
 import { pageVersion } from "../assets.ts";
 import { requireRole, type Access } from "../auth/access.ts";
 import { admit, currentAccess } from "../auth/admit.ts";
-import type { Role } from "../auth/role.ts";
+import type { Visitor } from "../auth/role.ts";
 import type { Build } from "../build/build.ts";
 import type { BranchRow, Overview, Queue } from "../build/overview.ts";
 import type { Repository } from "../build/repository.ts";
-import { retryFailed } from "../build/retried.ts";
+import { retryFailed } from "../build/retry-failed.ts";
 import { messageOf } from "../errors.ts";
 import { whenever } from "../log/log-chunk.ts";
 import { currentAutobuild } from "../running.ts";
@@ -24,7 +24,7 @@ export type BuildsEvent =
       /** Of the page that the server has. */
       readonly pageVersion: string;
       /** Who is told, in the answer to their join. */
-      readonly access?: { readonly name: string | null; readonly role: Role };
+      readonly access?: Visitor;
     } & Overview)
   | { readonly type: "build"; readonly build: Build }
   /** How the branch of a build that has changed stands now. */
