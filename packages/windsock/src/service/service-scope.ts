@@ -6,6 +6,7 @@ import type { Mail } from "./mail.ts";
 import type { ServiceActor } from "./service-actor.ts";
 import type { ServiceClient } from "./service-client.ts";
 import { isTimerMs, maxTimerMs, ServiceTimers } from "./service-timers.ts";
+import { turnStorage } from "./turn.ts";
 import type { LogSource, ServiceContext } from "./types.ts";
 import { describe, sizeOf } from "./value.ts";
 
@@ -47,6 +48,12 @@ export class ServiceScope implements ServiceContext<
 
   get seq(): number {
     return this.#actor.log.seq;
+  }
+
+  get messageId(): string | undefined {
+    const turn = turnStorage.getStore();
+    if (turn?.actor !== this.#actor || turn.handles === undefined) return undefined;
+    return `${turn.handles.client.id}:${turn.handles.n}`;
   }
 
   get signal(): AbortSignal {

@@ -70,6 +70,7 @@ export class TurnRunner {
     const turn = this.#open(details);
     if (details.before !== undefined) turn.before = details.before;
     turn.joins = details.joins;
+    turn.handles = details.disposes;
     if (callback === undefined) return this.#commit(turn, details);
     let returned: unknown;
     try {

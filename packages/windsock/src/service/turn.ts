@@ -32,6 +32,8 @@ export class Turn {
   before: readonly Out[] = nothing;
   /** The client whose join this turn is. */
   joins: ServiceClient | undefined;
+  /** The numbered message that it is about. */
+  handles: { readonly client: ServiceClient; readonly n: number } | undefined;
   /** The message that this turn disposes of, once it has committed. */
   disposes: { readonly client: ServiceClient; readonly n: number } | undefined;
   readonly actor: ServiceActor;

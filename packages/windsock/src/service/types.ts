@@ -147,6 +147,11 @@ export interface ServiceContext<
   readonly epoch: string;
   /** The number of the newest published entry. */
   readonly seq: number;
+  /**
+   * Of the message or call of a `windsock.v1` client that the running callback handles; else undefined. The same
+   * if it is handled again, as after the death of the process: an idempotency key for effects outside.
+   */
+  readonly messageId: string | undefined;
   /** Aborted when this incarnation ends. */
   readonly signal: AbortSignal;
 }
