@@ -26,7 +26,7 @@ export interface AdmissionOptions extends HostOptions, OriginOptions {
   readonly retryAfterSeconds: number;
 }
 
-export const defaultAdmissionOptions: AdmissionOptions = Object.freeze({
+const defaultAdmissionOptions: AdmissionOptions = Object.freeze({
   host: "localhost",
   allowedHosts: [],
   origins: [],

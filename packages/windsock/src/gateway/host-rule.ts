@@ -46,7 +46,7 @@ export function checkHost(
 }
 
 /** Whether a host name or address can only mean this machine. */
-export function isLoopback(host: string): boolean {
+function isLoopback(host: string): boolean {
   const text = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
   return hostUrl(text, false)?.isLoopback ?? false;
 }

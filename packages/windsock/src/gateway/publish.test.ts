@@ -5,13 +5,19 @@ import { jsonFault } from "./json-fault.ts";
 import {
   type AcceptedPublish,
   admitPublish,
-  defaultPublishOptions,
   type PublishOptions,
   publishTokens,
   readPublish,
 } from "./publish.ts";
 
 const token = "0123456789abcdef";
+const usual: PublishOptions = {
+  host: "localhost",
+  allowedHosts: [],
+  origins: [],
+  publishTokens: [token],
+  maxPayloadBytes: 65_536,
+};
 
 type Fields = Record<string, string | string[] | null>;
 
@@ -20,10 +26,7 @@ function ask(fields: Fields = {}, options: Partial<PublishOptions> = {}) {
   const rawHeaders = Object.entries(all).flatMap(([name, value]) =>
     value === null ? [] : [value].flat().flatMap((each) => [name, each]),
   );
-  return admitPublish(
-    { rawHeaders, secure: false },
-    { ...defaultPublishOptions, publishTokens: [token], ...options },
-  );
+  return admitPublish({ rawHeaders, secure: false }, { ...usual, ...options });
 }
 
 function refusal(fields: Fields, options: Partial<PublishOptions> = {}) {

@@ -1,5 +1,4 @@
 import { OptionError } from "../errors.ts";
-import { defaultLimits } from "../protocol/limits.ts";
 import type { PublishedValue } from "../protocol/port.ts";
 import { bearerOf, isAmong } from "./bearer.ts";
 import { checkHost, type HostOptions } from "./host-rule.ts";
@@ -20,7 +19,7 @@ export interface PublishOptions extends HostOptions, OriginOptions {
 }
 
 /** The longest `Idempotency-Key`, in bytes. A longer one is refused with 400. */
-export const maxIdempotencyKeyBytes = 128;
+const maxIdempotencyKeyBytes = 128;
 
 /** A publish that may be read: at most so many bytes, which then mean this. */
 export interface AcceptedPublish {
@@ -120,15 +119,6 @@ export function publishTokens(given: string | readonly string[] | undefined): re
   }
   return Object.freeze(tokens);
 }
-
-/** Whatever a publish is checked against, with its defaults. */
-export const defaultPublishOptions: PublishOptions = Object.freeze({
-  host: "localhost",
-  allowedHosts: [],
-  origins: [],
-  publishTokens: [],
-  maxPayloadBytes: defaultLimits.maxPayloadBytes,
-});
 
 function checkToken(headers: RawHeaders, tokens: readonly string[]): Refusal | undefined {
   if (tokens.length === 0) {

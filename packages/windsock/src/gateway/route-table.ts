@@ -64,11 +64,6 @@ export class RouteTable {
     for (const route of routes) this.#add(route);
   }
 
-  /** The route with this name: `room/[id]`. */
-  get(name: string): Route | undefined {
-    return this.#byName.get(name);
-  }
-
   /** Whom the path of a URL names. It is given as it came, percent-encoded. */
   match(pathname: string): PathMatch {
     if (pathname === this.root) return { type: "multiplex" };
@@ -151,11 +146,6 @@ export class RouteTable {
       );
     }
     return address;
-  }
-
-  /** The path of an actor's URL: `room/42` is at `/websocket/room/42`. */
-  pathOf(address: string): string {
-    return `${this.root}/${address}`;
   }
 
   #add(route: Route): void {
