@@ -5,6 +5,7 @@ import { Gate } from "../support/gate.ts";
 import { restingRows, shows } from "../support/log-page.ts";
 import { Program } from "../support/program.ts";
 import { steps, TestRepository } from "../support/repository.ts";
+import { until } from "../support/until.ts";
 
 /** The rows that are in the page. */
 function rows(page: Page): Promise<string[]> {
@@ -17,6 +18,26 @@ function rows(page: Page): Promise<string[]> {
 
 describe.runIf(hasBrowser)("the log of a step", () => {
   useBrowser();
+
+  test("is joined while its index is on its way, and followed when both are there", async () => {
+    const program = await Program.start([new TestRepository(steps("echo one")).folder]);
+    await program.buildEnded(1);
+    const page = await openPage(program.url);
+    const sent: string[] = [];
+    page.on("websocket", (socket) =>
+      socket.on("framesent", ({ payload }) => sent.push(String(payload))),
+    );
+    const index = Promise.withResolvers<undefined>();
+    await page.route("**/logs/0.1/index", async (route) => {
+      await index.promise;
+      await route.continue();
+    });
+    await page.goto(`${program.url}/builds/1#0`);
+    await until("the log is joined", () => sent.some((frame) => frame.includes('"log/1/0.1"')));
+    index.resolve(undefined);
+    await shows(page, "one");
+    expect(sent.filter((frame) => frame.includes('"follow"'))).toHaveLength(1);
+  });
 
   test("is followed live, until the reader moves up, and again from its end on", async () => {
     const gate = new Gate();

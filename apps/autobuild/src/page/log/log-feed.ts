@@ -60,6 +60,7 @@ export class LogFeed {
     handleOverflow: () => void this.#skip(),
   });
   #isSkipping = false;
+  #hasIndex = false;
   /** The byte that is to come next. */
   #expected = 0;
   #membership = "";
@@ -78,10 +79,16 @@ export class LogFeed {
   }
 
   async #start(): Promise<void> {
-    const index = await this.#fetchIndex();
-    if (index === undefined) return;
-    this.#adopt(index);
+    // Meanwhile, since each of the two takes a round trip.
     this.#connect();
+    const index = await this.#fetchIndex();
+    if (index === undefined) {
+      this.#channel?.close();
+      return;
+    }
+    this.#adopt(index);
+    this.#hasIndex = true;
+    this.#follow();
     this.#listener.handleChange();
   }
 
@@ -155,7 +162,9 @@ export class LogFeed {
     channel.on("error", (error) => this.#listener.handleProblem(error.message));
   }
 
+  /** Not before it is known from where on, and who asks: it is done again when both are. */
   #follow(): void {
+    if (!this.#hasIndex || this.#membership === "") return;
     void this.#channel?.send({ type: "follow", from: this.#expected }).catch(() => {});
   }
 
