@@ -298,7 +298,7 @@ test("what a turn posts to a service that has stopped or is down is reported", a
   expect(reports.at(-1)).toMatchObject({
     type: "undelivered",
     address: "down",
-    reason: "down is down.",
+    reason: "down is down: it restarted too often",
   });
 });
 

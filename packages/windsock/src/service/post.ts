@@ -72,7 +72,9 @@ export class Poster {
     try {
       return post.offer();
     } catch (error) {
-      this.#undelivered(post, messageOf(error));
+      // The rest says what to do, and there is nobody who could.
+      const [reason = ""] = messageOf(error).split(". ", 1);
+      this.#undelivered(post, reason);
       return true;
     }
   }

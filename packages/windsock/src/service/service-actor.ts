@@ -147,10 +147,12 @@ export class ServiceActor implements Behaviour<Mail> {
       address: this.address,
       what,
       offer: () => {
-        if (this.actor.state === "down")
-          throw new ServiceDownError(`${this.address} is down.`, this.actor.retryAfterMs);
+        if (this.actor.state === "down") throw downError(this.address, this.actor.retryAfterMs);
         if (this.actor.state === "stopped")
-          throw new ServiceDownError(`${this.address} has stopped.`, 0);
+          throw new ServiceDownError(
+            `${this.address} has stopped. It starts again when a client joins it.`,
+            0,
+          );
         return this.actor.offer(mail);
       },
       room: () => this.actor.room(),
@@ -221,10 +223,7 @@ export class ServiceActor implements Behaviour<Mail> {
     this.#parts.reporter.down(retryAfterMs);
     this.channels.snapshotTaken();
     this.#parts.closings.close(this.members.all(), closeCode.internalError, "the service is down");
-    const error = new ServiceDownError(
-      `${this.address} is down: it restarted too often.`,
-      retryAfterMs,
-    );
+    const error = downError(this.address, retryAfterMs);
     for (const item of items) refuse(item, error);
     this.#parts.reporter.lost(items, "the service is down");
     // A key that cannot start is not tried for ever when nobody comes any more.
@@ -335,4 +334,12 @@ export class ServiceActor implements Behaviour<Mail> {
     this.#wasIdle = reason.type === "normal";
     this.actor.stop();
   }
+}
+
+function downError(address: string, retryAfterMs: number): ServiceDownError {
+  const seconds = Math.ceil(retryAfterMs / 1000);
+  return new ServiceDownError(
+    `${address} is down: it restarted too often. Try again in ${seconds} s (\`retryAfterMs\`); what made it crash was reported.`,
+    retryAfterMs,
+  );
 }
