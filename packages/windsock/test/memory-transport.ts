@@ -37,6 +37,10 @@ export class MemoryTransport implements Transport {
     this.#events = events;
   }
 
+  get wire(): this {
+    return this;
+  }
+
   get isWritable(): boolean {
     return !this.#needsDrain && this.closed === undefined && !this.isDestroyed;
   }

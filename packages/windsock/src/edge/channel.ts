@@ -35,6 +35,10 @@ export class Channel implements Transport {
     this.path = path;
   }
 
+  get wire(): Transport {
+    return this.#socket;
+  }
+
   get isWritable(): boolean {
     return this.#socket.isWritable;
   }

@@ -26,7 +26,7 @@ export class Feed {
   #voices: EnvelopeVoice[] | undefined;
   #speeches: Map<number, EnvelopeSpeech> | undefined;
   #hasNews = false;
-  #pass: Iterator<Member> | undefined;
+  #pass: SetIterator<Member> | undefined;
   #isCaughtUp = true;
   #dirty: Member[] = [];
   #dirtyHead = 0;
@@ -54,8 +54,9 @@ export class Feed {
 
   /** Lets up to `pumps` members write. Gives how many did; fewer means: nothing is left to do. */
   flush(pumps: number): number {
-    for (let done = 0; done < pumps; done++) {
-      const member = this.#next();
+    let done = this.#passOn(pumps);
+    for (; done < pumps; done++) {
+      const member = this.#nextDirty();
       if (member === undefined) {
         this.#lastItems = [];
         this.#lastBuffer = undefined;
@@ -63,26 +64,34 @@ export class Feed {
         return done;
       }
       member.pump();
-      if (this.#pass !== undefined && !member.isCaughtUp) this.#isCaughtUp = false;
     }
     return pumps;
   }
 
-  /** All members in their order first, then those with something of their own. */
-  #next(): Member | undefined {
+  /** What is new goes to all members, in their order, ahead of what is one's own. */
+  #passOn(pumps: number): number {
+    let done = 0;
     while (this.#hasNews || this.#pass !== undefined) {
       if (this.#pass === undefined) {
         this.#hasNews = false;
         this.#isCaughtUp = true;
         this.#pass = this.members.values();
       }
-      const next = this.#pass.next();
-      if (next.done !== true) return next.value;
+      // It goes on where it stopped the last time: an iterator of a set has no end of its own.
+      for (const member of this.#pass) {
+        if (!member.news(this.window)) this.#isCaughtUp = false;
+        done += 1;
+        if (done === pumps) return done;
+      }
       this.#pass = undefined;
       // Everybody has read everything.
       if (this.#isCaughtUp && !this.#hasNews) this.window.clear();
       else this.window.rest();
     }
+    return done;
+  }
+
+  #nextDirty(): Member | undefined {
     const member = this.#dirty[this.#dirtyHead];
     if (member === undefined) {
       this.#dirty.length = 0;

@@ -17,6 +17,13 @@ interface Run {
   readonly buffer: Buffer | undefined;
 }
 
+/** A slice, and of what. */
+interface Answer extends Slice {
+  readonly set: TopicSet;
+  readonly from: number;
+  readonly to: number;
+}
+
 /** What the window holds before its oldest entries go. Whoever is further behind reads from the actor's log. */
 export const maxWindowEntries = 1024;
 const maxWindowBytes = 256 * 1024;
@@ -33,6 +40,8 @@ export class LogWindow {
   #head = 0;
   readonly #runs = new Map<TopicSet, Run[]>();
   #runBytes = 0;
+  /** The last answer and its question: thousands ask the same one after the other. */
+  #last: Answer | undefined;
 
   /** The newest number that this edge knows of. */
   get head(): number {
@@ -103,6 +112,16 @@ export class LogWindow {
 
   /** What is in [from, to] for these topics, up to `maxSliceBytes`. `from` must not be before `first`. */
   slice(set: TopicSet, from: number, to: number): Slice {
+    const known = this.#last;
+    if (known !== undefined && known.set === set && known.from === from && known.to === to)
+      return known;
+    const { buffer, next } = this.#slice(set, from, to);
+    const answer: Answer = { buffer, next, set, from, to };
+    this.#last = answer;
+    return answer;
+  }
+
+  #slice(set: TopicSet, from: number, to: number): Slice {
     const run = this.#run(set, from);
     const first = from - run.from;
     const last = Math.min(to - run.from, run.ends.length - 1);
@@ -129,6 +148,7 @@ export class LogWindow {
   }
 
   #forgetRuns(): void {
+    this.#last = undefined;
     if (this.#runs.size === 0) return;
     this.#runs.clear();
     this.#runBytes = 0;

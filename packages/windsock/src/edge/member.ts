@@ -6,6 +6,7 @@ import type { Feed } from "./feed.ts";
 import { Following, type Follower } from "./following.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { Inflow, type InflowOwner } from "./inflow.ts";
+import type { LogWindow } from "./log-window.ts";
 import type { MemberChannel, MemberHost } from "./member-host.ts";
 import { Outbox, type OutboxItem } from "./outbox.ts";
 import type { Speech } from "./speech.ts";
@@ -29,18 +30,21 @@ const maxBufferedBehind: number = 128 * 1024;
  */
 export class Member implements TransportEvents, InflowOwner<Payload>, Follower {
   // First what a broadcast touches: it is memory that no cache holds, for each of thousands.
+  /** What it is written to while nothing but the service's own log is due to it. Whatever changes that takes it away. */
+  #wire: Transport | undefined;
+  /** The next entry of the log that it gets; 0 until its join is handled, infinite until a snapshot says. */
+  #position = 0;
+  readonly speech: Speech;
+
   readonly feed: Feed;
   #transport: Transport | undefined;
   #state: "waiting" | "open" | "closing" | "over" = "waiting";
-  /** The next entry of the log that it gets; 0 until its join is handled, infinite until a snapshot says. */
-  #position = 0;
   #outbox: Outbox | undefined;
   #done = 0;
   #credit = 0;
   #isPulling = false;
   /** Undefined: it follows the service's own log and nothing else. */
   #following: Following | undefined;
-  readonly speech: Speech;
   /** It stands in the feed's list of those that have something of their own. */
   isDirty = false;
 
@@ -97,6 +101,7 @@ export class Member implements TransportEvents, InflowOwner<Payload>, Follower {
 
   /** `isHeld`: a snapshot will say from where. */
   joined(seq: number, isHeld = false): void {
+    this.#wire = undefined;
     this.#position = isHeld ? Infinity : seq + 1;
   }
 
@@ -111,11 +116,13 @@ export class Member implements TransportEvents, InflowOwner<Payload>, Follower {
 
   /** What it sent is disposed of up to here. Told once for all that one turn brings. */
   done(n: number): void {
+    this.#wire = undefined;
     this.#done = n;
   }
 
   /** What it may have sent in total. */
   credit(bytes: number): void {
+    this.#wire = undefined;
     this.#credit = bytes;
   }
 
@@ -138,6 +145,7 @@ export class Member implements TransportEvents, InflowOwner<Payload>, Follower {
 
   enqueue(item: OutboxItem): void {
     if (this.#state === "closing" || this.#state === "over") return;
+    this.#wire = undefined;
     this.#outbox ??= new Outbox(this.#host.queued);
     this.#outbox.push(item);
     const { maxSendQueueBytes } = this.#host.limits;
@@ -212,6 +220,23 @@ export class Member implements TransportEvents, InflowOwner<Payload>, Follower {
     this.pump(this.#pressed === round ? maxBufferedAtOnce : maxBufferedBehind);
   }
 
+  /** The log has grown. Gives whether it has all of that. */
+  news(window: LogWindow): boolean {
+    const wire = this.#wire;
+    const from = this.#position;
+    if (wire?.isWritable !== true || from < window.first || from > window.head) {
+      this.pump();
+      return this.isCaughtUp;
+    }
+    const { buffer, next } = window.slice(this.speech.voice.ownLogOnly, from, window.head);
+    this.#position = next;
+    if (buffer !== undefined) wire.write(buffer);
+    if (next > window.head) return true;
+    // What is due was more than one slice.
+    this.pump();
+    return this.isCaughtUp;
+  }
+
   /** Writes what is due, as far as the socket takes it, or until it holds `maxBuffered`. */
   pump(maxBuffered = 0): void {
     const transport = this.#transport;
@@ -230,6 +255,20 @@ export class Member implements TransportEvents, InflowOwner<Payload>, Follower {
     if (this.#outbox?.isEmpty === true) this.#outbox = undefined;
     if (this.#following !== undefined && this.#outbox === undefined && this.#state === "open")
       if (!this.#isPulling) this.#following.pump(transport);
+    if (this.#isPlain) this.#wire = transport.wire;
+  }
+
+  /** Nothing but its service's own log is due to it. */
+  get #isPlain(): boolean {
+    return (
+      this.#state === "open" &&
+      this.#outbox === undefined &&
+      this.#following === undefined &&
+      !this.#isPulling &&
+      this.#done === 0 &&
+      this.#credit === 0 &&
+      this.#position <= this.feed.window.head + 1
+    );
   }
 
   /** What it sent is done, and what it may send: behind the replies and refusals that belong to it. */
@@ -315,6 +354,7 @@ export class Member implements TransportEvents, InflowOwner<Payload>, Follower {
   }
 
   #followed(): Following {
+    this.#wire = undefined;
     this.#following ??= new Following(this);
     return this.#following;
   }
@@ -325,6 +365,7 @@ export class Member implements TransportEvents, InflowOwner<Payload>, Follower {
 
   #pull(topics: readonly string[], from: number, until: number): void {
     this.#isPulling = true;
+    this.#wire = undefined;
     this.#host.pull(this, topics, from, until);
   }
 
@@ -440,6 +481,7 @@ export class Member implements TransportEvents, InflowOwner<Payload>, Follower {
   }
 
   #forget(): void {
+    this.#wire = undefined;
     this.#outbox?.clear();
     this.#outbox = undefined;
     this.#inflow?.clear();

@@ -5,6 +5,8 @@
  * Implementations MUST NOT call the session from within `write`, `close` or `destroy`.
  */
 export interface Transport {
+  /** What it writes to: itself, or the transport that it is a share of. */
+  readonly wire: Transport;
   /** Whether a write would be taken without piling up. When it is false, `writable` is called once it is true again. */
   readonly isWritable: boolean;
   /** Whether frames with a compressed payload may be written (RFC 7692 was agreed on). */

@@ -36,13 +36,21 @@ const roundsBeforeAnswer = 1;
  * (ADR 0017); once the close frame is said, nothing follows (RFC 6455, section 5.5.1).
  */
 export class SocketTransport implements Transport, FrameHandler, SocketOwner {
+  // First what a broadcast touches: it is memory that no cache holds, for each of thousands.
   readonly #socket: Wire;
+  #state: "open" | "leaving" | "said" = "open";
+  /** It took the last write and wants no other until it has drained. */
+  #isFull = false;
+  /** Some of what was written may still wait. A sweep over thousands of silent sockets then leaves them alone. */
+  #mayBuffer = false;
+  /** The 101, while it waits for the first frames. */
+  #answer: string | undefined;
+
   readonly #share: TransportShare;
   #events: TransportEvents | undefined;
   #of: AddressCount | undefined;
   /** Most clients only listen: it is made when one speaks. */
   #decoder: FrameDecoder | undefined;
-  #state: "open" | "leaving" | "said" = "open";
   /** The close frame to be said; none where the peer has ended without one. */
   #farewell: Buffer | undefined;
   /** The peer has said its last word. */
@@ -52,14 +60,8 @@ export class SocketTransport implements Transport, FrameHandler, SocketOwner {
   #reason = "";
   /** Payloads of pings that were not answered yet: those of the read that goes on, or the last one while the socket is full. */
   #pings: Buffer[] | undefined;
-  /** It took the last write and wants no other until it has drained. */
-  #isFull = false;
   #hasDrainListener = false;
-  /** Some of what was written may still wait. A sweep over thousands of silent sockets then leaves them alone. */
-  #mayBuffer = false;
   #readBytes = 0;
-  /** The 101, while it waits for the first frames. */
-  #answer: string | undefined;
 
   constructor(socket: Duplex, share: TransportShare) {
     this.#socket = socket;
@@ -91,6 +93,10 @@ export class SocketTransport implements Transport, FrameHandler, SocketOwner {
     const answer = this.#answer;
     this.#answer = undefined;
     if (answer !== undefined && this.#socket.writable) this.#socket.write(answer, "latin1");
+  }
+
+  get wire(): this {
+    return this;
   }
 
   get isWritable(): boolean {
