@@ -140,3 +140,77 @@ test("a token is bound to the origin of the page that it was given to", async ()
   const again = await open(ours);
   expect(await again.join(1, "status", { resume })).toMatchObject({ answer: "resumed", id });
 });
+
+/** Keeps two entries. `topic text` is published there, `text` to everybody; `+topic` is followed by all who are there. */
+function writer(): Service {
+  return defineService({
+    history: { messages: 2 },
+    handleBroadcast(message: string, _state, service) {
+      const [topic = "", text] = message.split(" ");
+      if (text !== undefined) service.publish(topic, text);
+      else if (topic.startsWith("+"))
+        for (const client of service.clients()) client.subscribe(topic.slice(1));
+      else if (topic === "-") for (const client of service.clients()) client.unsubscribe("");
+      else service.publish(message);
+    },
+  });
+}
+
+test.each([
+  ["entries went of topics that it does not follow", [], ["x 1", "x 2", "x 3", "own"], "resumed"],
+  ["nothing that it follows went", ["+news"], ["x 1", "x 2", "own", "news 4"], "resumed"],
+  ["an entry went of a topic that it follows", ["+news"], ["news 1", "own", "own"], "rejoin"],
+  ["an entry of the service's own log went", ["+news"], ["own", "news 2", "news 3"], "rejoin"],
+  [
+    "it has left the service's own log, of which one went",
+    ["+news", "-"],
+    ["own", "news 2", "news 3"],
+    "resumed",
+  ],
+] as const)(
+  "whether a client misses something is asked of what it follows: %s",
+  async (_what, before, whileAway, answer) => {
+    const served = await serve(writer());
+    const [client, info] = await joined(served);
+    for (const order of before) served.server.broadcast("status", order);
+    await client.settled();
+    client.socket.cut();
+    await settle();
+    for (const order of whileAway) served.server.broadcast("status", order);
+    await settle();
+    const [, again] = await comeBack(served, info, 0, 0);
+    expect(again.answer).toBe(answer);
+  },
+);
+
+test.each([
+  ["the next entry of it went", 1, "rejoin"],
+  ["the last one that it has went", 2, "resumed"],
+])(
+  "a backlog that a cut came into goes on where it was, or not at all: %s",
+  async (_what, tail, answer) => {
+    const service = defineService({
+      history: { messages: 3 },
+      init: (self) => {
+        for (const text of ["1", "2", "3"]) self.publish("news", text);
+      },
+      handleJoin: (client) => client.subscribe("news", { from: 0 }),
+    });
+    const served = await serve(service);
+    const [client, { token, epoch }] = await joined(served);
+    client.socket.cut();
+    await settle();
+    for (const text of ["own 4", "own 5"]) served.server.broadcast("status", text);
+    await settle();
+    const back = await EnvelopeClient.open(served.server.url);
+    const resume = { token, epoch, seq: 3, count: 0, tails: { news: tail } };
+    expect((await back.join(1, "status", { resume })).answer).toBe(answer);
+    if (answer === "resumed")
+      expect(await back.take(4)).toEqual([
+        "log news 2",
+        'pub 3 "3"',
+        'pub 4 "own 4"',
+        'pub 5 "own 5"',
+      ]);
+  },
+);
