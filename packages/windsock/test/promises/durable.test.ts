@@ -167,7 +167,16 @@ test("a membership is gone from the history with its client, and private message
   rig.post({ type: "acked", address, mid: "one", count: 2 });
   await rig.settle();
   expect(kept()).toEqual([["one", 3]]);
-  rig.post({ type: "leave", address, mid: "one", reason: { type: "lost" } });
+  // What a client says at a resume that it has, it acknowledges.
+  rig.post(said("one", 4, "d"));
+  await rig.settle();
+  const epoch = history.load(address)?.epoch ?? "";
+  const resume = { token: membershipOf(rig, "one").token, epoch, seq: 0, count: 3, tails: {} };
+  rig.join("one-again", address, { dialect: "v1", resume });
+  await rig.settle();
+  expect(membershipOf(rig, "one-again").answer).toBe("resumed");
+  expect(kept()).toEqual([["one", 4]]);
+  rig.post({ type: "leave", address, mid: "one-again", reason: { type: "lost" } });
   await rig.settle();
   expect(kept()).toEqual([]);
   expect(history.load(address)?.members.map(({ id }) => id)).toEqual(["two"]);

@@ -1,6 +1,8 @@
+import { serialize } from "node:v8";
 import { expect, test } from "vitest";
-import { defineService } from "../../src/index.ts";
+import { defineService, type UpgradeRequest } from "../../src/index.ts";
 import type { ClientEnvelope } from "../../src/protocol/v1/index.ts";
+import { settle } from "../../src/testing/index.ts";
 import { EnvelopeClient } from "../envelope-client.ts";
 import { serve } from "../serve.ts";
 
@@ -60,4 +62,81 @@ test("a client may leave before its `joined`: nobody hears of it", async () => {
   free.resolve();
   await client.join(2, "busy");
   expect(events).toEqual(["join"]);
+});
+
+test("authorize of each join gets the headers of the upgrade and the URL that the join names, query included", async () => {
+  const seen: string[] = [];
+  const see = ({ url, headers, cookies }: UpgradeRequest, name: string): void =>
+    void seen.push(
+      `${name} ${new URL(url).pathname}${new URL(url).search} ${headers.get("x-of-upgrade")} ${cookies.get("a")}`,
+    );
+  const served = await serve({
+    one: defineService({ authorize: (request) => see(request, "one") }),
+    "room/[id]": defineService({ params: ["id"], authorize: (request) => see(request, "room") }),
+  });
+  const headers = { "x-of-upgrade": "yes", cookie: "a=b" };
+  const client = await EnvelopeClient.open(served.server.url, { headers });
+  await client.join(1, "one?since=5");
+  await client.join(2, "room/a%20b?x=%2F");
+  expect(seen).toEqual([
+    "one /websocket/one?since=5 yes b",
+    "room /websocket/room/a%20b?x=%2F yes b",
+  ]);
+});
+
+test("a key starts no actor for somebody whom `authorize` refuses, on a socket of either kind", async () => {
+  const room = defineService({
+    params: ["id"],
+    authorize: ({ auth }) => (auth === "sesame" ? undefined : new Response("No.", { status: 403 })),
+  });
+  const served = await serve({ "room/[id]": room });
+  const rooms = () => served.server.services().map(({ address }) => address);
+  await expect(served.open("room/1")).rejects.toMatchObject({ status: 403 });
+  const client = await EnvelopeClient.open(served.server.url);
+  client.send({ type: "join", channel: 1, path: "room/1", options: { auth: "please" } });
+  expect(await client.next("error")).toMatchObject({ code: "refused", detail: { status: 403 } });
+  expect(rooms()).toEqual([]);
+  await client.join(2, "room/1", { auth: "sesame" });
+  expect(rooms()).toEqual(["room/1"]);
+});
+
+test("what a join's `authorize` says of the user may take maxUserBytes, and not one byte more", async () => {
+  const service = defineService({
+    authorize: ({ auth }) => "x".repeat(auth as number),
+  });
+  const served = await serve(service, { limits: { maxUserBytes: 100 } });
+  const client = await EnvelopeClient.open(served.server.url);
+  const most = 100 - serialize("x".repeat(50)).byteLength + 50;
+  await client.join(1, "status", { auth: most });
+  client.send({ type: "join", channel: 2, path: "status", options: { auth: most + 1 } });
+  expect(await client.next("error")).toMatchObject({ code: "refused", detail: { status: 500 } });
+  expect(served.reports).toMatchObject([{ type: "failure", where: "authorize of status" }]);
+});
+
+test("authorize runs again on a resume: who is refused then keeps what is left of the grace", async () => {
+  const events: string[] = [];
+  const service = defineService({
+    limits: { graceMs: 5000 },
+    authorize: ({ auth }) => (auth === "good" ? undefined : new Response("No.", { status: 401 })),
+    handleDrop: () => void events.push("drop"),
+    handleClose: (_client, { type }) => void events.push(`close ${type}`),
+  });
+  const served = await serve(service);
+  const first = await EnvelopeClient.open(served.server.url);
+  const { token, epoch, id } = await first.join(1, "status", { auth: "good" });
+  first.socket.cut();
+  while (events.length === 0) await settle();
+  const resume = { token, epoch, seq: 0, count: 0 };
+  const second = await EnvelopeClient.open(served.server.url);
+  await served.clock.advance(4000);
+  second.send({ type: "join", channel: 1, path: "status", options: { auth: "expired", resume } });
+  expect(await second.next("error")).toMatchObject({ n: 0, code: "refused" });
+  const again = await second.join(2, "status", { auth: "good", resume });
+  expect(again).toMatchObject({ answer: "resumed", id });
+  second.send({ type: "join", channel: 3, path: "status", options: { auth: "expired", resume } });
+  expect(await second.next("error")).toMatchObject({ n: 0, code: "refused" });
+  second.socket.cut();
+  while (events.length < 2) await settle();
+  await served.clock.advance(5000);
+  expect(events).toEqual(["drop", "drop", "close lost"]);
 });

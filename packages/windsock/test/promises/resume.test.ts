@@ -186,6 +186,7 @@ test.each([
 test.each([
   ["the next entry of it went", 1, "rejoin"],
   ["the last one that it has went", 2, "resumed"],
+  ["nothing of it had come, and its first entry went", undefined, "rejoin"],
 ])(
   "a backlog that a cut came into goes on where it was, or not at all: %s",
   async (_what, tail, answer) => {
@@ -203,7 +204,13 @@ test.each([
     for (const text of ["own 4", "own 5"]) served.server.broadcast("status", text);
     await settle();
     const back = await EnvelopeClient.open(served.server.url);
-    const resume = { token, epoch, seq: 3, count: 0, tails: { news: tail } };
+    const resume = {
+      token,
+      epoch,
+      seq: 3,
+      count: 0,
+      ...(tail === undefined ? {} : { tails: { news: tail } }),
+    };
     expect((await back.join(1, "status", { resume })).answer).toBe(answer);
     if (answer === "resumed")
       expect(await back.take(4)).toEqual([
