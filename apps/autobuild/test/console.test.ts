@@ -7,6 +7,7 @@ import { BuildFolders } from "../src/run/build-folders.ts";
 import { openDatabase } from "../src/store/database.ts";
 import { StartedStore } from "../src/store/started-store.ts";
 import { Store } from "../src/store/store.ts";
+import { newBuildOf } from "./support/builds.ts";
 import { temporaryFolder } from "./support/temporary.ts";
 
 /** As 1,000 are for a server. */
@@ -29,17 +30,7 @@ class Rig {
   }
 
   start(): number {
-    const { id } = this.store.insertBuild({
-      repositoryId: this.#repository,
-      branch: "main",
-      sha: "a",
-      author: "Ann",
-      subject: "x",
-      committedMs: 0,
-      cause: "commit",
-      causeBuildId: null,
-      queuedMs: 0,
-    });
+    const { id } = this.store.insertBuild(newBuildOf(this.#repository));
     this.store.startBuild(id, "cookie", 1);
     return id;
   }

@@ -7,6 +7,7 @@ import {
   usualTime,
   type Forecast,
 } from "../src/build/forecast.ts";
+import { buildWith } from "./support/builds.ts";
 
 describe("the usual time", () => {
   test("is the median of the last five, from two on", () => {
@@ -103,26 +104,7 @@ function step(
 }
 
 function build(steps: readonly Step[]): Build {
-  return {
-    id: 1,
-    repositoryId: 1,
-    repository: "project",
-    branch: "main",
-    sha: "a",
-    author: "Ann",
-    subject: "",
-    committedMs: 0,
-    cause: "commit",
-    causeBuildId: null,
-    state: "running",
-    reason: null,
-    queuedMs: 0,
-    startedMs: 0,
-    finishedMs: null,
-    durationMs: null,
-    logBytes: 0,
-    steps: steps.map((one, position) => ({ ...one, position })),
-  };
+  return buildWith({ startedMs: 0, steps: positioned(steps) });
 }
 
 function positioned<One extends Step>(steps: readonly One[]): One[] {

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Build } from "../src/build/build.ts";
 import { duration, roughly, stateOf } from "../src/page/format.ts";
 import { buildsPerPage, KnownBuilds } from "../src/page/known-builds.ts";
+import { buildWith } from "./support/builds.ts";
 
 describe("the builds that a page knows", () => {
   test("are the snapshot, newest first, and what changes", () => {
@@ -118,24 +119,5 @@ function range(first: number, count: number): Build[] {
 }
 
 function build(id: number, state: Build["state"] = "passed"): Build {
-  return {
-    id,
-    repositoryId: 1,
-    repository: "project",
-    branch: "main",
-    sha: "a".repeat(40),
-    author: "Ann",
-    subject: "Subject",
-    committedMs: 0,
-    cause: "commit",
-    causeBuildId: null,
-    state,
-    reason: null,
-    queuedMs: 0,
-    startedMs: state === "queued" ? null : 1,
-    finishedMs: null,
-    durationMs: null,
-    logBytes: 0,
-    steps: [],
-  };
+  return buildWith({ id, state, startedMs: state === "queued" ? null : 1 });
 }

@@ -14,6 +14,7 @@ import { readNotifyConfig, type NotifyConfig } from "../src/notify/targets.ts";
 import { openDatabase } from "../src/store/database.ts";
 import { NoticeStore } from "../src/store/notice-store.ts";
 import { Store } from "../src/store/store.ts";
+import { newBuildOf } from "./support/builds.ts";
 import { ManualClock } from "./support/manual-clock.ts";
 import { temporaryFolder } from "./support/temporary.ts";
 import { until } from "./support/until.ts";
@@ -96,17 +97,9 @@ class Rig {
   }
 
   begin(branch = "main", subject = "a subject"): number {
-    const { id } = this.#store.insertBuild({
-      repositoryId: this.#repository,
-      branch,
-      sha: "c0ffee".padEnd(40, "0"),
-      author: "Ann",
-      subject,
-      committedMs: 0,
-      cause: "commit",
-      causeBuildId: null,
-      queuedMs: 0,
-    });
+    const { id } = this.#store.insertBuild(
+      newBuildOf(this.#repository, { branch, sha: "c0ffee".padEnd(40, "0"), subject }),
+    );
     this.events.emit("buildChanged", this.#store.startBuild(id, "cookie", 1));
     return id;
   }

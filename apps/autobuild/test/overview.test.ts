@@ -7,6 +7,7 @@ import { AutobuildError } from "../src/errors.ts";
 import { openDatabase } from "../src/store/database.ts";
 import { overviewQueries, OverviewStore } from "../src/store/overview-store.ts";
 import { Store } from "../src/store/store.ts";
+import { newBuildOf } from "./support/builds.ts";
 import { addManyBuilds } from "./support/many-builds.ts";
 import { temporaryFolder } from "./support/temporary.ts";
 
@@ -197,17 +198,7 @@ describe("the overview", () => {
 
 function newBuild(branch: string, of = repositoryId): NewBuild {
   store.saveHead(of, branch, "a");
-  return {
-    repositoryId: of,
-    branch,
-    sha: "a",
-    author: "Ann",
-    subject: "Subject",
-    committedMs: 0,
-    cause: "commit",
-    causeBuildId: null,
-    queuedMs: 0,
-  };
+  return newBuildOf(of, { branch });
 }
 
 function started(branch: string, steps: readonly string[] = []): number {

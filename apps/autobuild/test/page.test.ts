@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
 import type { ChannelState } from "windsock/client";
-import type { Build } from "../src/build/build.ts";
 import type { BranchRow } from "../src/build/overview.ts";
 import { bytesText, span, standing, ticks } from "../src/page/format.ts";
 import { indicatorOf } from "../src/page/indicator.ts";
@@ -9,6 +8,7 @@ import { countText } from "../src/page/results.ts";
 import { pathOf, routeOf, type Route } from "../src/page/router.ts";
 import { scaleOf } from "../src/page/sparkline.ts";
 import { tabOf } from "../src/page/tab.ts";
+import { buildWith } from "./support/builds.ts";
 
 describe("an address", () => {
   test.each<[string, Route]>([
@@ -74,19 +74,23 @@ describe("a branch", () => {
   test("that fails says for how long, also while it is tried again", () => {
     const failingSince = { buildId: 1, finishedMs: 0 };
     const failing = row({ verdict: "failed", streak: 7, failingSince });
-    expect(standing({ ...failing, build: build("failed") }, 3 * 86_400_000)).toBe(
+    expect(standing({ ...failing, build: buildWith({ state: "failed" }) }, 3 * 86_400_000)).toBe(
       "failing for 3 d, 7 in a row",
     );
-    expect(standing({ ...failing, build: build("running") }, 90_000)).toBe("was failing for 1 min");
-    expect(standing({ ...failing, streak: 1, build: build("failed") }, 90_000)).toBe("");
+    expect(standing({ ...failing, build: buildWith({ state: "running" }) }, 90_000)).toBe(
+      "was failing for 1 min",
+    );
+    expect(standing({ ...failing, streak: 1, build: buildWith({ state: "failed" }) }, 90_000)).toBe(
+      "",
+    );
     const recent = Array.from({ length: 20 }, (_, id) => ({
       id,
       state: "failed" as const,
       durationMs: 1,
     }));
-    expect(standing({ ...failing, recent, streak: 20, build: build("failed") }, 90_000)).toBe(
-      "failing for 1 min, 20 or more in a row",
-    );
+    expect(
+      standing({ ...failing, recent, streak: 20, build: buildWith({ state: "failed" }) }, 90_000),
+    ).toBe("failing for 1 min, 20 or more in a row");
     expect(standing(row({ verdict: "passed" }), 0)).toBe("");
   });
 
@@ -110,7 +114,7 @@ describe("a branch", () => {
   test("among several decides on the tab by how bad it is", () => {
     const rows = [
       row({ verdict: "passed" }),
-      row({ verdict: "failed", build: build("running") }),
+      row({ verdict: "failed", build: buildWith({ state: "running" }) }),
       row({ verdict: "passed" }),
     ];
     expect(tabOf({ type: "all", rows, live: undefined })).toEqual({
@@ -120,7 +124,7 @@ describe("a branch", () => {
     expect(tabOf({ type: "all", rows: [rows[0]!, rows[2]!], live: undefined }).title).toBe(
       "✓ all 2 passed · AutoBuild",
     );
-    expect(tabOf({ type: "build", build: build("running") }).title).toBe(
+    expect(tabOf({ type: "build", build: buildWith({ state: "running" }) }).title).toBe(
       "▶ #1 running · project · AutoBuild",
     );
     expect(tabOf({ type: "build", build: undefined }).title).toBe("AutoBuild");
@@ -174,35 +178,12 @@ function row(some: Partial<BranchRow>): BranchRow {
     repositoryId: 1,
     repository: "project",
     branch: "main",
-    build: build("passed"),
+    build: buildWith({ state: "passed" }),
     verdict: null,
     streak: 1,
     failingSince: null,
     recent: [],
     forecast: null,
     ...some,
-  };
-}
-
-function build(state: Build["state"]): Build {
-  return {
-    id: 1,
-    repositoryId: 1,
-    repository: "project",
-    branch: "main",
-    sha: "a".repeat(40),
-    author: "Ann",
-    subject: "Subject",
-    committedMs: 0,
-    cause: "commit",
-    causeBuildId: null,
-    state,
-    reason: null,
-    queuedMs: 0,
-    startedMs: 1,
-    finishedMs: null,
-    durationMs: null,
-    logBytes: 0,
-    steps: [],
   };
 }

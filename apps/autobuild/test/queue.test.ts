@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Build } from "../src/build/build.ts";
 import { manualOrigin, type BuildOrigin } from "../src/build/origin.ts";
 import { maxOvertakes, supersededBy, turnsOf, type QueueEntry } from "../src/build/queue.ts";
+import { buildWith } from "./support/builds.ts";
 
 function entry(
   id: number,
@@ -17,26 +18,15 @@ function entry(
     Partial<Pick<Build, "cause" | "repositoryId">> = {},
 ): QueueEntry {
   return {
-    build: {
+    build: buildWith({
       id,
       repositoryId,
-      repository: "project",
       branch,
       sha: String(id),
-      author: "Ann",
-      subject: "",
-      committedMs: 0,
       cause,
-      causeBuildId: null,
       state: "queued",
-      reason: null,
-      queuedMs: 0,
       startedMs: null,
-      finishedMs: null,
-      durationMs: null,
-      logBytes: 0,
-      steps: [],
-    },
+    }),
     origin: { ...manualOrigin, event: "push", isSupersedable: true, ...origin },
     overtakes,
   };

@@ -7,6 +7,7 @@ import type { TestCase, TestState } from "../src/results/test-case.ts";
 import { openDatabase } from "../src/store/database.ts";
 import { ResultStore } from "../src/store/result-store.ts";
 import { Store } from "../src/store/store.ts";
+import { newBuildOf } from "./support/builds.ts";
 import { writeFiles } from "./support/repository.ts";
 import { temporaryFolder } from "./support/temporary.ts";
 
@@ -16,17 +17,7 @@ function rig() {
   const store = new Store(database);
   const repository = store.repository("/project", "project").id;
   const build = (sha: string, branch = "main"): number => {
-    const { id } = store.insertBuild({
-      repositoryId: repository,
-      branch,
-      sha,
-      author: "Ann",
-      subject: "x",
-      committedMs: 0,
-      cause: "commit",
-      causeBuildId: null,
-      queuedMs: 0,
-    });
+    const { id } = store.insertBuild(newBuildOf(repository, { branch, sha }));
     return id;
   };
   return { database, results: new ResultStore(database), store, repository, build };

@@ -8,6 +8,7 @@ import { Emitter } from "../src/events.ts";
 import { openDatabase } from "../src/store/database.ts";
 import { KeptStore, type KeepBounds } from "../src/store/kept-store.ts";
 import { Store } from "../src/store/store.ts";
+import { newBuildOf } from "./support/builds.ts";
 import { Gate } from "./support/gate.ts";
 import { ManualClock } from "./support/manual-clock.ts";
 import { steps, TestRepository } from "./support/repository.ts";
@@ -38,17 +39,7 @@ class Rig {
 
   /** A build that ended now, and what it left. */
   build(state: EndState, branch = "main", bytes = 10): number {
-    const { id } = this.#store.insertBuild({
-      repositoryId: this.#repository,
-      branch,
-      sha: "a",
-      author: "Ann",
-      subject: "x",
-      committedMs: 0,
-      cause: "commit",
-      causeBuildId: null,
-      queuedMs: 0,
-    });
+    const { id } = this.#store.insertBuild(newBuildOf(this.#repository, { branch }));
     this.#store.startBuild(id, "cookie", 1);
     const finishedMs = this.clock.epochMs();
     const ended = this.#store.endBuild(id, {

@@ -6,6 +6,7 @@ import { SealingError } from "../src/log/sealing-thread.ts";
 import { openDatabase } from "../src/store/database.ts";
 import { KeptStore } from "../src/store/kept-store.ts";
 import { Store } from "../src/store/store.ts";
+import { newBuildOf } from "./support/builds.ts";
 import { ManualClock } from "./support/manual-clock.ts";
 import { temporaryFolder } from "./support/temporary.ts";
 import { until } from "./support/until.ts";
@@ -54,17 +55,7 @@ class Rig {
   /** Builds that end now. */
   builds(count: number): void {
     for (let built = 0; built < count; built++) {
-      const { id } = this.#store.insertBuild({
-        repositoryId: this.#repository,
-        branch: "main",
-        sha: "a",
-        author: "Ann",
-        subject: "x",
-        committedMs: 0,
-        cause: "commit",
-        causeBuildId: null,
-        queuedMs: 0,
-      });
+      const { id } = this.#store.insertBuild(newBuildOf(this.#repository));
       this.#store.startBuild(id, "cookie", 1);
       const finishedMs = this.clock.epochMs();
       const end = { state: "passed", reason: null, finishedMs, durationMs: 1 } as const;
