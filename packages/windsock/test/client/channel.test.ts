@@ -1,7 +1,8 @@
 import { describe, expect, test, vi } from "vitest";
 import { ClientError, type Channel } from "../../src/client/index.ts";
 import type { ServerEnvelope } from "../../src/protocol/v1/index.ts";
-import { info, rig, type AnyTyped, type Connected, type Rig } from "./rig.ts";
+import type { AnyTyped } from "../any-typed.ts";
+import { info, rig, type Connected, type Rig } from "./rig.ts";
 
 const joined = (more = {}, channel = 1): ServerEnvelope => ({
   type: "joined",

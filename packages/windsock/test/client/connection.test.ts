@@ -2,8 +2,9 @@ import { expect, test } from "vitest";
 import { createClient, type ClientError } from "../../src/client/index.ts";
 import type { ClientEnvelope, ServerEnvelope } from "../../src/protocol/v1/index.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
+import type { AnyTyped } from "../any-typed.ts";
 import { MemoryNetwork } from "./memory-network.ts";
-import { info, rig, type AnyTyped, type Rig } from "./rig.ts";
+import { info, rig, type Rig } from "./rig.ts";
 
 const joined = (channel = 1, more = {}): ServerEnvelope => ({
   type: "joined",

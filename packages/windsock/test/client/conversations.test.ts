@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { Channel, ChannelEvent, ClientError } from "../../src/client/index.ts";
+import type { AnyTyped } from "../any-typed.ts";
 import { vectors, type Line } from "../protocol/vectors.ts";
-import { coreRig, rig, type AnyTyped, type Rig } from "./rig.ts";
+import { coreRig, rig, type Rig } from "./rig.ts";
 
 type Outcome = { readonly value: unknown } | { readonly code: string };
 

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { ChannelEvent, ClientError } from "../../src/client/index.ts";
-import { rig, type AnyTyped } from "./rig.ts";
+import type { AnyTyped } from "../any-typed.ts";
+import { rig } from "./rig.ts";
 import { WireServer, type Membership } from "./wire-server.ts";
 
 type Step =

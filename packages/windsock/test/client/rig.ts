@@ -15,19 +15,9 @@ import {
   type JoinInfo,
   type ServerEnvelope,
 } from "../../src/protocol/v1/index.ts";
-import type { Service } from "../../src/service/types.ts";
 import { VirtualClock } from "../../src/testing/index.ts";
+import type { AnyTyped } from "../any-typed.ts";
 import { MemoryNetwork, type ServerEnd } from "./memory-network.ts";
-
-/** Anything goes in, anything comes out. */
-export type AnyTyped = Service<{
-  incoming: unknown;
-  outgoing: unknown;
-  broadcast: unknown;
-  info: unknown;
-  calls: Record<string, { request: unknown; response: unknown }>;
-  params: {};
-}>;
 
 export const info: JoinInfo = {
   answer: "new",

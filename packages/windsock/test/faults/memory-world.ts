@@ -18,9 +18,10 @@ import {
 } from "../../src/protocol/v1/index.ts";
 import { ServiceHost } from "../../src/service/service-host.ts";
 import { settle, VirtualClock } from "../../src/testing/index.ts";
+import type { AnyTyped } from "../any-typed.ts";
 import { MemoryNetwork, type ServerEnd } from "../client/memory-network.ts";
 import { MemoryTransport } from "../memory-transport.ts";
-import type { AnyTyped, Seen } from "./test-client.ts";
+import type { Seen } from "./test-client.ts";
 import { watch } from "./test-client.ts";
 
 /** The server's side of a connection of the memory network. */

@@ -8,17 +8,7 @@ import {
   type WindsockClient,
 } from "../../src/client/index.ts";
 import type { JoinInfo } from "../../src/protocol/v1/index.ts";
-import type { Service } from "../../src/service/types.ts";
-
-/** Anything goes in, anything comes out. */
-export type AnyTyped = Service<{
-  incoming: unknown;
-  outgoing: unknown;
-  broadcast: unknown;
-  info: unknown;
-  calls: Record<string, { request: unknown; response: unknown }>;
-  params: {};
-}>;
+import type { AnyTyped } from "../any-typed.ts";
 
 /** One thing that a channel showed. */
 export type Seen =
