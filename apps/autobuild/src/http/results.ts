@@ -26,12 +26,12 @@ export function results(autobuild: Autobuild): Hono<DoorEnv> {
   app.get("/api/repositories/:id{[0-9]{1,15}}/flaky", (context) =>
     context.json({ tests: autobuild.results.flaky(Number(context.req.param("id"))) }),
   );
-  app.get("/builds/:id{[0-9]{1,15}}/artifacts/:position{[0-9]{1,4}}/:name{.+}", (context) => {
+  app.get("/builds/:id{[0-9]{1,15}}/artifacts/:position{[0-9]{1,4}}/:name{[^]+}", (context) => {
     const { id, position, name } = context.req.param();
     const artifact = autobuild.results.artifact(Number(id), Number(position), name);
     return artifact === undefined ? noFile() : send(context, autobuild, Number(id), artifact);
   });
-  app.get("/latest/:repository/:name{.+}", (context) => {
+  app.get("/latest/:repository/:name{[^]+}", (context) => {
     const { repository: named, name } = context.req.param();
     const repository = autobuild.builds.repositories().find((each) => each.name === named);
     const state = repository?.state;

@@ -9,7 +9,7 @@ describe("results", () => {
     const steps = [
       {
         name: "test",
-        run: `mkdir -p out && printf '%s' '${report}' > out/junit.xml && echo content > 'out/a <b>.html' && exit 1`,
+        run: `mkdir -p out && printf '%s' '${report}' > out/junit.xml && echo content > 'out/a <b>.html' && echo two > 'out/two\nlines.html' && exit 1`,
         reports: ["out/*.xml"],
         artifacts: ["out/*.html", "none/*"],
       },
@@ -35,6 +35,7 @@ describe("results", () => {
           sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
           url: "/builds/1/artifacts/0/out/a%20%3Cb%3E.html",
         },
+        expect.objectContaining({ url: "/builds/1/artifacts/0/out/two%0Alines.html" }),
       ],
     });
     const url = program.url + (results.artifacts[0]?.url ?? "");
@@ -46,6 +47,9 @@ describe("results", () => {
       "x-content-type-options": "nosniff",
       "content-length": "8",
     });
+    // No route took a name of several lines: it was listed, and not to be had.
+    const lines = await fetch(`${program.url}/builds/1/artifacts/0/out/two%0Alines.html`);
+    expect(await lines.text()).toBe("two\n");
     const part = await fetch(url, { headers: { Range: "bytes=3-5" } });
     expect([part.status, await part.text(), part.headers.get("content-range")]).toEqual([
       206,
