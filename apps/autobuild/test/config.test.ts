@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import type { AutobuildError } from "../src/errors.ts";
@@ -476,6 +476,18 @@ describe("YAML from somebody else", () => {
     expect(process.cpuUsage(before).user / 1000).toBeLessThan(5000);
   });
 
+  // It was run with other characters in their place.
+  test("is refused where it is no UTF-8, with the line", async () => {
+    const folder = temporaryFolder();
+    writeFileSync(
+      path.join(folder, ".autobuild.yml"),
+      Buffer.from("steps:\n  - run: caf\u00e9\n", "latin1"),
+    );
+    expect(await refusal(findPlan(folder))).toBe(
+      ".autobuild.yml:2: Expected UTF-8, got bytes that are none. Save the file as UTF-8.",
+    );
+  });
+
   test("may use anchors and merge keys", async () => {
     const plan = await yaml(
       "steps:\n  - &base { name: a, run: b, timeout: 5m }\n  - { <<: *base, name: c }\n",
@@ -513,7 +525,7 @@ describe("autobuild.config.ts", () => {
     ["imports a file", 'import "./other.ts";', "autobuild.config.ts", 'got "./other.ts"'],
     [
       "reads a file",
-      'import { readFileSync } from "node:fs";\nreadFileSync("/etc/passwd");',
+      'import { readFileSync, writeFileSync } from "node:fs";\nreadFileSync("/etc/passwd");',
       "autobuild.config.ts",
       "evaluated without files",
     ],

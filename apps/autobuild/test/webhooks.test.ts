@@ -120,7 +120,13 @@ describe("a webhook", () => {
     expect((await send({ payload: pushed(repository.url, { x: 1 }), id: "one" })).status).toBe(409);
 
     expect((await send({ body: "{" })).status).toBe(400);
-    expect((await send({ payload: { repository: 7 } })).status).toBe(400);
+    // It was a list of all faults, as JSON of many lines.
+    expect(await send({ payload: { repository: 7 } })).toMatchObject({
+      status: 400,
+      text: expect.stringMatching(
+        /^Expected a delivery as github sends them: there is a fault at repository: .*\n?$/,
+      ),
+    });
     expect((await send({ payload: null })).status).toBe(400);
     expect(builds.list()).toHaveLength(1);
   });
@@ -250,6 +256,7 @@ describe("a hook on this machine", () => {
     expect(await send({ repository: "/etc" })).toBe(404);
     expect(await send({})).toBe(404);
     expect(await send([])).toBe(404);
+    expect(await send(null)).toBe(404);
   });
 });
 

@@ -42,10 +42,21 @@ export async function findConfig(folder: ConfigFolder): Promise<FoundConfig | un
     throw badConfig(`Expected one configuration, got ${there.join(" and ")}. Remove all but one.`);
   const text = await folder.read(file);
   if (text === undefined) throw badConfig(`Expected ${file} to be at most 1 MiB, got more.`);
+  expectText(file, text);
   const source = file.endsWith(".ts")
     ? await readTypeScriptConfig(file, text)
     : readConfigText(file, text, file.endsWith(".json"));
   return { config: checkConfig(source), source };
+}
+
+/** Bytes that are no UTF-8 have been replaced: what would be run is not what somebody wrote. */
+function expectText(file: string, text: string): void {
+  const at = text.indexOf("\uFFFD");
+  if (at === -1) return;
+  const line = text.slice(0, at).split("\n").length;
+  throw badConfig(
+    `${file}:${line}: Expected UTF-8, got bytes that are none. Save the file as UTF-8.`,
+  );
 }
 
 /** The plan that a checkout's configuration gives for a build; undefined when it has none. */

@@ -71,7 +71,18 @@ export function readDelivery(forge: Forge, headers: Headers, body: Uint8Array): 
     headers.get("x-gitlab-event") ??
     "";
   const payload: unknown = JSON.parse(jsonOf(headers, body));
-  return forge === "gitlab" ? gitlabDelivery(event, payload) : githubDelivery(event, payload);
+  try {
+    return forge === "gitlab" ? gitlabDelivery(event, payload) : githubDelivery(event, payload);
+  } catch (error) {
+    throw error instanceof z.ZodError ? new Error(faultOf(error), { cause: error }) : error;
+  }
+}
+
+/** The first fault in one line, in place of all of them as JSON. */
+function faultOf({ issues: [issue] }: z.ZodError): string {
+  const where =
+    issue === undefined || issue.path.length === 0 ? "" : ` at ${issue.path.map(String).join(".")}`;
+  return `there is a fault${where}: ${issue?.message ?? "unknown"}`;
 }
 
 function jsonOf(headers: Headers, body: Uint8Array): string {

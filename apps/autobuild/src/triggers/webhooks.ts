@@ -135,9 +135,8 @@ export class Webhooks {
 
   /** A hook of a repository on this machine. It needs no secret: all it can do is have that repository looked at. */
   #local(body: Uint8Array): Response {
-    const { repository } = JSON.parse(Buffer.from(body).toString("utf8")) as {
-      repository?: unknown;
-    };
+    const told = JSON.parse(Buffer.from(body).toString("utf8")) as { repository?: unknown } | null;
+    const repository = told?.repository;
     const found = this.#repositories.filter(
       ({ source }) => source.type === "path" && isWithin(repository, source),
     );
