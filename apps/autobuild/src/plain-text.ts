@@ -7,3 +7,9 @@ const steering =
 export function plainText(text: string): string {
   return text.replaceAll("\t", " ").replace(steering, "\ufffd");
 }
+
+/** The first line of a text, with `…` where there are more: faults of configurations are shown with their lines. */
+export function firstLine(text: string): string {
+  const end = text.indexOf("\n");
+  return end === -1 ? text : `${text.slice(0, end)} …`;
+}

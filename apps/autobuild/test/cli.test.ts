@@ -3,9 +3,12 @@ import os from "node:os";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { addressesOf, sayAddresses } from "../src/cli/addresses.ts";
+import { buildLine } from "../src/cli/build-line.ts";
 import { help, readCommandLine } from "../src/cli/serve-options.ts";
+import { sentenceOf } from "../src/notify/verdict.ts";
 import { Program } from "./support/program.ts";
 import { steps, TestRepository } from "./support/repository.ts";
+import { TestServer } from "./support/server.ts";
 import { until } from "./support/until.ts";
 
 // It printed http://0.0.0.0:8001, which no page can be opened at, and not who may do what.
@@ -69,6 +72,19 @@ describe("the addresses that a start prints", () => {
     expect(program.output).toContain("may look without a login");
     expect(program.output).not.toContain("http://0.0.0.0");
   });
+});
+
+// A fault of a configuration has several lines, which stood in the one with marks between.
+test("a build is told in one line, with the first of its reason", async () => {
+  const repository = new TestRepository({ ".autobuild.yml": "stepz: []\n" });
+  const server = await TestServer.start({ repositories: [repository.folder] });
+  const build = await server.ended(1);
+  expect(sentenceOf(build, "broke")).toMatch(/^project main broke: build 1 failed in .* …$/);
+  const line = buildLine(build);
+  expect(line).toMatch(
+    /^✗ #1 project main \w{7} failed in [\d.]+ s \(\.autobuild\.yml:1:1: Expected `steps` to be .* …\)  first$/,
+  );
+  expect(line).not.toContain("\ufffd");
 });
 
 describe("the command line", () => {

@@ -1,6 +1,6 @@
 import type { Build } from "../build/build.ts";
 import { formatDuration } from "../clock.ts";
-import { plainText } from "../plain-text.ts";
+import { firstLine, plainText } from "../plain-text.ts";
 import { exitCode } from "./command.ts";
 
 const marks: Readonly<Record<Build["state"], string>> = {
@@ -21,7 +21,7 @@ export function buildLine(build: Build, nowMs: number = Date.now()): string {
       : durationMs === null
         ? ""
         : ` in ${formatDuration(durationMs)}`;
-  const why = reason === null ? "" : ` (${reason})`;
+  const why = reason === null ? "" : ` (${firstLine(reason)})`;
   return plainText(
     `${marks[state]} #${id} ${repository} ${branch} ${sha.slice(0, 7)} ${state}${time}${why}  ${subject}`,
   );

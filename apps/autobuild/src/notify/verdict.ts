@@ -1,5 +1,6 @@
 import type { Build } from "../build/build.ts";
 import { formatDuration } from "../clock.ts";
+import { firstLine } from "../plain-text.ts";
 
 /** What the end of a build means for its branch. */
 export type Verdict =
@@ -37,8 +38,8 @@ export function sentenceOf(build: Build, verdict: Verdict): string {
   return `${build.repository} ${build.branch}${words[verdict]}: build ${build.id} ${endOf(build)}`;
 }
 
-/** How a build ended, such as `failed in 3.4 s: step test exited with 1`. */
+/** How a build ended, in one line, such as `failed in 3.4 s: step test exited with 1`. */
 export function endOf({ state, durationMs, reason }: Build): string {
   const took = durationMs === null ? "" : ` in ${formatDuration(durationMs)}`;
-  return `${state}${took}${reason === null ? "" : `: ${reason}`}`;
+  return `${state}${took}${reason === null ? "" : `: ${firstLine(reason)}`}`;
 }
