@@ -1,4 +1,4 @@
-import type { CDPSession, Page } from "playwright-core";
+import type { Browser, CDPSession } from "playwright-core";
 
 interface TraceEvent {
   readonly name: string;
@@ -29,16 +29,16 @@ export class FrameTrace {
     });
   }
 
-  static async start(page: Page): Promise<FrameTrace> {
-    const trace = new FrameTrace(await page.context().newCDPSession(page));
+  static async start(browser: Browser): Promise<FrameTrace> {
+    const trace = new FrameTrace(await browser.newBrowserCDPSession());
     await trace.#session.send("Tracing.start", {
       traceConfig: { includedCategories: ["devtools.timeline", "toplevel"] },
     });
     return trace;
   }
 
-  /** Ends it. Gives the most that was done between two frames, in ms. */
-  async mostBusyMs(): Promise<number> {
+  /** Ends it. Gives the most that was done between two frames, and how far apart those were, in ms. */
+  async mostBusy(): Promise<{ readonly busyMs: number; readonly apartMs: number }> {
     const isOver = new Promise<void>((resolve) => {
       this.#session.once("Tracing.tracingComplete", () => resolve());
     });
@@ -63,7 +63,9 @@ export class FrameTrace {
       const frame = frames.findIndex((startUs) => ts < startUs);
       if (frame > 0) busyUs[frame] = (busyUs[frame] ?? 0) + tdur;
     }
-    return Math.max(0, ...busyUs) / 1000;
+    const most = busyUs.reduce((best, us, at) => (us > (busyUs[best] ?? 0) ? at : best), 0);
+    const apartUs = (frames[most] ?? 0) - (frames[most - 1] ?? frames[most] ?? 0);
+    return { busyMs: (busyUs[most] ?? 0) / 1000, apartMs: apartUs / 1000 };
   }
 }
 

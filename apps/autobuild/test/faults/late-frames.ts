@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import type { Browser, Page } from "playwright-core";
+import type { Browser } from "playwright-core";
+import type { QuietPage } from "./quiet-page.ts";
 
 const lateMs = 50;
 
@@ -16,24 +17,23 @@ export interface Frames {
 /** Watches the frames of a page until `happens` is over. The browser has no other page that does anything. */
 export async function watchFrames(
   browser: Browser,
-  page: Page,
+  page: QuietPage,
   happens: () => Promise<unknown>,
 ): Promise<Frames> {
   const before = await mainThreads(browser);
-  await page.evaluate(() => {
-    const store = globalThis as unknown as { gaps: number[] };
-    store.gaps = [];
+  await page.evaluate(`
+    globalThis.gaps = [];
     let lastMs = performance.now();
-    const look = (): void => {
+    const look = () => {
       const nowMs = performance.now();
-      store.gaps.push(nowMs - lastMs);
+      gaps.push(nowMs - lastMs);
       lastMs = nowMs;
       requestAnimationFrame(look);
     };
     requestAnimationFrame(look);
-  });
+  `);
   await happens();
-  const gaps = await page.evaluate(() => (globalThis as unknown as { gaps: number[] }).gaps);
+  const gaps = await page.evaluate<number[]>("globalThis.gaps");
   const after = await mainThreads(browser);
   return {
     count: gaps.length,
