@@ -1,11 +1,15 @@
 import { afterEach, describe, expect, test } from "vitest";
+import { z } from "zod";
 import {
   defineService,
   noreply,
+  reply,
+  type,
   type Client,
   type CloseReason,
   type Service,
 } from "../src/index.ts";
+import { NumberedClient } from "./numbered-client.ts";
 import { checkOrder } from "./order-property.ts";
 import { PortRig, type LinkFactory, type RigOptions } from "./port-rig.ts";
 
@@ -224,6 +228,48 @@ export function portContract(name: string, link: LinkFactory): void {
       expect(edge.memberCount).toBe(0);
     });
 
+    test("a client of windsock.v1 that is cut wherever it is has the whole order once, and each message is handled once", async () => {
+      const handled: unknown[] = [];
+      const service = defineService({
+        calls: { double: { request: z.number(), response: type<number>() } },
+        handleIncoming(client, message, _state, status) {
+          handled.push(message);
+          status.publish(`published ${message as number}`);
+          client.send(`private ${message as number}`);
+        },
+        handleCall: { double: (_client, request) => reply(2 * request) },
+      });
+      const { host, openSession, idle } = bound(start(service));
+      const client = new NumberedClient();
+      for (let round = 1; round <= 12; round++) {
+        client.join(openSession());
+        if (round % 3 !== 0) await idle();
+        for (let count = 0; count < round; count++) client.say();
+        host.broadcast("status", `broadcast ${round}`);
+        // Cut with everything on its way, or with nothing.
+        if (round % 2 === 0) await idle();
+        client.cut();
+      }
+      client.join(openSession());
+      await idle();
+      client.say();
+      await idle();
+      client.cut();
+      const numbers = Array.from({ length: client.said }, (_, index) => index + 1);
+      expect(handled).toEqual(numbers.filter((n) => n % 5 !== 0));
+      expect(client.done).toBe(client.said);
+      expect(client.repliedTo.toSorted((a, b) => a - b)).toEqual(
+        numbers.filter((n) => n % 5 === 0),
+      );
+      expect(client.privates).toEqual(handled.map((n) => `private ${n as number}`));
+      expect(client.published.filter((text) => text.startsWith("published"))).toEqual(
+        handled.map((n) => `published ${n as number}`),
+      );
+      expect(client.published.filter((text) => text.startsWith("broadcast"))).toEqual(
+        Array.from({ length: 12 }, (_, index) => `broadcast ${index + 1}`),
+      );
+    });
+
     test("a crash keeps sockets and their places in the log", async () => {
       const service = defineService({
         init: (): Client[] => [],
@@ -261,6 +307,7 @@ function bound(rig: PortRig): {
   edge: PortRig["edge"];
   host: PortRig["host"];
   open: PortRig["open"];
+  openSession: PortRig["openSession"];
   idle: PortRig["idle"];
   join: PortRig["join"];
 } {
@@ -268,6 +315,7 @@ function bound(rig: PortRig): {
     edge: rig.edge,
     host: rig.host,
     open: rig.open.bind(rig),
+    openSession: rig.openSession.bind(rig),
     join: rig.join.bind(rig),
     idle: rig.idle,
   };

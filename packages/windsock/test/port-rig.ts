@@ -5,6 +5,7 @@ import { RouteTable } from "../src/gateway/route-table.ts";
 import { routeFromName } from "../src/gateway/routes.ts";
 import type { Report, Service } from "../src/index.ts";
 import { defaultLimits, type Limits } from "../src/protocol/limits.ts";
+import type { EdgeToActor, RequestData } from "../src/protocol/port.ts";
 import { ServiceHost } from "../src/service/service-host.ts";
 import { VirtualClock } from "../src/testing/index.ts";
 import { MemoryTransport } from "./memory-transport.ts";
@@ -24,7 +25,20 @@ async function turns(count: number): Promise<void> {
 /** The link that a server uses. */
 export const directLink: LinkFactory = () => ({ link: new LocalLink(), idle: () => turns(8) });
 
-const toActor: ReadonlySet<string> = new Set(["join", "leave", "in", "publish", "pull", "read"]);
+const toActor: ReadonlySet<string> = new Set([
+  "join",
+  "down",
+  "leave",
+  "in",
+  "call",
+  "cancel",
+  "acked",
+  "behind",
+  "reauth",
+  "publish",
+  "pull",
+  "read",
+] satisfies EdgeToActor["type"][]);
 
 /** A link that copies what it carries, takes its time, and delivers some of it again: as a network may. */
 export function roughLink(random: () => number): TestLink {
@@ -59,8 +73,8 @@ export function roughLink(random: () => number): TestLink {
   return {
     link: new LocalLink(carry),
     async idle() {
-      do await turns(8);
-      while (onTheWay > 0);
+      // What arrived last leaves a round later, and may be answered.
+      for (let quiet = 0; quiet < 2; quiet = onTheWay > 0 ? 0 : quiet + 1) await turns(8);
     },
   };
 }
@@ -95,7 +109,12 @@ export class PortRig {
       report: (report) => this.reports.push(report),
     });
     const limits = { ...defaultLimits, ...options.limits };
-    this.edge = new Edge({ clock: this.clock, limits, outlet: link.toActor });
+    this.edge = new Edge({
+      clock: this.clock,
+      limits,
+      outlet: link.toActor,
+      admitChannel: (request, path) => ({ type: "admit", address: path, request, user: null }),
+    });
     const inlet = this.host.connect("local", link.toEdge);
     link.bind({
       actor: (message) => inlet.post(message),
@@ -105,17 +124,12 @@ export class PortRig {
   }
 
   async join(mid: string, address: string): Promise<JoinAnswer> {
-    const request = {
-      url: `http://localhost/websocket/${address}`,
-      rawHeaders: ["Host", "localhost"],
-      remoteAddress: "127.0.0.1",
-    };
     return this.edge.join({
       mid,
       address,
       sessionId: `s-${mid}`,
       protocol: "",
-      request,
+      request: requestOf(address),
       user: null,
     });
   }
@@ -126,6 +140,13 @@ export class PortRig {
     const answer = await this.join(mid, address);
     if (answer.type !== "admitted") throw new Error(`refused: ${JSON.stringify(answer)}`);
     return { mid, transport: this.attach(mid) };
+  }
+
+  /** A socket of `windsock.v1`. */
+  openSession(): MemoryTransport {
+    const transport = new MemoryTransport();
+    transport.bind(this.edge.openSession(transport, requestOf(""), "session"));
+    return transport;
   }
 
   attach(mid: string): MemoryTransport {
@@ -141,6 +162,14 @@ export class PortRig {
     this.edge.destroy({ type: "shutdown" });
     await this.idle();
   }
+}
+
+function requestOf(address: string): RequestData {
+  return {
+    url: `http://localhost/websocket/${address}`,
+    rawHeaders: ["Host", "localhost"],
+    remoteAddress: "127.0.0.1",
+  };
 }
 
 /** Clients that have joined, with no writes counted yet. */
