@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { defineService, type Service } from "../../src/index.ts";
+import { defineService, reply, type, type Service } from "../../src/index.ts";
 import type { EdgeToActor, Membership, Out } from "../../src/protocol/port.ts";
 import { BrittleHistory, HostRig } from "../host-rig.ts";
 
@@ -216,4 +216,59 @@ test("frames, receipts and answers of a commit leave when it is stored, all of t
     return one.type === "commit" ? one.out.map(({ type }) => type) : [];
   });
   expect(left.toSorted()).toEqual(["done", "publish", "publish", "published", "send"]);
+});
+
+test("who is present outlives a kill, as long as the membership does", async () => {
+  const lives = new Lives(
+    defineService({
+      history: { durable: true },
+      limits: { graceMs: 5000 },
+      presence: { entry: ({ user }) => ({ id: String(user) }), lingerMs: 0 },
+      calls: { who: { response: type<readonly { id: string }[]>() } },
+      handleCall: { who: (_client, _request, _state, service) => reply(service.presence()) },
+    }),
+  );
+  await join(lives.rig, "first", "ann");
+  const { token } = await join(lives.rig, "second", "bob");
+  lives.kill();
+  const who = () => lives.rig.host.call("status", "who", undefined);
+  expect(await who()).toEqual([{ id: "ann" }, { id: "bob" }]);
+  await resume(lives, "again", token, "bob");
+  await lives.rig.clock.advance(5000);
+  expect(await who()).toEqual([{ id: "bob" }]);
+});
+
+test("the history keeps what the log keeps, and remembers what went: after a kill a gap is told as before", async () => {
+  const history = new BrittleHistory();
+  const service = defineService({
+    history: { durable: true, messages: 3 },
+    state: { durable: true },
+    init: () => 0,
+    handleJoin: (client) => client.subscribe("news"),
+    handleBroadcast: (message: string, _state, self) =>
+      self.publish(message === "other" ? "other" : "news", message),
+  });
+  let rig = new HostRig({ status: service }, history);
+  const told = new Map<string, Membership>();
+  for (const mid of ["before", "at"]) told.set(mid, await join(rig, mid));
+  const say = async (...messages: string[]) => {
+    for (const message of messages) rig.host.broadcast("status", message);
+    await rig.settle();
+  };
+  await say("1", "2", "other", "4", "5");
+  expect(history.load(address)?.entries.map(({ seq }) => seq)).toEqual([3, 4, 5]);
+  rig.host.close();
+  rig = new HostRig({ status: service }, history);
+  const epoch = history.load(address)?.epoch ?? "";
+  for (const [mid, seq, answer] of [
+    ["before", 1, "rejoin"],
+    ["at", 2, "resumed"],
+  ] as const) {
+    const data = { token: told.get(mid)?.token ?? "", epoch, seq, count: 0, tails: {} };
+    rig.join(`${mid}-again`, address, { dialect: "v1", resume: data });
+    await rig.settle();
+    expect(membershipOf(rig, `${mid}-again`).answer).toBe(answer);
+  }
+  await say("6", "7", "8");
+  expect(history.load(address)?.entries.map(({ seq }) => seq)).toEqual([6, 7, 8]);
 });
