@@ -32,7 +32,7 @@ export class Intake {
   join(client: ServiceClient): boolean {
     if (!this.#actor.actor.offer({ type: "join", bytes: 0, client })) return false;
     this.#actor.members.add(client);
-    this.#isHere();
+    this.#isHere(client.line);
     return true;
   }
 
@@ -40,13 +40,13 @@ export class Intake {
   rejoin(client: ServiceClient): void {
     if (!this.#actor.actor.force({ type: "join", bytes: 0, client })) return;
     this.#actor.members.add(client);
-    this.#isHere();
+    this.#isHere(client.line);
   }
 
   /** A `v1` client that was here before. */
   resume(line: Line, data: ResumeData, holder: Holder): ReturnType<Channels["resume"]> {
     const answer = this.#actor.channels.resume(line, data, holder);
-    if (answer === "resumed") this.#isHere();
+    if (answer === "resumed") this.#isHere(line);
     return answer;
   }
 
@@ -60,10 +60,10 @@ export class Intake {
     this.#options.committer.send([...changes, { type: "reauthed", mid }]);
   }
 
-  #isHere(): void {
+  #isHere(line: Line | undefined): void {
     const { actor, address, members } = this.#actor;
     this.#options.idleWatch.cancel();
-    if (actor.wasFull) members.hold(address);
+    if (actor.wasFull && line !== undefined) members.holdAt(line.edge, address);
   }
 
   // ---------- who goes ----------

@@ -91,17 +91,21 @@ export class Members {
 
   /** The mailbox is full: edges with members here hold back what those send. */
   hold(address: string): void {
-    for (const id of this.#edges.keys()) {
-      if (this.#held.has(id)) continue;
-      this.#held.add(id);
-      this.#edge(id)?.post({ type: "full", address });
-    }
+    for (const id of this.#edges.keys()) this.holdAt(id, address);
+  }
+
+  /** Says so to one of them. An edge forgets it with its last member here: whenever one comes, it is told again. */
+  holdAt(edge: string, address: string): void {
+    this.#held.add(edge);
+    this.#edge(edge)?.post({ type: "full", address });
   }
 
   /** There is room again: every edge that was told to hold back hears of it, with members or without. */
   release(address: string): void {
-    for (const id of this.#held) this.#edge(id)?.post({ type: "ready", address });
+    const held = [...this.#held];
+    // First: what an edge lets go may fill it again, at once.
     this.#held.clear();
+    for (const id of held) this.#edge(id)?.post({ type: "ready", address });
   }
 
   #forEdge(out: Out, edge: string): Out[] {
