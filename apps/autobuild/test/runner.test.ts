@@ -88,6 +88,18 @@ async function endOf(...commands: (string | PlannedStep)[]): Promise<StepEnd | u
 }
 
 describe("steps", () => {
+  // It ended by SIGHUP at once: nobody had its terminal open any more.
+  test("may send their own output elsewhere, and close it", async () => {
+    const redirected = new TestRun([
+      { ...shell("echo before; exec >out.log 2>&1; sleep 0.3; echo after; exit 3"), tty: true },
+    ]);
+    expect(await redirected.run()).toMatchObject({ end: { type: "exited", code: 3 } });
+    expect(redirected.output).toBe("before\r\n");
+    expect(readFileSync(path.join(redirected.folder, "out.log"), "utf8")).toBe("after\n");
+    const closed = new TestRun([{ ...shell("exec >&- 2>&-; sleep 0.3"), tty: true }]);
+    expect(await closed.run()).toEqual({ type: "passed" });
+  });
+
   test("run in order, in the workspace, without input; the first that fails ends the build", async () => {
     const run = new TestRun(["pwd; cat; echo one > file", "cat file; exit 3", "echo never"]);
     expect(await run.run()).toEqual({

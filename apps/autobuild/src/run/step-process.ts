@@ -89,12 +89,17 @@ function startOnPipe(order: StepStart, listener: StepListener): StepProcess {
   };
 }
 
+// A terminal that nobody has open hangs up, and its step would end by SIGHUP as soon as it sends its own output to a
+// file. So the step has it open once more; of the descriptors that every shell can name the one that scripts use least.
+const onTerminal = 'exec "$@" 9>&1';
+const withoutInput = 'exec "$@" </dev/null 9>&1';
+
 /** The terminal is the output only, as a rule: what reads its input finds the end of it, and no step waits for a person. */
 function startOnTerminal(order: StepStart, listener: StepListener, terminals: Pty): StepProcess {
   checkArguments(order);
   const terminal: IPty = terminals.spawn(
     "/bin/sh",
-    ["-c", order.ttyInput === true ? 'exec "$@"' : 'exec "$@" </dev/null', "sh", ...order.argv],
+    ["-c", order.ttyInput === true ? onTerminal : withoutInput, "sh", ...order.argv],
     { ...terminalSize, cwd: order.cwd, env: { ...order.environment }, encoding: null },
   );
   let isPaused = false;
