@@ -1,4 +1,5 @@
 // Puts the page together and writes it to its output, for `readPage`; where that cannot be done, why, to its errors.
+import { stripVTControlCharacters } from "node:util";
 import { serialize } from "node:v8";
 import { messageOf } from "./errors.ts";
 
@@ -7,7 +8,7 @@ try {
   const { collectPage } = await import("./page-files.ts");
   process.stdout.write(serialize(await collectPage()));
 } catch (error) {
-  process.stderr.write(messageOf(error));
+  process.stderr.write(stripVTControlCharacters(messageOf(error)));
   process.exitCode = 1;
 }
 
