@@ -115,6 +115,8 @@ describe.skipIf(!hasBrowser)("the overview (needs Chromium: set WINDSOCK_CHROMIU
     await page.setViewportSize(narrow);
     await button.focus();
     await page.keyboard.press("Enter");
+    // What is typed before it is open goes to the page.
+    await dialog.waitFor();
     await expectToFit(page);
     await page.keyboard.type("project");
     await page.keyboard.press("Enter");
