@@ -12,8 +12,7 @@ const maxLineBytes = 64 * 1024 * 1024;
  */
 export class JournalReader {
   readonly #file: PlainFile;
-  readonly #lines = new LineReader(maxLineBytes);
-  /** Behind the last byte that was read. */
+  /** Behind the last line that was read. One that is there by half is read anew: a full disk may have cut it off. */
   #offset = 0;
 
   constructor(file: string) {
@@ -23,16 +22,19 @@ export class JournalReader {
   /** What is new; nothing where there is no journal. One call at a time. */
   async readOn(): Promise<JournalEntry[]> {
     const entries: JournalEntry[] = [];
+    const lines = new LineReader(maxLineBytes);
     const size = (await this.#file.size()) ?? 0;
-    while (this.#offset < size) {
-      const bytes = await this.#file.read(this.#offset, Math.min(readBytes, size - this.#offset));
+    let offset = this.#offset;
+    while (offset < size) {
+      const bytes = await this.#file.read(offset, Math.min(readBytes, size - offset));
       if (bytes.length === 0) break;
-      this.#offset += bytes.length;
-      for (const line of this.#lines.push(bytes)) {
+      offset += bytes.length;
+      for (const line of lines.push(bytes)) {
         const entry = entryOf(line);
         if (entry !== undefined) entries.push(entry);
       }
     }
+    this.#offset = offset - lines.restBytes;
     return entries;
   }
 }

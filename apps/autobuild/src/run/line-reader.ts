@@ -7,6 +7,11 @@ export class LineReader {
     this.#maxBytes = maxBytes;
   }
 
+  /** How long the unfinished line is so far. */
+  get restBytes(): number {
+    return this.#rest.length;
+  }
+
   /** The lines that these bytes complete, without their line feeds. */
   push(bytes: Buffer): string[] {
     const all = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
