@@ -105,8 +105,10 @@ describe("a full disk", () => {
       ),
     );
     const server = await start(disk, repository);
-    await server.until("its first step runs", () =>
-      server.autobuild.builds.get(1)?.steps.some(({ state }) => state === "running"),
+    // What the store has yet to be told would have it give up room, which the log could take.
+    await server.until(
+      "the store has the first step's attempt",
+      () => server.autobuild.builds.get(1)?.steps[0]?.attempts.length === 1,
     );
     const file = fill(disk);
     writeFileSync(gate, "");

@@ -1,8 +1,9 @@
-import { open, readFile, type FileHandle } from "node:fs/promises";
+import { open, readFile } from "node:fs/promises";
 import net from "node:net";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { BuildOutcome } from "../build/build-execution.ts";
+import { JournalReader } from "../log/journal-reader.ts";
 import type { BuildFolder } from "./build-folder.ts";
 import type { JournalEntry } from "./journal.ts";
 import { LineReader } from "./line-reader.ts";
@@ -36,7 +37,6 @@ const slowRetryMs = 500;
 /** How long a process that has the build's cookie may take until it says who it is. */
 const startTimeoutMs = 10_000;
 const maxNewsBytes = 1024 * 1024;
-const readBytes = 1024 * 1024;
 /** Longer than this no path of a socket may be on any system; Linux has 108, macOS 104, both with a NUL. */
 const maxSocketPath = 100;
 
@@ -47,17 +47,18 @@ const maxSocketPath = 100;
  */
 export class RunnerLink {
   readonly #folder: BuildFolder;
+  readonly #journal: JournalReader;
   readonly #cookie: string;
   readonly #listener: LinkListener;
   readonly #closing = new AbortController();
   #socket: net.Socket | undefined;
   #cancelWith: BuildOutcome | undefined;
-  #journalOffset = 0;
   #ended: (JournalEntry & { type: "ended" }) | undefined;
   #reading: Promise<void> = Promise.resolve();
 
   constructor(folder: BuildFolder, cookie: string, listener: LinkListener) {
     this.#folder = folder;
+    this.#journal = new JournalReader(folder.journal);
     this.#cookie = cookie;
     this.#listener = listener;
   }
@@ -145,37 +146,17 @@ export class RunnerLink {
   }
 
   async #readNewEntries(): Promise<void> {
-    const file = await open(this.#folder.journal, "r").catch(() => undefined);
-    if (file === undefined) return;
-    try {
-      const bytes = await readFrom(file, this.#journalOffset);
-      const end = bytes.lastIndexOf(0x0a) + 1;
-      if (end === 0) return;
-      this.#journalOffset += end;
-      const lines = bytes.toString("utf8", 0, end - 1).split("\n");
-      const entries = lines.map((line) => JSON.parse(line) as JournalEntry);
-      this.#ended = entries.find((entry) => entry.type === "ended") ?? this.#ended;
-      this.#listener.handleEntries(entries);
-    } finally {
-      await file.close();
-    }
+    // What cannot be read now is asked for again, at the latest when the runner is gone.
+    const entries: JournalEntry[] = await this.#journal.readOn().catch(() => []);
+    if (entries.length === 0) return;
+    this.#ended = entries.find((entry) => entry.type === "ended") ?? this.#ended;
+    this.#listener.handleEntries(entries);
   }
 
   async #lastWords(): Promise<string> {
     const said = (await readFile(this.#folder.runnerErrors, "utf8").catch(() => "")).trim();
     const last = said.split("\n").find((line) => /\bError\b/.test(line));
     return `its runner has gone${last === undefined ? "" : `: ${last.slice(0, 300)}`}`;
-  }
-}
-
-async function readFrom(file: FileHandle, offset: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for (let position = offset; ;) {
-    const chunk = Buffer.allocUnsafe(readBytes);
-    const { bytesRead } = await file.read(chunk, 0, chunk.length, position);
-    if (bytesRead === 0) return Buffer.concat(chunks);
-    chunks.push(chunk.subarray(0, bytesRead));
-    position += bytesRead;
   }
 }
 
