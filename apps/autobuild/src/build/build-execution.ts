@@ -10,10 +10,9 @@ import { buildEnvironment } from "../run/environment.ts";
 import { describeMachine, toolsOf, versionsOf } from "../run/machine.ts";
 import { sayEnd, type Runner } from "../run/runner.ts";
 import type { GrantedSecrets } from "../secrets/secrets.ts";
-import type { OriginStore } from "../store/origin-store.ts";
 import { planBuild } from "./build-plan.ts";
 import type { Build, EndState } from "./build.ts";
-import { tagOf } from "./origin.ts";
+import { tagOf, type BuildOrigin } from "./origin.ts";
 
 /** How a build ended. Also the reason that its signal is aborted with. */
 export interface BuildOutcome {
@@ -24,7 +23,11 @@ export interface BuildOutcome {
 /** What an execution works with. */
 export interface ExecutionTools {
   readonly workspaces: Workspaces;
-  readonly origins: Pick<OriginStore, "of">;
+  /** The copy of the build's repository. */
+  readonly mirrorFolder: string;
+  /** Where that repository is; undefined for one that is built no more. */
+  readonly source: RepositorySource | undefined;
+  readonly origin: BuildOrigin;
   readonly runner: Runner;
   readonly planner: Planner;
   readonly clock: Clock;
@@ -32,10 +35,7 @@ export interface ExecutionTools {
   /** Aborts the build's signal with that outcome. */
   end(outcome: BuildOutcome): void;
   /** The secrets that a plan's steps name, as far as this build may have them. */
-  secretsFor(build: Build, plan: Plan, isTrusted: boolean): GrantedSecrets;
-  mirrorFolderOf(repositoryId: number): string;
-  /** Undefined for one that is built no more. */
-  sourceOf(repositoryId: number): RepositorySource | undefined;
+  secretsFor(plan: Plan): GrantedSecrets;
 }
 
 /**
@@ -51,7 +51,7 @@ export async function executeBuild(
   signal: AbortSignal,
   tools: ExecutionTools,
 ): Promise<BuildOutcome> {
-  const { workspaces, runner, passEnv, clock } = tools;
+  const { workspaces, mirrorFolder, source, origin, runner, passEnv, clock } = tools;
   const startedMs = clock.monotonicMs();
   let stopTimer = (): void => {};
   let endFacts = async (): Promise<void> => {};
@@ -59,16 +59,8 @@ export async function executeBuild(
     `build ${build.id} of ${build.repository} ${build.branch} ${build.sha.slice(0, 7)} ${build.subject}`,
   );
   try {
-    const workspace = await workspaces.checkout(
-      build.id,
-      tools.mirrorFolderOf(build.repositoryId),
-      build.sha,
-      signal,
-    );
-    const origin = tools.origins.of(build.id);
-    const mirrorFolder = tools.mirrorFolderOf(build.repositoryId);
+    const workspace = await workspaces.checkout(build.id, mirrorFolder, build.sha, signal);
     const plan = await planBuild(build, origin, workspace, mirrorFolder, tools.planner, signal);
-    const source = tools.sourceOf(build.repositoryId);
     if (plan.checkout !== undefined && source !== undefined)
       await addExtras(workspace, plan.checkout, source, signal);
     record.plan(plan);
@@ -79,7 +71,7 @@ export async function executeBuild(
         reason: `the build ran out of its time of ${formatDuration(plan.timeoutMs)}`,
       }),
     );
-    const { values: secrets, missing } = tools.secretsFor(build, plan, origin.isTrusted);
+    const { values: secrets, missing } = tools.secretsFor(plan);
     for (const name of missing)
       record.line(
         `the secret ${name} is not set: steps go without it (autobuild secret set ${name})`,

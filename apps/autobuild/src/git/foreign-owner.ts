@@ -1,6 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
+import { quoted } from "../shell-word.ts";
 
 /**
  * Says in plain words what git means by "dubious ownership": a repository of somebody else, whose configuration
@@ -41,8 +42,4 @@ async function nameOf(uid: number): Promise<string> {
     if (id === String(uid)) return `${name} (user ${uid})`;
   }
   return `user ${uid}`;
-}
-
-function quoted(text: string): string {
-  return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

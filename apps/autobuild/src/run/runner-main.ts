@@ -68,15 +68,15 @@ let outcome: BuildOutcome;
 try {
   outcome = await executeBuild(build, cookie, record, abort.signal, {
     workspaces: new Workspaces(order.workspacesFolder),
-    origins: { of: () => order.origin },
+    mirrorFolder: order.mirrorFolder,
+    source: order.source,
+    origin: order.origin,
     runner: new ProcessRunner({ clock }),
     planner,
     clock,
     passEnv: order.passEnv,
     end,
-    secretsFor: (_build, plan) => secretsFor(plan),
-    mirrorFolderOf: () => order.mirrorFolder,
-    sourceOf: () => order.source,
+    secretsFor,
   });
 } catch (error) {
   console.error(error);
