@@ -8,7 +8,7 @@ import { parseSource, type RepositorySource } from "./git/source.ts";
 import { readSealAfterMs } from "./log/sealing.ts";
 import type { RecordOptions } from "./run/build-record.ts";
 import { consoleLogDefaults } from "./run/console-log.ts";
-import { stepLogDefaults } from "./run/step-log.ts";
+import { stepLogDefaults } from "./run/step-log-writer.ts";
 import { diskRoomDefaults, type DiskRoomOptions } from "./store/disk-room.ts";
 import type { KeepBounds, KeptKind } from "./store/kept-store.ts";
 

@@ -7,7 +7,7 @@ import { schedulerDefaults } from "../src/build/scheduler.ts";
 import { help } from "../src/cli/serve-options.ts";
 import { findPlan } from "../src/plan/find-plan.ts";
 import { consoleLogDefaults } from "../src/run/console-log.ts";
-import { stepLogDefaults } from "../src/run/step-log.ts";
+import { stepLogDefaults } from "../src/run/step-log-writer.ts";
 import { writeFiles } from "./support/repository.ts";
 import { temporaryFolder } from "./support/temporary.ts";
 

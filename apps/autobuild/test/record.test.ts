@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { inSequence, step } from "../src/plan/plan.ts";
 import { BuildRecord } from "../src/run/build-record.ts";
 import { consoleLogDefaults } from "../src/run/console-log.ts";
-import { StepLog, stepLogDefaults, type StepLogOptions } from "../src/run/step-log.ts";
+import { StepLogWriter, stepLogDefaults, type StepLogOptions } from "../src/run/step-log-writer.ts";
 import { ManualClock } from "./support/manual-clock.ts";
 import { temporaryFolder } from "./support/temporary.ts";
 
@@ -138,11 +138,11 @@ describe("the log of a step", () => {
 
 async function openStepLog(
   options: Partial<StepLogOptions> = {},
-): Promise<{ folder: string; clock: ManualClock; log: StepLog }> {
+): Promise<{ folder: string; clock: ManualClock; log: StepLogWriter }> {
   const folder = temporaryFolder();
   const clock = new ManualClock();
   const files = { log: path.join(folder, "0.1.log"), index: path.join(folder, "0.1.idx") };
-  const log = await StepLog.open(files, { ...stepLogDefaults, ...options }, clock, {
+  const log = await StepLogWriter.open(files, { ...stepLogDefaults, ...options }, clock, {
     handleGrown() {},
     handleFailure(error) {
       throw error;

@@ -7,7 +7,7 @@ import { BuildFolder } from "./build-folder.ts";
 import { ConsoleLog, type ConsoleLogOptions, type OutputStream } from "./console-log.ts";
 import { Journal, type BuildEvent } from "./journal.ts";
 import { sayEnd, type StepEnd } from "./runner.ts";
-import { StepLog, type EndedLog, type StepLogOptions } from "./step-log.ts";
+import { StepLogWriter, type EndedLog, type StepLogOptions } from "./step-log-writer.ts";
 
 /** For the rest of a journal of a hundred steps, and the last line of the console. */
 const reserveBytes = 256 * 1024;
@@ -40,7 +40,7 @@ export class BuildRecord {
   readonly #listener: RecordListener;
   readonly #journal: Journal;
   readonly #console: ConsoleLog;
-  #setup: StepLog | undefined;
+  #setup: StepLogWriter | undefined;
   #steps: readonly PlannedStep[] = [];
   readonly #report: { handleFailure(error: unknown): void };
   readonly #reserve: Reserve;
@@ -54,7 +54,7 @@ export class BuildRecord {
     report: { handleFailure(error: unknown): void },
     journal: Journal,
     console: ConsoleLog,
-    setup: StepLog,
+    setup: StepLogWriter,
     reserve: Reserve,
     phase: { isEnding: boolean },
   ) {
@@ -105,7 +105,7 @@ export class BuildRecord {
         makeRoom: (bytes) => phase.isEnding && makeRoom(bytes),
         handleGrown: (length) => listener.handleConsoleGrown(length),
       }),
-      await StepLog.open(folder.setup, options, clock, {
+      await StepLogWriter.open(folder.setup, options, clock, {
         handleFailure,
         handleGrown: (length) => listener.handleLogGrown(null, 1, length),
       }),
@@ -156,7 +156,7 @@ export class BuildRecord {
 
   async startAttempt(position: number, attempt: number): Promise<AttemptRecord> {
     const step = this.#steps[position];
-    const log = await StepLog.open(
+    const log = await StepLogWriter.open(
       this.#folder.attempt(position, attempt),
       this.#options,
       this.#clock,

@@ -4,7 +4,7 @@ import type { Plan } from "../plan/plan.ts";
 import { AppendFile, type AppendListener } from "./append-file.ts";
 import type { Machine } from "./machine.ts";
 import type { StepEnd } from "./runner.ts";
-import type { EndedLog } from "./step-log.ts";
+import type { EndedLog } from "./step-log-writer.ts";
 
 /** What happens in a build. Positions count from 0, attempts from 1. */
 export type BuildEvent =

@@ -42,7 +42,7 @@ const newline = 0x0a;
  * A log that grows past its bound keeps its head as it is. What follows is left out, said in the log at
  * that place, but for the newest, which is appended when the step ends.
  */
-export class StepLog {
+export class StepLogWriter {
   readonly #log: AppendFile;
   readonly #index: TimeIndex;
   readonly #options: StepLogOptions;
@@ -67,7 +67,7 @@ export class StepLog {
     options: StepLogOptions,
     clock: Clock,
     listener: StepLogListener,
-  ): Promise<StepLog> {
+  ): Promise<StepLogWriter> {
     const hash = createHash("sha256");
     const log = await AppendFile.open(files.log, options.highWaterBytes, {
       handleWritten(bytes) {
@@ -80,7 +80,7 @@ export class StepLog {
       const index = await TimeIndex.open(files.index, options.highWaterBytes, clock, {
         handleFailure: (error) => listener.handleFailure(error),
       });
-      return new StepLog(log, index, hash, options);
+      return new StepLogWriter(log, index, hash, options);
     } catch (error) {
       await log.close();
       throw error;
