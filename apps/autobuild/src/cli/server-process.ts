@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { flushCompileCache, getCompileCacheDir } from "node:module";
 import { fileURLToPath } from "node:url";
 import { allocatorSettings } from "../allocator.ts";
-import { codeCacheFolder } from "./code-cache.ts";
+import { boundCodeCache, codeCacheFolder } from "./code-cache.ts";
 import type { ServeMode } from "./serve.ts";
 
 /**
@@ -30,6 +30,7 @@ export interface ServerOrder extends ServeMode {
  * Comes back where a process cannot be replaced (Windows).
  */
 export function becomeServer(mode: ServeMode, argv: readonly string[]): void {
+  boundCodeCache(codeCacheFolder(process.env));
   execute({ ...mode, isAgain: false }, [...process.execArgv, ...savings], argv);
 }
 
