@@ -32,42 +32,29 @@ export interface AttemptRecord {
   end(end: StepEnd, durationMs: number): Promise<void>;
 }
 
+/** What a record is written to, and with. */
+interface RecordParts {
+  readonly folder: BuildFolder;
+  readonly options: RecordOptions;
+  readonly clock: Clock;
+  readonly listener: RecordListener;
+  readonly handleFailure: (error: unknown) => void;
+  readonly journal: Journal;
+  readonly console: ConsoleLog;
+  readonly reserve: Reserve;
+  /** Of the console, which may take of the reserve then. */
+  readonly phase: { isEnding: boolean };
+}
+
 /** Writes down what happens in a build: the journal, the logs of its steps, and the console's. */
 export class BuildRecord {
-  readonly #folder: BuildFolder;
-  readonly #options: RecordOptions;
-  readonly #clock: Clock;
-  readonly #listener: RecordListener;
-  readonly #journal: Journal;
-  readonly #console: ConsoleLog;
+  readonly #parts: RecordParts;
   #setup: StepLogWriter | undefined;
   #steps: readonly PlannedStep[] = [];
-  readonly #report: { handleFailure(error: unknown): void };
-  readonly #reserve: Reserve;
-  readonly #phase: { isEnding: boolean };
 
-  private constructor(
-    folder: BuildFolder,
-    options: RecordOptions,
-    clock: Clock,
-    listener: RecordListener,
-    report: { handleFailure(error: unknown): void },
-    journal: Journal,
-    console: ConsoleLog,
-    setup: StepLogWriter,
-    reserve: Reserve,
-    phase: { isEnding: boolean },
-  ) {
-    this.#folder = folder;
-    this.#options = options;
-    this.#clock = clock;
-    this.#listener = listener;
-    this.#report = report;
-    this.#journal = journal;
-    this.#console = console;
+  private constructor(parts: RecordParts, setup: StepLogWriter) {
+    this.#parts = parts;
     this.#setup = setup;
-    this.#reserve = reserve;
-    this.#phase = phase;
   }
 
   static async open(
@@ -84,50 +71,44 @@ export class BuildRecord {
       hasFailed = true;
       listener.handleFailure(error);
     };
-    const report = { handleFailure };
     // The journal may always take of it, for what has happened must be known; the console for its last line alone.
     const reserve = new Reserve(folder.reserve, reserveBytes);
     const makeRoom = (bytes: number): boolean => reserve.give(bytes);
     const phase = { isEnding: false };
+    const journal = await Journal.open(folder.journal, clock, {
+      handleFailure,
+      makeRoom,
+      handleWritten: () => listener.handleJournalGrown(),
+    });
+    const console = await ConsoleLog.open(folder.console, options, clock, {
+      handleFailure,
+      makeRoom: (bytes) => phase.isEnding && makeRoom(bytes),
+      handleGrown: (length) => listener.handleConsoleGrown(length),
+    });
+    const setup = await StepLogWriter.open(folder.setup, options, clock, {
+      handleFailure,
+      handleGrown: (length) => listener.handleLogGrown(null, 1, length),
+    });
     return new BuildRecord(
-      folder,
-      options,
-      clock,
-      listener,
-      report,
-      await Journal.open(folder.journal, clock, {
-        handleFailure,
-        makeRoom,
-        handleWritten: () => listener.handleJournalGrown(),
-      }),
-      await ConsoleLog.open(folder.console, options, clock, {
-        handleFailure,
-        makeRoom: (bytes) => phase.isEnding && makeRoom(bytes),
-        handleGrown: (length) => listener.handleConsoleGrown(length),
-      }),
-      await StepLogWriter.open(folder.setup, options, clock, {
-        handleFailure,
-        handleGrown: (length) => listener.handleLogGrown(null, 1, length),
-      }),
-      reserve,
-      phase,
+      { folder, options, clock, listener, handleFailure, journal, console, reserve, phase },
+      setup,
     );
   }
 
   get consoleLength(): number {
-    return this.#console.length;
+    return this.#parts.console.length;
   }
 
   /** A line about the build as a whole: in the console, and in the setup log until the first step starts. */
   line(text: string): void {
-    this.#console.line(`=== ${text}`);
+    this.#parts.console.line(`=== ${text}`);
     this.#setup?.line(`=== ${text}`);
   }
 
   /** The last line about the build, for which there is room also when the disk had none for others. */
   lastLine(text: string): void {
-    this.#phase.isEnding = true;
-    this.#console.resume();
+    this.#parts.phase.isEnding = true;
+    this.#parts.console.resume();
     this.line(text);
   }
 
@@ -156,19 +137,15 @@ export class BuildRecord {
 
   async startAttempt(position: number, attempt: number): Promise<AttemptRecord> {
     const step = this.#steps[position];
-    const log = await StepLogWriter.open(
-      this.#folder.attempt(position, attempt),
-      this.#options,
-      this.#clock,
-      {
-        ...this.#report,
-        handleGrown: (length) => this.#listener.handleLogGrown(position, attempt, length),
-      },
-    );
+    const { folder, options, clock, listener, handleFailure } = this.#parts;
+    const log = await StepLogWriter.open(folder.attempt(position, attempt), options, clock, {
+      handleFailure,
+      handleGrown: (length) => listener.handleLogGrown(position, attempt, length),
+    });
     this.#write({ type: "attemptStarted", position, attempt });
     const again = attempt === 1 ? "" : ` (attempt ${attempt})`;
-    this.#console.line(`=== step ${step?.name}${again}: ${step?.command}`);
-    const console = this.#console.stream();
+    this.#parts.console.line(`=== step ${step?.name}${again}: ${step?.command}`);
+    const console = this.#parts.console.stream();
     let hasEnded = false;
     return {
       output: {
@@ -182,13 +159,13 @@ export class BuildRecord {
       },
       remark: (text) => {
         log.remark(text);
-        this.#console.line(`=== step ${step?.name} ${text}`);
+        this.#parts.console.line(`=== step ${step?.name} ${text}`);
       },
       end: async (end, durationMs) => {
         hasEnded = true;
         const ended: EndedLog = await log.end();
         this.#write({ type: "attemptEnded", position, attempt, end, durationMs, ...ended });
-        await this.#journal.sync();
+        await this.#parts.journal.sync();
       },
     };
   }
@@ -206,19 +183,19 @@ export class BuildRecord {
 
   /** Resolves when all lines so far are in the console, or refused by the disk. */
   flush(): Promise<void> {
-    return this.#console.flush();
+    return this.#parts.console.flush();
   }
 
   /** Writes the end, and closes everything. */
   async end(state: EndState, reason: string | null, durationMs: number): Promise<void> {
     await this.endSetup();
-    await this.#console.close();
-    this.#write({ type: "ended", state, reason, durationMs, length: this.#console.length });
-    await this.#journal.close();
-    this.#reserve.remove();
+    await this.#parts.console.close();
+    this.#write({ type: "ended", state, reason, durationMs, length: this.#parts.console.length });
+    await this.#parts.journal.close();
+    this.#parts.reserve.remove();
   }
 
   #write(event: BuildEvent): void {
-    this.#journal.write(event);
+    this.#parts.journal.write(event);
   }
 }
