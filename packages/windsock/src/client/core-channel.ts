@@ -187,11 +187,13 @@ export class CoreChannel implements LinkChannel, ConnectionChannel {
         this.#message(payload, { type: "tail", topic, offset }, length);
         return;
       }
-      case "snapshot":
-        this.#position.snapshot(elements[2]);
-        this.#emit({ type: "snapshot", snapshot: elements[3] as never, seq: elements[2] });
-        this.#message(elements[3], { type: "snapshot", seq: elements[2] }, length);
+      case "snapshot": {
+        const [type, , seq, payload] = elements;
+        this.#position.snapshot(seq);
+        this.#emit({ type, snapshot: payload as never, seq });
+        this.#message(payload, { type, seq }, length);
         return;
+      }
       case "reply":
         if (this.#isNew(length)) this.#outbox.replied(elements[2], elements[3]);
         return;
@@ -216,6 +218,7 @@ export class CoreChannel implements LinkChannel, ConnectionChannel {
         this.#position.unlog(elements[2]);
         return;
       case "at":
+        if (elements[3] !== this.#position.count) throw Error("count");
         this.#position.at(elements[2]);
         return;
       case "restarted":

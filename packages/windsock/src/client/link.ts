@@ -141,25 +141,20 @@ export class Link {
   #received(data: unknown): void {
     this.#listen();
     const message = data instanceof ArrayBuffer ? new Uint8Array(data) : (data as string);
-    let elements: ServerElements | undefined;
+    // What is not as specified is thrown, by a channel too.
     try {
-      elements = this.#ports.decode(message);
+      const elements = this.#ports.decode(message);
+      if (elements?.[0] === "draining") this.#owner.draining(this, elements[1]);
+      else if (elements) {
+        const isShared = elements[0] === "pub" || elements[0] === "restarted";
+        // A late envelope of an ended channel finds nobody, and neither does `["pong", 0]`.
+        for (const channel of isShared
+          ? this.#channels.values()
+          : [this.#channels.get(elements[1] as number)])
+          channel?.receive(elements, message.length);
+      }
     } catch (error) {
       this.#lost(closeFault, (error as Error).message);
-      return;
-    }
-    if (elements === undefined) return;
-    switch (elements[0]) {
-      case "draining":
-        this.#owner.draining(this, elements[1]);
-        return;
-      case "pub":
-      case "restarted":
-        for (const channel of this.#channels.values()) channel.receive(elements, message.length);
-        return;
-      default:
-        // A late envelope of an ended channel finds nobody, and neither does `["pong", 0]`.
-        this.#channels.get(elements[1] as number)?.receive(elements, message.length);
     }
   }
 

@@ -111,3 +111,22 @@ test.each(["overloaded", "down", "draining"])(
     ]);
   },
 );
+
+test.each([
+  ["its own is nothing to tell", 1, true],
+  ["another is a protocol error: it ends the socket, and comes back with what it has", 2, false],
+])("of an `at`, a count that is %s", async (_what, count, isRight) => {
+  const world = await opened();
+  const { network, clock, say, sent, log: events } = world;
+  const { server } = network;
+  await say({ type: "msg", channel: 1, payload: "private" });
+  await say({ type: "at", channel: 1, seq: 20, count });
+  expect(server.isOpen).toBe(isRight);
+  if (server.isOpen) server.cut();
+  await clock.advance(10_000);
+  const { token, epoch } = info;
+  const resume = { token, epoch, seq: isRight ? 20 : 17, count: 1 };
+  expect(sent()).toMatchObject([{ type: "join", options: { resume } }]);
+  const errors = events.flatMap((one) => (one.type === "error" ? one.error.code : []));
+  expect(errors).toEqual(isRight ? [] : ["WINDSOCK_PROTOCOL"]);
+});
