@@ -164,6 +164,31 @@ describe("a repository", () => {
     expect(both.toSorted()).toEqual(["main", "other"]);
   });
 
+  // The watch had gone with the one that was moved: commits of the other were seen by polls alone.
+  test("in whose place another one lies is watched as that one", async () => {
+    const repository = new TestRepository(steps("true"));
+    const server = await TestServer.start({
+      repositories: [repository.folder],
+      localPollMs: 3_600_000,
+    });
+    await server.ended(1);
+    const look = () =>
+      server.autobuild.webhooks.handle(
+        new Request("http://127.0.0.1/hooks/local", {
+          method: "POST",
+          body: JSON.stringify({ repository: repository.folder }),
+        }),
+        "local",
+      );
+    const other = new TestRepository(steps("echo other"));
+    renameSync(repository.folder, `${repository.folder}-away`);
+    renameSync(other.folder, repository.folder);
+    await look();
+    await server.ended(2);
+    repository.commitSteps("seen at once", "true");
+    expect(await server.ended(3)).toMatchObject({ subject: "seen at once" });
+  });
+
   test("whose copy somebody removed is copied anew", async () => {
     const repository = new TestRepository(steps("true"));
     const dataDir = temporaryFolder();

@@ -240,7 +240,12 @@ export class RepositoryWatcher {
   }
 
   async #startWatch(signal: AbortSignal): Promise<void> {
-    if (this.#source.type !== "path" || this.#watch !== undefined) return;
+    if (this.#source.type !== "path") return;
+    if (this.#watch !== undefined) {
+      if (await this.#watch.isInPlace()) return;
+      // Another repository lies there by now.
+      this.#watch.end();
+    }
     this.#watch = await watchRefs(this.#source.location, () => this.wake({ type: "refs" }));
     if (signal.aborted) this.#watch.end();
     // What has moved between the look and the watch was seen by neither.

@@ -1,4 +1,5 @@
 import { watch, type FSWatcher } from "node:fs";
+import { stat } from "node:fs/promises";
 import path from "node:path";
 import { git } from "./git.ts";
 
@@ -6,6 +7,8 @@ import { git } from "./git.ts";
 export interface RefWatch {
   /** Whether the system tells of changes: false where it has no watches left, or has given this one up. */
   readonly isLive: boolean;
+  /** Whether what it watches still lies where it lay: the watch of a folder goes with it when that is moved. */
+  isInPlace(): Promise<boolean>;
   end(): void;
 }
 
@@ -26,6 +29,7 @@ export async function watchRefs(repository: string, handleChange: () => void): P
   ]);
   const [gitDir = "", commonDir = ""] = output.split("\n");
   const watchers: FSWatcher[] = [];
+  const placed = await stat(gitDir);
   let isLive = true;
 
   const add = (
@@ -55,6 +59,11 @@ export async function watchRefs(repository: string, handleChange: () => void): P
     get isLive() {
       return isLive;
     },
+    isInPlace: () =>
+      stat(gitDir).then(
+        ({ dev, ino }) => dev === placed.dev && ino === placed.ino,
+        () => false,
+      ),
     end() {
       isLive = false;
       for (const watcher of watchers) watcher.close();
