@@ -33,6 +33,14 @@ export class AutobuildError extends Error {
   }
 }
 
+/** Nobody knows a build of that number. */
+export function noSuchBuild(id: number): AutobuildError {
+  return new AutobuildError(
+    "AUTOBUILD_NO_SUCH_BUILD",
+    `Expected the number of a build, got ${id}, which no build has.`,
+  );
+}
+
 /** The text of whatever was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

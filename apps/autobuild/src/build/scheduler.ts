@@ -1,6 +1,6 @@
 import os from "node:os";
 import { heldLogs } from "../console/console.ts";
-import { AutobuildError, messageOf } from "../errors.ts";
+import { AutobuildError, messageOf, noSuchBuild } from "../errors.ts";
 import type { Workspaces } from "../git/workspaces.ts";
 import type { LogReader } from "../log/log-reader.ts";
 import type { DiskRoom } from "../store/disk-room.ts";
@@ -257,10 +257,7 @@ export class Scheduler {
   #expect(id: number): Build {
     const build = this.get(id);
     if (build !== undefined) return build;
-    throw new AutobuildError(
-      "AUTOBUILD_NO_SUCH_BUILD",
-      `Expected the number of a build, got ${id}, which no build has.`,
-    );
+    throw noSuchBuild(id);
   }
 
   #report(message: string, error: unknown): void {

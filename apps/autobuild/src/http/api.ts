@@ -6,7 +6,7 @@ import type { Autobuild } from "../autobuild.ts";
 import { recordedPlan } from "../build/recorded-plan.ts";
 import { retryFailed } from "../build/retry-failed.ts";
 import { instantOf } from "../clock.ts";
-import { AutobuildError } from "../errors.ts";
+import { AutobuildError, noSuchBuild } from "../errors.ts";
 import { describedRoutes } from "./described.ts";
 import { sendConsoleLog } from "./log-answer.ts";
 import { openApi } from "./openapi.ts";
@@ -41,10 +41,7 @@ export function api(autobuild: Autobuild): readonly Route[] {
   const buildOf = (id: number) => {
     const build = builds.get(id);
     if (build !== undefined) return build;
-    throw new AutobuildError(
-      "AUTOBUILD_NO_SUCH_BUILD",
-      `Expected the number of a build, got ${id}, which no build has.`,
-    );
+    throw noSuchBuild(id);
   };
   const repositoryOf = (wanted: string | undefined) => {
     const all = builds.repositories();

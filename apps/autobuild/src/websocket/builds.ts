@@ -8,7 +8,7 @@ import type { Build } from "../build/build.ts";
 import type { BranchRow, Overview, Queue } from "../build/overview.ts";
 import type { Repository } from "../build/repository.ts";
 import { retryFailed } from "../build/retry-failed.ts";
-import { messageOf } from "../errors.ts";
+import { messageOf, noSuchBuild } from "../errors.ts";
 import { whenever } from "../log/log-chunk.ts";
 import { currentAutobuild } from "../running.ts";
 
@@ -144,14 +144,16 @@ const does = {
   rebuild(client: Asker | undefined, id: number): Build {
     return currentAutobuild().builds.rebuild(id, nameOfBuilder(client));
   },
-  cancel(client: Asker | undefined, id: number): Build | undefined {
+  cancel(client: Asker | undefined, id: number): Build {
     const name = nameOfBuilder(client);
     const { builds } = currentAutobuild();
+    const build = builds.get(id);
+    if (build === undefined) throw noSuchBuild(id);
     // It ends when no process of it is left, and everybody is told then.
     builds
       .cancel(id, name)
       .catch((error: unknown) => client?.send({ type: "refused", message: messageOf(error) }));
-    return builds.get(id);
+    return build;
   },
 };
 
@@ -173,12 +175,9 @@ function everything(): Extract<BuildsEvent, { type: "snapshot" }> {
   };
 }
 
-function answerOf(ask: () => Build | undefined): Answer {
+function answerOf(ask: () => Build): Answer {
   try {
-    const build = ask();
-    if (build === undefined)
-      return { type: "refused", message: "Expected the number of a build, got another one." };
-    return { type: "done", build };
+    return { type: "done", build: ask() };
   } catch (error) {
     return { type: "refused", message: messageOf(error) };
   }
