@@ -130,3 +130,42 @@ test.each([
   const errors = events.flatMap((one) => (one.type === "error" ? one.error.code : []));
   expect(errors).toEqual(isRight ? [] : ["WINDSOCK_PROTOCOL"]);
 });
+
+test("a join after a cut has the newest token, and answers all that are open", async () => {
+  const world = await opened();
+  const { channel, network, clock, say, sent } = world;
+  const first = channel.reauthorize("first");
+  const second = channel.reauthorize("second");
+  await clock.advance(0);
+  expect(sent()).toMatchObject([
+    { type: "auth", payload: "first" },
+    { type: "auth", payload: "second" },
+  ]);
+  network.server.cut();
+  await clock.advance(10_000);
+  expect(sent()).toMatchObject([{ type: "join", options: { auth: "second" } }]);
+  await say(joined({ answer: "resumed" }));
+  await expect(Promise.all([first, second])).resolves.toEqual([undefined, undefined]);
+  network.server.cut();
+  await clock.advance(10_000);
+  expect(sent()).toMatchObject([{ type: "join", options: { auth: "second" } }]);
+});
+
+test("a call that was given up is sent again after a cut, since its number must not be missing, and its cancel behind it", async () => {
+  const world = await opened();
+  const { channel, network, clock, say, sent } = world;
+  const gaveUp = new AbortController();
+  const call = channel.call("ask", null, { signal: gaveUp.signal });
+  await clock.advance(0);
+  expect(sent()).toMatchObject([{ type: "call", n: 1 }]);
+  network.server.cut();
+  gaveUp.abort();
+  await expect(call).rejects.toMatchObject({ name: "AbortError" });
+  await clock.advance(10_000);
+  sent();
+  await say(joined({ answer: "resumed" }));
+  expect(sent()).toMatchObject([
+    { type: "call", n: 1 },
+    { type: "cancel", n: 1 },
+  ]);
+});
