@@ -109,6 +109,11 @@ function refuseAccess(context: Context<DoorEnv>, access: Access, needed: Role): 
     const { pathname, search } = new URL(context.req.url);
     return context.redirect(`/login?next=${encodeURIComponent(pathname + search)}`, 303);
   }
+  return denied(access, needed);
+}
+
+/** The answer to who has not logged in, and to whose role is not enough (RFC 9110, sections 15.5.2 and 15.5.4). */
+export function denied(access: Access, needed: Role): Response {
   return isUnknown(access)
     ? problem(401, "HTTP_UNAUTHORIZED", refusal(access, needed), {
         "WWW-Authenticate": 'Bearer realm="AutoBuild"',

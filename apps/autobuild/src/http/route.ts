@@ -1,8 +1,8 @@
 import type { Context, Hono } from "hono";
 import type { z } from "zod";
-import { isUnknown, refusal, type Access } from "../auth/access.ts";
+import type { Access } from "../auth/access.ts";
 import { includesRole, type Role } from "../auth/role.ts";
-import type { DoorEnv } from "./guard.ts";
+import { denied, type DoorEnv } from "./guard.ts";
 import { problem, problemOf } from "./problem.ts";
 
 const maxBodyBytes = 64 * 1024;
@@ -111,9 +111,7 @@ async function answer(
   next: () => Promise<void>,
 ): Promise<Response | undefined> {
   const access = context.get("access");
-  if (!includesRole(access.role, role)) {
-    return problem(isUnknown(access) ? 401 : 403, "AUTOBUILD_FORBIDDEN", refusal(access, role));
-  }
+  if (!includesRole(access.role, role)) return denied(access, role);
   const checkedParams = params?.safeParse(context.req.param());
   if (checkedParams?.success === false) {
     await next();

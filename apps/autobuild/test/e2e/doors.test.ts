@@ -41,6 +41,16 @@ describe("no door is without a check", () => {
       }
   });
 
+  test("who may read without a login and asks for more is told to log in, and how", async () => {
+    const doors = await Doors.open({ anonymous: "viewer" });
+    const answer = await doors.fetch("/api/builds/1/cancel", { method: "POST" });
+    expect([answer.status, answer.headers.get("www-authenticate")]).toEqual([
+      401,
+      'Bearer realm="AutoBuild"',
+    ]);
+    expect(await answer.json()).toMatchObject({ code: "HTTP_UNAUTHORIZED" });
+  });
+
   test("every WebSocket service refuses who has not logged in, whichever way they come", async () => {
     const repository = new TestRepository(steps("true"));
     const doors = await Doors.open({ repositories: [repository.folder] });
