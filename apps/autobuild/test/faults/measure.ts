@@ -158,6 +158,8 @@ async function follow(browser: Browser, server: RunningServer): Promise<number> 
 /** What following takes of the page itself. A trace keeps the machine busy, so that frames are no measure here. */
 async function traced(browser: Browser, server: RunningServer, id: number): Promise<void> {
   const live = await openLog(browser, server, id);
+  // A page that draws nothing has no frames.
+  await live.evaluate("const look = () => requestAnimationFrame(look); look();");
   const trace = await FrameTrace.start(browser);
   await harness.ended(server, id);
   await live.until(hasLastLine);
