@@ -73,6 +73,10 @@ const shortcuts = new Shortcuts(part<HTMLDialogElement>("help"), [
   { key: "p", what: "The branch's build before this one", run: () => goBeside("older") },
   { key: "n", what: "The branch's next build", run: () => goBeside("newer") },
   { key: "l", what: "To the log", run: focusLog },
+  // The log itself listens to these.
+  { key: "/", what: "Find in the log", run: () => false },
+  { key: "e", what: "To the log's first error, then to the next", run: () => false },
+  { key: "t", what: "When the log's lines were printed", run: () => false },
   { key: "r", what: "Build this again", run: () => press("rebuild") },
   {
     key: "R",

@@ -116,6 +116,18 @@ describe.runIf(hasBrowser)("the log of a step", () => {
     );
   }, 120_000);
 
+  test("goes to its errors by a key, wherever the focus is on the page", async () => {
+    const program = await Program.start([
+      new TestRepository(steps("seq 1 3000; echo error: one; seq 1 3000; echo error: two")).folder,
+    ]);
+    await program.buildEnded(1);
+    const page = await openPage(`${program.url}/builds/1#0`);
+    await shows(page, "error: two");
+    await page.keyboard.press("e");
+    await shows(page, "error: one");
+    expect(await page.locator(".log-note").textContent()).toBe("Error 1 of 2, line 3001");
+  }, 120_000);
+
   test("folds groups that have ended, and opens them", async () => {
     const repository = new TestRepository(
       steps("echo ::group::Install; seq 1 20; echo ::endgroup::; echo after"),

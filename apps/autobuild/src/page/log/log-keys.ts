@@ -26,14 +26,16 @@ export function pressKey(event: KeyboardEvent, root: HTMLElement, actions: KeyAc
     return;
   }
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (isTyping(event.target)) return;
+  if (isTyping(event.target) || document.querySelector("dialog[open]") !== null) return;
   if (event.key === "/" && remembered("shortcuts") !== "no") {
     event.preventDefault();
     actions.find();
     return;
   }
-  // Elsewhere these keys are the page's.
-  if (!(event.target instanceof Node) || !root.contains(event.target)) return;
+  // Elsewhere the other keys are the page's.
+  const isInLog = event.target instanceof Node && root.contains(event.target);
+  const isForLog = (event.key === "e" || event.key === "t") && remembered("shortcuts") !== "no";
+  if (!isInLog && !isForLog) return;
   switch (event.key) {
     case "n":
       actions.hit(1);
