@@ -116,6 +116,27 @@ describe.runIf(hasBrowser)("the log of a step", () => {
     );
   }, 120_000);
 
+  // One checkpoint's worth of missing lines was asked for at a time, and forty times at most.
+  test("copies more than the page has, once it has fetched it", async () => {
+    const program = await Program.start([new TestRepository(steps("seq 1 90000")).folder]);
+    await program.buildEnded(1);
+    const page = await openPage(`${program.url}/builds/1#0`);
+    await shows(page, "90000");
+    await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+    await page.locator(".log-scroller").focus();
+    await page.keyboard.press("Control+a");
+    const copy = (): Promise<string> =>
+      page.evaluate(() => {
+        const data = new DataTransfer();
+        document.dispatchEvent(new ClipboardEvent("copy", { clipboardData: data }));
+        return data.getData("text/plain");
+      });
+    expect(await copy()).toBe("");
+    await page.locator(".log-note", { hasText: /^Copied|copy once more/ }).waitFor();
+    const lines = (await copy()).split("\n").filter((line) => /^\d+$/.test(line));
+    expect(lines).toEqual(Array.from({ length: 90_000 }, (_, index) => `${index + 1}`));
+  }, 120_000);
+
   test("goes to its errors by a key, wherever the focus is on the page", async () => {
     const program = await Program.start([
       new TestRepository(steps("seq 1 3000; echo error: one; seq 1 3000; echo error: two")).folder,

@@ -110,12 +110,30 @@ export class LogDocument {
     return segment.rows[line - segment.from.line];
   }
 
-  /** Brings bytes that were missing. */
+  /** The bytes that rows `from` to `until` need and that are not here. Neighbours are one range. */
+  missing(from: number, until: number): { readonly from: number; readonly until: number }[] {
+    const ranges: { from: number; until: number }[] = [];
+    for (const segment of this.#segments) {
+      if (segment.bytes !== undefined || segment.until.line <= from) continue;
+      if (segment.from.line > until) break;
+      const last = ranges.at(-1);
+      if (last?.until === segment.from.byte) last.until = segment.until.byte;
+      else ranges.push({ from: segment.from.byte, until: segment.until.byte });
+    }
+    return ranges;
+  }
+
+  /** Brings bytes that were missing, of one part or of several. */
   fill(from: number, bytes: Uint8Array): void {
-    const segment = this.#lastSegment((one) => one.from.byte <= from);
-    if (segment?.from.byte !== from || bytes.length !== segment.until.byte - from) return;
-    segment.bytes = bytes;
-    this.#hold(segment);
+    const until = from + bytes.length;
+    for (const segment of this.#segments) {
+      if (segment.from.byte < from || segment.bytes !== undefined) continue;
+      if (segment.until.byte > until) return;
+      const part = bytes.subarray(segment.from.byte - from, segment.until.byte - from);
+      // Of several a copy each: some may be let go before the others.
+      segment.bytes = part.length === bytes.length ? bytes : part.slice();
+      this.#hold(segment);
+    }
   }
 
   /** All bytes, if they are here. */

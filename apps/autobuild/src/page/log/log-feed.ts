@@ -215,6 +215,15 @@ export class LogFeed {
       });
   }
 
+  /** Fetches what is not here of rows `from` to `until`. False when it did not come, or is more than is fetched at once. */
+  async bring(from: number, until: number): Promise<boolean> {
+    const missing = this.document.missing(from, until);
+    const bytes = missing.reduce((sum, range) => sum + range.until - range.from, 0);
+    if (bytes > maxCheckedBytes) return false;
+    for (const range of missing) await this.#fetch(range.from, range.until);
+    return this.document.missing(from, until).length === 0;
+  }
+
   #want(from: number, until: number): void {
     if (this.#wanted.has(from)) return;
     this.#wanted.add(from);

@@ -7,18 +7,27 @@ interface Place {
 }
 
 const maxCopiedLines = 200_000;
+const partlyCopied = `Copied the first ${maxCopiedLines.toLocaleString("en")} lines. The raw log has all.`;
 
 /** Copies what is selected, also where its rows are not on the screen any more. */
 export class LogSelection {
   readonly #layer: HTMLElement;
   readonly #row: (line: number) => Row | undefined;
   readonly #lineCount: () => number;
+  readonly #bring: (from: number, until: number) => Promise<boolean>;
   #isAll = false;
 
-  constructor(layer: HTMLElement, row: (line: number) => Row | undefined, lineCount: () => number) {
+  /** @param bring fetches what is missing of the rows `from` to `until`; false when it could not */
+  constructor(
+    layer: HTMLElement,
+    row: (line: number) => Row | undefined,
+    lineCount: () => number,
+    bring: (from: number, until: number) => Promise<boolean>,
+  ) {
     this.#layer = layer;
     this.#row = row;
     this.#lineCount = lineCount;
+    this.#bring = bring;
     layer.addEventListener("pointerdown", () => (this.#isAll = false));
   }
 
@@ -33,17 +42,14 @@ export class LogSelection {
     if (range === undefined || event.clipboardData === null) return;
     const [start, end] = range;
     event.preventDefault();
-    if (end.line - start.line > maxCopiedLines)
-      handleNote(
-        `Copied the first ${maxCopiedLines.toLocaleString("en")} lines. The raw log has all.`,
-      );
-    const until = Math.min(end.line, start.line + maxCopiedLines);
+    const until = Math.min(end.line, start.line + maxCopiedLines - 1);
     const text = this.#text(start, end, until);
-    if (text !== undefined) {
-      event.clipboardData.setData("text/plain", text);
+    if (text === undefined) {
+      void this.#copyLater(start, end, until, handleNote);
       return;
     }
-    void this.#copyLater(start, end, until, handleNote);
+    event.clipboardData.setData("text/plain", text);
+    if (until < end.line) handleNote(partlyCopied);
   }
 
   async #copyLater(
@@ -53,18 +59,22 @@ export class LogSelection {
     handleNote: (text: string) => void,
   ): Promise<void> {
     handleNote("Fetching what is to be copied...");
-    for (let tries = 0; tries < 40; tries++) {
-      const text = this.#text(start, end, until);
-      if (text !== undefined) {
-        await navigator.clipboard.writeText(text).then(
-          () => handleNote("Copied."),
-          () => handleNote("Here it is now: copy once more."),
-        );
-        return;
-      }
-      await new Promise((resolve) => setTimeout(resolve, 100));
+    const isHere = await this.#bring(start.line, until);
+    const text = isHere ? this.#text(start, end, until) : undefined;
+    if (text === undefined) {
+      handleNote("Not copied: the lines could not be fetched. The raw log has them.");
+      return;
     }
-    handleNote("Not copied: the lines could not be fetched. The raw log has them.");
+    // Pages without HTTPS have no clipboard of their own: the next copying finds all of it here.
+    await Promise.resolve(navigator.clipboard as Clipboard | undefined)
+      .then((clipboard) => {
+        if (clipboard === undefined) throw new Error("Expected a clipboard, got none.");
+        return clipboard.writeText(text);
+      })
+      .then(
+        () => handleNote(until < end.line ? partlyCopied : "Copied."),
+        () => handleNote("Here it is now: copy once more."),
+      );
   }
 
   #range(): readonly [Place, Place] | undefined {
@@ -85,7 +95,7 @@ export class LogSelection {
     return isForward ? [anchor, focus] : [focus, anchor];
   }
 
-  /** Undefined when a row is missing; all that are have been asked for then. */
+  /** Undefined when a row is missing. */
   #text(start: Place, end: Place, until: number): string | undefined {
     let text = "";
     for (let line = start.line; line <= until; line++) {

@@ -104,6 +104,7 @@ export class LogViewer {
       this.#window.layer,
       (line) => this.#feed.document.row(line),
       () => this.#feed.document.lineCount,
+      (from, until) => this.#feed.bring(from, until),
     );
     this.#build(container);
     const isWrapped = remembered("log-wrap") === "yes";
