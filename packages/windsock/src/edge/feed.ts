@@ -1,5 +1,6 @@
 import { concatFrames, type Frame } from "../protocol/frame.ts";
 import type { AppLog } from "./app-log.ts";
+import type { Batch } from "./batch.ts";
 import type { Holding } from "./inflow.ts";
 import { LogWindow } from "./log-window.ts";
 import type { Member } from "./member.ts";
@@ -53,8 +54,8 @@ export class Feed {
   }
 
   /** Lets up to `pumps` members write. Gives how many did; fewer means: nothing is left to do. */
-  flush(pumps: number): number {
-    let done = this.#passOn(pumps);
+  flush(pumps: number, batch: Batch): number {
+    let done = this.#passOn(pumps, batch);
     for (; done < pumps; done++) {
       const member = this.#nextDirty();
       if (member === undefined) {
@@ -69,7 +70,7 @@ export class Feed {
   }
 
   /** What is new goes to all members, in their order, ahead of what is one's own. */
-  #passOn(pumps: number): number {
+  #passOn(pumps: number, batch: Batch): number {
     let done = 0;
     while (this.#hasNews || this.#pass !== undefined) {
       if (this.#pass === undefined) {
@@ -79,10 +80,12 @@ export class Feed {
       }
       // It goes on where it stopped the last time: an iterator of a set has no end of its own.
       for (const member of this.#pass) {
-        if (!member.news(this.window)) this.#isCaughtUp = false;
+        if (!member.news(this.window, batch)) this.#isCaughtUp = false;
         done += 1;
-        if (done === pumps) return done;
+        if (done === pumps) break;
       }
+      batch.write();
+      if (done === pumps) return done;
       this.#pass = undefined;
       // Everybody has read everything.
       if (this.#isCaughtUp && !this.#hasNews) this.window.clear();

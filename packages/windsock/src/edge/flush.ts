@@ -1,4 +1,5 @@
 import type { Clock } from "../actor/clock.ts";
+import { Batch } from "./batch.ts";
 import type { Feed } from "./feed.ts";
 
 /** A slice ends after so many writes or so long, whichever comes first. */
@@ -17,6 +18,7 @@ export class Flush {
   #feeds: Feed[] = [];
   #head = 0;
   #isScheduled = false;
+  readonly #batch = new Batch();
 
   constructor(clock: Pick<Clock, "now">) {
     this.#clock = clock;
@@ -42,7 +44,7 @@ export class Flush {
       const feed = this.#feeds[this.#head];
       if (feed === undefined) break;
       this.#head += 1;
-      const done = feed.flush(pumpsPerFeed);
+      const done = feed.flush(pumpsPerFeed, this.#batch);
       pumps += done;
       if (done === pumpsPerFeed) this.#feeds.push(feed);
       else feed.isQueued = false;

@@ -2,6 +2,7 @@ import { closeCode } from "../protocol/close-code.ts";
 import { concatFrames, type Frame } from "../protocol/frame.ts";
 import type { CloseReason, ComeBack, LogEntryData, Payload } from "../protocol/port.ts";
 import type { AppLog } from "./app-log.ts";
+import type { Batch } from "./batch.ts";
 import type { Feed } from "./feed.ts";
 import { Following, type Follower } from "./following.ts";
 import { Heartbeat } from "./heartbeat.ts";
@@ -220,8 +221,8 @@ export class Member implements TransportEvents, InflowOwner<Payload>, Follower {
     this.pump(this.#pressed === round ? maxBufferedAtOnce : maxBufferedBehind);
   }
 
-  /** The log has grown. Gives whether it has all of that. */
-  news(window: LogWindow): boolean {
+  /** The log has grown. Gives whether it has all of that, once the batch is written. */
+  news(window: LogWindow, batch: Batch): boolean {
     const wire = this.#wire;
     const from = this.#position;
     if (wire?.isWritable !== true || from < window.first || from > window.head) {
@@ -230,9 +231,10 @@ export class Member implements TransportEvents, InflowOwner<Payload>, Follower {
     }
     const { buffer, next } = window.slice(this.speech.voice.ownLogOnly, from, window.head);
     this.#position = next;
-    if (buffer !== undefined) wire.write(buffer);
+    if (buffer !== undefined) batch.add(wire, buffer);
     if (next > window.head) return true;
     // What is due was more than one slice.
+    batch.write();
     this.pump();
     return this.isCaughtUp;
   }

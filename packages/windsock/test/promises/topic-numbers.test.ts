@@ -1,4 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
+import { Batch } from "../../src/edge/batch.ts";
 import { Feed } from "../../src/edge/feed.ts";
 import { LogNumbers, maxNumberedTopics } from "../../src/edge/voice.ts";
 import { defineService } from "../../src/index.ts";
@@ -154,10 +155,10 @@ test("at most 1,000 topics have a number beside those that are followed", () => 
   const voice = feed.envelopeVoice(0, new LogNumbers());
   const own = voice.numberOf("");
   for (let topic = 1; topic < maxNumberedTopics; topic++) voice.numberOf(`t${topic}`);
-  feed.flush(1);
+  feed.flush(1, new Batch());
   expect(voice.size).toBe(maxNumberedTopics);
   const last = voice.numberOf("one more");
-  feed.flush(1);
+  feed.flush(1, new Batch());
   expect(voice.size).toBe(1);
   expect(voice.numberOf("")).toBe(own);
   expect(voice.numberOf("one more")).toBeGreaterThan(last);
