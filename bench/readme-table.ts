@@ -1,5 +1,5 @@
 // `node bench/readme-table.ts`: the tables of the README from the results in `results/`. Of each row
-// the run with the most rounds counts. Writes the page of each run anew, too.
+// the run with the most rounds counts, of several the newest. Writes the page of each run anew, too.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { isAtLeast, ours, type Goal } from "./goals.ts";
 import { control, peers } from "./peers.ts";
@@ -55,7 +55,10 @@ for (const { name, facts, samples: all } of runs) {
 function bestRun(row: string): Run | undefined {
   const roundsOf = ({ samples: all }: Run): number =>
     all.filter((sample) => sample.row === row && sample.peer === ours.v1).length;
-  return runs.filter((run) => roundsOf(run) > 0).sort((a, b) => roundsOf(b) - roundsOf(a))[0];
+  const newest = (a: Run, b: Run): number => b.facts.date.localeCompare(a.facts.date);
+  return runs
+    .filter((run) => roundsOf(run) > 0)
+    .sort((a, b) => roundsOf(b) - roundsOf(a) || newest(a, b))[0];
 }
 
 function introduction({ name, facts, samples: all }: Run): string {
