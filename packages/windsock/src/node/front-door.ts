@@ -9,6 +9,8 @@ export interface FrontDoorOptions {
   readonly clock: Clock;
   /** How long a connection may send nothing. Then: 408. */
   readonly timeoutMs: number;
+  /** As many as may be open, WebSockets included. One more is closed without an answer. */
+  readonly maxConnections: number;
   /** Takes over the socket. `rest`: what came behind the head. */
   readonly upgrade: (head: ReadUpgrade, socket: Socket, rest: Buffer) => void;
 }
@@ -29,6 +31,7 @@ export class FrontDoor implements SocketOwner {
   /** Those that have sent nothing yet. */
   readonly #waiting: TimeoutQueue<Socket>;
   readonly #behind: readonly Arrived[];
+  #open = 0;
 
   constructor(http: HttpServer, options: FrontDoorOptions) {
     this.#http = http;
@@ -39,11 +42,23 @@ export class FrontDoor implements SocketOwner {
     });
     this.#behind = http.listeners("connection") as Arrived[];
     http.removeAllListeners("connection");
-    http.on("connection", (socket: Socket) => {
-      own(socket, this);
-      this.#waiting.add(socket);
-    });
+    http.on("connection", this.#arrived);
   }
+
+  readonly #arrived = (socket: Socket): void => {
+    if (this.#open >= this.#options.maxConnections) {
+      socket.destroy();
+      return;
+    }
+    this.#open += 1;
+    socket.on("close", this.#left);
+    own(socket, this);
+    this.#waiting.add(socket);
+  };
+
+  readonly #left = (): void => {
+    this.#open -= 1;
+  };
 
   /** Ends the connections that have sent nothing: as `closeIdleConnections` does with those behind. */
   closeIdleConnections(): void {

@@ -1,18 +1,16 @@
 import { createServer, type Server as HttpServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import type { Clock, Timer } from "../actor/clock.ts";
-import { ListenError } from "../errors.ts";
 import { headerText } from "../gateway/raw-headers.ts";
 import type { Limits } from "../protocol/limits.ts";
+import type { Entrances } from "./entrances.ts";
 import type { FrontDoor } from "./front-door.ts";
-import type { ResolvedOptions } from "./options.ts";
 
 /** Between two looks for HTTP connections that have become idle while a server stops. */
 const idleCheckMs = 50;
 
 /** The HTTP server of a Windsock server that has one of its own. */
 export function createHttp(limits: Limits): HttpServer {
-  const http = createServer({
+  return createServer({
     headersTimeout: limits.handshakeTimeoutMs,
     requestTimeout: limits.handshakeTimeoutMs * 3,
     connectionsCheckingInterval: 1000,
@@ -23,48 +21,23 @@ export function createHttp(limits: Limits): HttpServer {
     shouldUpgradeCallback: ({ rawHeaders }) =>
       headerText(rawHeaders, "upgrade").toLowerCase() === "websocket",
   });
-  // Beyond what is answered with 503: a bound for sockets that only ask for pages, or for nothing.
-  http.maxConnections = limits.maxConnections + limits.maxPendingUpgrades;
-  return http;
-}
-
-export function listen(http: HttpServer, { host, port }: ResolvedOptions): Promise<AddressInfo> {
-  return new Promise((resolve, reject) => {
-    const failed = (error: NodeJS.ErrnoException): void => {
-      const why =
-        error.code === "EADDRINUSE"
-          ? `Expected port ${port} of ${host} to be free, got it taken by another program. Stop that one, or choose another port (\`--port\`, the variable PORT).`
-          : error.code === "EACCES"
-            ? `Expected leave to listen on port ${port} of ${host}, got none. Choose a port of at least 1024.`
-            : `Expected to listen on port ${port} of ${host}, got ${error.message}.`;
-      reject(new ListenError(why, { cause: error }));
-    };
-    http.once("error", failed);
-    http.listen(port, host, () => {
-      http.off("error", failed);
-      resolve(http.address() as AddressInfo);
-    });
-  });
 }
 
 /** Takes no new connection, and resolves when those there are have ended: idle ones now, others with their answer. */
-export function closeGently(
+export async function closeGently(
   http: HttpServer,
-  door: FrontDoor | undefined,
+  entrances: Entrances,
+  door: FrontDoor,
   clock: Clock,
 ): Promise<void> {
-  if (!http.listening) return Promise.resolve();
-  return new Promise((resolve) => {
-    let timer: Timer | undefined;
-    http.close(() => {
-      timer?.cancel();
-      resolve();
-    });
-    const look = (): void => {
-      door?.closeIdleConnections();
-      http.closeIdleConnections();
-      timer = clock.setTimeout(look, idleCheckMs);
-    };
-    look();
-  });
+  let timer: Timer | undefined;
+  const look = (): void => {
+    door.closeIdleConnections();
+    http.closeIdleConnections();
+    timer = clock.setTimeout(look, idleCheckMs);
+  };
+  const closed = entrances.close();
+  look();
+  await closed;
+  timer?.cancel();
 }

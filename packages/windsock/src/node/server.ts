@@ -22,8 +22,9 @@ import { ServiceHost, type HostedService, type ServiceInfo } from "../service/se
 import type { Client } from "../service/types.ts";
 import { Authorization } from "./authorization.ts";
 import { deflateFrom } from "./deflate.ts";
+import { Entrances } from "./entrances.ts";
 import { FrontDoor } from "./front-door.ts";
-import { closeGently, createHttp, listen } from "./http-server.ts";
+import { closeGently, createHttp } from "./http-server.ts";
 import {
   resolveOptions,
   type AppHealth,
@@ -71,7 +72,7 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
   const http = createHttp(resolved.limits);
   const wired = await WiredServer.load(resolved, http, true);
   try {
-    await listen(http, resolved);
+    await wired.open();
   } catch (error) {
     await wired.stop();
     throw error;
@@ -102,6 +103,7 @@ class WiredServer implements Server, HttpTenant {
   readonly #leaveHttp: () => void;
   /** Only where the HTTP server is ours: others may have listeners of their own for its connections. */
   readonly #door: FrontDoor | undefined;
+  #entrances: Entrances | undefined;
   #staticFiles: ReturnType<typeof staticFiles> | undefined;
   #stopping: Promise<{ timedOut: boolean }> | undefined;
   #httpClosed: Promise<void> | undefined;
@@ -182,8 +184,14 @@ class WiredServer implements Server, HttpTenant {
     this.#door = new FrontDoor(http, {
       clock,
       timeoutMs: limits.handshakeTimeoutMs,
+      // Beyond what is answered with 503: a bound for sockets that only ask for pages, or for nothing.
+      maxConnections: limits.maxConnections + limits.maxPendingUpgrades,
       upgrade: (head, socket, rest) => this.#upgrades.handle(head, socket, rest),
     });
+  }
+
+  async open(): Promise<void> {
+    this.#entrances = await Entrances.open(this.#http, this.#options);
   }
 
   /** Starts the services: not before the port is ours. */
@@ -273,7 +281,11 @@ class WiredServer implements Server, HttpTenant {
 
   /** Resolves when every request has its answer. */
   #closeHttp(): Promise<void> {
-    this.#httpClosed ??= closeGently(this.#http, this.#door, this.#options.clock);
+    const entrances = this.#entrances;
+    const door = this.#door;
+    // It never got its port.
+    if (entrances === undefined || door === undefined) return Promise.resolve();
+    this.#httpClosed ??= closeGently(this.#http, entrances, door, this.#options.clock);
     return this.#httpClosed;
   }
 
