@@ -4,6 +4,7 @@ import type { ServiceLimits } from "../../src/protocol/limits.ts";
 import { settle } from "../../src/testing/index.ts";
 import { EnvelopeClient } from "../envelope-client.ts";
 import { serve, type Served } from "../serve.ts";
+import { comeBack, joined } from "./members.ts";
 
 /** Sends each of a list to the sender, publishes a text. */
 function teller(limits: Partial<ServiceLimits> = {}): Service {
@@ -14,25 +15,6 @@ function teller(limits: Partial<ServiceLimits> = {}): Service {
       else service.publish(message as string);
     },
   });
-}
-
-type Info = Awaited<ReturnType<EnvelopeClient["join"]>>;
-
-async function joined(served: Served): Promise<[EnvelopeClient, Info]> {
-  const client = await EnvelopeClient.open(served.server.url);
-  return [client, await client.join(1, "status")];
-}
-
-/** On a new socket, with what the client has. */
-async function comeBack(
-  served: Served,
-  { token, epoch }: Info,
-  seq: number,
-  count: number,
-): Promise<[EnvelopeClient, Info]> {
-  const client = await EnvelopeClient.open(served.server.url);
-  const resume = { token, epoch, seq, count };
-  return [client, await client.join(1, "status", { resume })];
 }
 
 async function idle(served: Served, client: EnvelopeClient): Promise<string[]> {
@@ -50,7 +32,7 @@ test("an idle client is told its position with the count of its private messages
   expect(await idle(served, client)).toEqual(["at 1 3"]);
   client.socket.cut();
   await settle();
-  const [back] = await comeBack(served, info, 1, 1);
+  const [back] = await comeBack(served, { ...info, seq: 1, count: 1 });
   expect(await back.take(3)).toEqual(['msg "b"', 'msg "c"', "done 2"]);
   expect(await idle(served, back)).toEqual(["at 1 3"]);
   back.send({ type: "send", channel: 1, n: 3, payload: ["d"] });
@@ -73,7 +55,7 @@ test.each([
     await client.take(3);
     client.socket.cut();
     await settle();
-    expect((await comeBack(served, info, 0, 0))[1].answer).toBe(answer);
+    expect((await comeBack(served, { ...info, seq: 0, count: 0 }))[1].answer).toBe(answer);
   },
 );
 
@@ -92,7 +74,7 @@ test("what a client has acknowledged does not count against maxPrivateBytes, and
   await client.settled();
   client.socket.cut();
   await settle();
-  const [back, again] = await comeBack(served, info, 0, 5);
+  const [back, again] = await comeBack(served, { ...info, seq: 0, count: 5 });
   expect(again).toMatchObject({ answer: "resumed", count: 5 });
   expect(await back.take(2)).toEqual(['msg "last"', "done 6"]);
 });
@@ -104,8 +86,8 @@ test("a resume ends the channel of the old socket without a word: it gets nothin
   });
   const [first, info] = await joined(served);
   await first.join(2, "other");
-  const [second, secondInfo] = await comeBack(served, info, 0, 0);
-  const [third] = await comeBack(served, secondInfo, 0, 0);
+  const [second, secondInfo] = await comeBack(served, { ...info, seq: 0, count: 0 });
+  const [third] = await comeBack(served, { ...secondInfo, seq: 0, count: 0 });
   for (const old of [first, second])
     old.send({ type: "send", channel: 1, n: 1, payload: "from an old socket" });
   expect(await first.settled()).toEqual([]);
@@ -178,7 +160,7 @@ test.each([
     await settle();
     for (const order of whileAway) served.server.broadcast("status", order);
     await settle();
-    const [, again] = await comeBack(served, info, 0, 0);
+    const [, again] = await comeBack(served, { ...info, seq: 0, count: 0 });
     expect(again.answer).toBe(answer);
   },
 );

@@ -1,24 +1,9 @@
 import { expect, test } from "vitest";
 import { defineService, type Client } from "../../src/index.ts";
 import { settle } from "../../src/testing/index.ts";
-import { EnvelopeClient } from "../envelope-client.ts";
-import { serve, type Served } from "../serve.ts";
-
-type Info = Awaited<ReturnType<EnvelopeClient["join"]>>;
-
-async function joined(served: Served): Promise<[EnvelopeClient, Info]> {
-  const client = await EnvelopeClient.open(served.server.url);
-  return [client, await client.join(1, "status")];
-}
-
-async function comeBack(
-  served: Served,
-  { token, epoch, seq, count }: Info,
-): Promise<[EnvelopeClient, Info]> {
-  const client = await EnvelopeClient.open(served.server.url);
-  const resume = { token, epoch, seq, count };
-  return [client, await client.join(1, "status", { resume })];
-}
+import type { EnvelopeClient } from "../envelope-client.ts";
+import { serve } from "../serve.ts";
+import { comeBack, joined } from "./members.ts";
 
 /** Keeps two messages, and adds up all there were. `gate`: what a message "wait" waits for. */
 function adder() {
