@@ -1,6 +1,6 @@
 import { setImmediate as nextRound } from "node:timers/promises";
 import { LineIndex, rowsFrom, type Checkpoint } from "../terminal/line-index.ts";
-import type { StepLogReader } from "./step-log.ts";
+import type { StepLogReader } from "./step-log-reader.ts";
 
 /** What a search found. */
 export interface SearchResult {

@@ -1,7 +1,7 @@
 import type { Autobuild } from "../autobuild.ts";
 import { hasEnded } from "../build/build.ts";
 import { IndexedLog } from "./indexed-log.ts";
-import { parseLogName, StepLogReader } from "./step-log.ts";
+import { parseLogName, StepLogReader } from "./step-log-reader.ts";
 
 /** An index is some kilobytes a megabyte of log; it is made anew from the file when it is needed again. */
 const maxLogs = 64;

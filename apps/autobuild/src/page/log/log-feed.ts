@@ -1,5 +1,5 @@
 import { connect, type ChannelState } from "windsock/client";
-import type { LogEnd } from "../../log/step-log.ts";
+import type { LogEnd } from "../../log/step-log-reader.ts";
 import type { IndexData } from "../../terminal/line-index.ts";
 import { LogDocument } from "./log-document.ts";
 import { UnreadBytes } from "./unread-bytes.ts";

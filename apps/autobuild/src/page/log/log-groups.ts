@@ -1,4 +1,4 @@
-import type { LogEnd } from "../../log/step-log.ts";
+import type { LogEnd } from "../../log/step-log-reader.ts";
 import type { Group } from "../../terminal/groups.ts";
 import { Folds } from "./folds.ts";
 import { GroupTimes } from "./group-times.ts";

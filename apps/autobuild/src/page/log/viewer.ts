@@ -1,5 +1,5 @@
 import type { ChannelState } from "windsock/client";
-import type { LogEnd } from "../../log/step-log.ts";
+import type { LogEnd } from "../../log/step-log-reader.ts";
 import { make, setText } from "../dom.ts";
 import { bytesText } from "../format.ts";
 import { remember, remembered } from "../memory.ts";

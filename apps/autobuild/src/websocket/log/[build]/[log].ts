@@ -2,7 +2,7 @@ import { defineService } from "windsock";
 import { z } from "zod";
 import { admit } from "../../../auth/admit.ts";
 import { shelfOf } from "../../../log/log-shelf.ts";
-import { parseLogName, type LogEnd } from "../../../log/step-log.ts";
+import { parseLogName, type LogEnd } from "../../../log/step-log-reader.ts";
 import { currentAutobuild } from "../../../running.ts";
 
 const topic = "bytes";

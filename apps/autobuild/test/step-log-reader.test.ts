@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { IndexedLog } from "../src/log/indexed-log.ts";
 import { JournalReader } from "../src/log/journal-reader.ts";
 import { SealedLogs } from "../src/log/sealed-logs.ts";
-import { parseLogName, StepLogReader } from "../src/log/step-log.ts";
+import { parseLogName, StepLogReader } from "../src/log/step-log-reader.ts";
 import { BuildFolders } from "../src/run/build-folders.ts";
 import { temporaryFolder } from "./support/temporary.ts";
 
