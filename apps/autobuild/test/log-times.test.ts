@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
-import { instantOf } from "../src/clock.ts";
 import { systemClock } from "../src/clock.ts";
+import { instantOf } from "../src/instant.ts";
 import { PlainFile } from "../src/log/log-bytes.ts";
 import { byteSince, readTimes, timeAt } from "../src/log/log-times.ts";
 import { TimeIndex } from "../src/run/time-index.ts";
@@ -93,14 +93,25 @@ describe("a time that people write", () => {
     ["90s", nowMs - 90_000],
     ["10m", nowMs - 600_000],
     ["2d", nowMs - 2 * 86_400_000],
+    ["1h30m", nowMs - 5_400_000],
+    ["1d 12h", nowMs - 36 * 3_600_000],
+    ["5min", nowMs - 300_000],
   ])("%s is read", (text, ms) => {
     expect(instantOf(text, nowMs)).toBe(ms);
   });
 
-  test.each(["", "10", "yesterday", "10:00", "2026-13-01", "2026-11-24T25:00", "-5m", "1e3s"])(
-    "%j is none",
-    (text) => {
-      expect(instantOf(text, nowMs)).toBeUndefined();
-    },
-  );
+  test.each([
+    "",
+    "10",
+    "yesterday",
+    "10:00",
+    "2026-13-01",
+    "2026-11-24T25:00",
+    "-5m",
+    "1e3s",
+    "5m ago",
+    "999999w",
+  ])("%j is none", (text) => {
+    expect(instantOf(text, nowMs)).toBeUndefined();
+  });
 });

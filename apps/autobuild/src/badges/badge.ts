@@ -1,5 +1,5 @@
 import type { Build } from "../build/build.ts";
-import { formatDuration } from "../clock.ts";
+import { formatDuration } from "../duration.ts";
 
 interface Look {
   readonly word: string;

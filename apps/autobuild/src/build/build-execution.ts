@@ -1,4 +1,5 @@
-import { formatDuration, type Clock } from "../clock.ts";
+import type { Clock } from "../clock.ts";
+import { formatDuration } from "../duration.ts";
 import { AutobuildError, messageOf } from "../errors.ts";
 import { addExtras } from "../git/checkout-extras.ts";
 import type { RepositorySource } from "../git/source.ts";

@@ -1,5 +1,5 @@
 import type { Build } from "../build/build.ts";
-import { formatDuration } from "../clock.ts";
+import { formatDuration } from "../duration.ts";
 import { firstLine, plainText } from "../plain-text.ts";
 import { exitCode } from "./command.ts";
 

@@ -1,6 +1,6 @@
 import { ClientError, createClient, type Channel, type ConnectOptions } from "windsock/client";
 import { hasEnded, type Build } from "../build/build.ts";
-import { formatDuration } from "../clock.ts";
+import { formatDuration } from "../duration.ts";
 import { AutobuildError, messageOf } from "../errors.ts";
 import { plainText } from "../plain-text.ts";
 import type { ApiClient } from "./api-client.ts";

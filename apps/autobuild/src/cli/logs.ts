@@ -1,4 +1,5 @@
-import { durationOf, instantOf } from "../clock.ts";
+import { parseDuration } from "../duration.ts";
+import { instantOf } from "../instant.ts";
 import { exitCodeOf } from "./build-line.ts";
 import { exitCode, readBuildId, UsageError, type Command } from "./command.ts";
 import { followBuild } from "./follow-build.ts";
@@ -60,5 +61,5 @@ function since(text: string): string {
     throw new UsageError(
       `Expected a time such as 10m or 2026-11-24T10:00, got ${JSON.stringify(text)}.`,
     );
-  return durationOf(text) === undefined ? new Date(ms).toISOString() : text;
+  return parseDuration(text) === undefined ? new Date(ms).toISOString() : text;
 }

@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import path from "node:path";
-import { formatDuration } from "../clock.ts";
+import { formatDuration } from "../duration.ts";
 import { plainText } from "../plain-text.ts";
 import { Checkout } from "../plan/checkout.ts";
 import { findPlan } from "../plan/find-plan.ts";

@@ -1,7 +1,7 @@
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { parsePublicUrl } from "../auth/policy.ts";
-import { durationOf } from "../clock.ts";
+import { parseDuration } from "../duration.ts";
 import { AutobuildError, messageOf, show } from "../errors.ts";
 import { repositoryAround } from "../git/repository-around.ts";
 import { parseSource } from "../git/source.ts";
@@ -131,7 +131,7 @@ function readPort(text: string): number {
 
 function readSealAfter(text: string): number | null {
   if (text === "never") return null;
-  const ms = durationOf(text);
+  const ms = parseDuration(text);
   if (ms !== undefined) return ms;
   throw new AutobuildError(
     "AUTOBUILD_BAD_OPTION",

@@ -1,5 +1,5 @@
 import type { Build } from "../build/build.ts";
-import { formatDuration } from "../clock.ts";
+import { formatDuration } from "../duration.ts";
 import { firstLine } from "../plain-text.ts";
 
 /** What the end of a build means for its branch. */

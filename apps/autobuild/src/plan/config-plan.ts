@@ -1,8 +1,8 @@
+import { parseDuration } from "../duration.ts";
 import { show } from "../errors.ts";
 import { didYouMean, fieldName, refuseAt } from "./config-check.ts";
 import { imageName, isFileGlob, maxSteps, type Config, type ConfigStep } from "./config-schema.ts";
 import type { ConfigText } from "./config-text.ts";
-import { parseDuration } from "./duration.ts";
 import { combinationsOf, nameWith, withValues, type Combination } from "./matrix.ts";
 import {
   defaultBuildTimeoutMs,

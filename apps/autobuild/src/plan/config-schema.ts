@@ -1,7 +1,7 @@
 import { z } from "zod";
+import { durationPattern, parseDuration } from "../duration.ts";
 import { hasControlCharacter } from "../git/source.ts";
 import { isTimeTable } from "./cron.ts";
-import { durationPattern, parseDuration } from "./duration.ts";
 import { isGlob, maxAlternatives, maxGlobLength } from "./glob.ts";
 import { matrixPlace } from "./matrix.ts";
 

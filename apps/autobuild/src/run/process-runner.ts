@@ -1,4 +1,5 @@
-import { formatDuration, systemClock, type Clock } from "../clock.ts";
+import { systemClock, type Clock } from "../clock.ts";
+import { formatDuration } from "../duration.ts";
 import { messageOf } from "../errors.ts";
 import type { PlannedStep } from "../plan/plan.ts";
 import type { OutputStream } from "./console-log.ts";

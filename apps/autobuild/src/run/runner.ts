@@ -1,5 +1,5 @@
 import type { StepState } from "../build/build.ts";
-import { formatDuration } from "../clock.ts";
+import { formatDuration } from "../duration.ts";
 import type { PlannedStep } from "../plan/plan.ts";
 import type { AttemptRecord } from "./build-record.ts";
 
