@@ -23,7 +23,7 @@ export class Removal {
     for (const line of [
       "It is looked at no more, and its branches leave the overview.",
       "Builds of it that wait are cancelled; one that runs goes on to its end.",
-      "Nothing is deleted: its builds, logs and artifacts stay at their addresses for as long as any, and the repository itself is not touched.",
+      "Nothing is deleted: its builds, logs and artifacts stay at their addresses for as long as those of any other repository, and the repository itself is not touched.",
     ])
       list.append(make("li", "", line));
 
