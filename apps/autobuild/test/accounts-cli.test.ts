@@ -67,7 +67,7 @@ describe("accounts on the command line", () => {
       [["user", "add"], "Expected a name, got none."],
       [["user", "add", "x", "--role", "boss"], "Expected a role, one of viewer, builder, admin"],
       [["token", "add", "x", "--expires", "soon"], "Expected a time such as 90s"],
-      [["user", "add", "x", "--prot"], "Unknown option '--prot'"],
+      [["user", "add", "x", "--prot"], 'Expected an option that there is, got "--prot" (string).'],
     ] as const) {
       const result = await runCommand([...args, "--data-dir", temporaryFolder()], { input: "" });
       expect([args, result.code]).toEqual([args, 2]);

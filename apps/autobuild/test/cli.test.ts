@@ -132,7 +132,12 @@ describe("the command line", () => {
     [["/x", "--port", "65536"], 'Expected a port from 0 to 65535, got "65536" (string).'],
     [["/x", "--port", "http"], "Expected a port from 0 to 65535"],
     [["/x", "--seal-after", "soon"], "Expected a time such as 30m or 12h, or never"],
-    [["/x", "--prot", "1"], "Unknown option '--prot'"],
+    [
+      ["/x", "--prot", "1"],
+      'Expected an option that there is, got "--prot" (string). Did you mean --port?',
+    ],
+    [["/x", "--port"], "Expected a value after --port, got none."],
+    [["/x", "--stop-builds=1"], "Expected no value after --stop-builds, which takes none."],
     [["ext::sh"], "can run any program"],
     [[], "Expected to be in a git repository, and / is in none."],
   ])("%j is refused with a sentence", async (argv, message) => {

@@ -1,5 +1,6 @@
 import { parseArgs, type ParseArgsOptionsConfig } from "node:util";
-import { messageOf, type AutobuildError } from "../errors.ts";
+import { messageOf, show, systemCodeOf, type AutobuildError } from "../errors.ts";
+import { nearestName } from "../nearest-name.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What a command ended with. */
@@ -74,14 +75,31 @@ export function readArguments<const Options extends ParseArgsOptionsConfig>(
   argv: readonly string[],
   options: Options,
 ) {
+  const known = { ...common, ...options };
   try {
-    return parseArgs({
-      args: [...argv],
-      allowPositionals: true,
-      options: { ...common, ...options },
-    });
+    return parseArgs({ args: [...argv], allowPositionals: true, options: known });
   } catch (error) {
-    throw new UsageError(messageOf(error), { cause: error });
+    throw new UsageError(wrongOption(error, Object.keys(known)), { cause: error });
+  }
+}
+
+/** What is wrong with an option, which `parseArgs` tells programmers. */
+function wrongOption(error: unknown, known: readonly string[]): string {
+  const message = messageOf(error);
+  const given = /'(-[^' ,]*)/.exec(message)?.[1] ?? "";
+  switch (systemCodeOf(error)) {
+    case "ERR_PARSE_ARGS_UNKNOWN_OPTION": {
+      const nearest = nearestName(given.replace(/^-+/, ""), known);
+      return `Expected an option that there is, got ${show(given)}.${nearest === undefined ? "" : ` Did you mean --${nearest}?`}`;
+    }
+    case "ERR_PARSE_ARGS_INVALID_OPTION_VALUE": {
+      const name = /--[a-z-]+/.exec(message)?.[0] ?? given;
+      return message.includes("does not take")
+        ? `Expected no value after ${name}, which takes none.`
+        : `Expected a value after ${name}, got none. One that starts with a hyphen is written ${name}=-x.`;
+    }
+    default:
+      return message;
   }
 }
 

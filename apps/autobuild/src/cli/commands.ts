@@ -1,9 +1,12 @@
-import { AutobuildError } from "../errors.ts";
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { show } from "../errors.ts";
+import { nearestName } from "../nearest-name.ts";
 import { add } from "./add.ts";
-import { RefusedError } from "./api-client.ts";
 import { backup, restore } from "./backup.ts";
 import { cancel } from "./cancel.ts";
-import { exitCode, failureCode, UsageError, type Command, type Invocation } from "./command.ts";
+import { exitCode, UsageError, type Command, type Invocation } from "./command.ts";
+import { sayFailure } from "./failure.ts";
 import { hook } from "./hook.ts";
 import { logs } from "./logs.ts";
 import { plan } from "./plan.ts";
@@ -67,22 +70,28 @@ export async function runCommandLine(invocation: Invocation): Promise<number | u
   }
   if (command !== serve) terminal.endWithReader();
   try {
+    if (named === undefined) expectRepositoryName(name, invocation.cwd);
     return await command.run({ ...invocation, argv: named === undefined ? argv : rest });
   } catch (error) {
-    if (error instanceof UsageError) {
-      terminal.say(`${error.message}\n\n${command.help}`);
-      return exitCode.usage;
-    }
-    if (error instanceof RefusedError) {
-      terminal.say(error.message);
-      return exitCode.failed;
-    }
-    if (!(error instanceof AutobuildError)) throw error;
-    terminal.say(error.message);
-    return failureCode(error);
+    return sayFailure(error, command, terminal);
   } finally {
     terminal.status("");
   }
+}
+
+/** A bare word that is neither a command nor a folder is a command that somebody has mistyped. */
+function expectRepositoryName(name: string, cwd: string): void {
+  if (!/^[a-z][a-z-]*$/i.test(name) || existsSync(path.resolve(cwd, name))) return;
+  const nearest = nearestName(
+    name,
+    commands.map((each) => each.name),
+  );
+  throw new UsageError(
+    `Expected a command, or a repository as a path or a URL, got ${show(name)}: neither is called so. ` +
+      (nearest === undefined
+        ? "`autobuild --help` lists the commands."
+        : `Did you mean \`autobuild ${nearest}\`?`),
+  );
 }
 
 function helpOf(name: string | undefined): string {

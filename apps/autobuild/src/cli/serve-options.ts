@@ -1,10 +1,10 @@
 import path from "node:path";
-import { parseArgs } from "node:util";
 import { parsePublicUrl } from "../auth/policy.ts";
 import { parseDuration } from "../duration.ts";
-import { AutobuildError, messageOf, show } from "../errors.ts";
+import { AutobuildError, show } from "../errors.ts";
 import { repositoryAround } from "../git/repository-around.ts";
 import { parseSource } from "../git/source.ts";
+import { readArguments } from "./command.ts";
 import { dataDirOf } from "./data-folder.ts";
 
 /** What the command line and the environment ask for. */
@@ -97,27 +97,16 @@ export async function readCommandLine(
 function parse(argv: readonly string[]) {
   // A package manager hands on the `--` that ends its own options.
   const args = argv[0] === "--" ? argv.slice(1) : [...argv];
-  try {
-    return parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        port: { type: "string" },
-        host: { type: "string" },
-        "data-dir": { type: "string" },
-        "public-url": { type: "string" },
-        anonymous: { type: "string" },
-        "pass-env": { type: "string", multiple: true },
-        "stop-builds": { type: "boolean" },
-        "seal-after": { type: "string" },
-        help: { type: "boolean", short: "h" },
-      },
-    });
-  } catch (error) {
-    throw new AutobuildError("AUTOBUILD_BAD_OPTION", `${messageOf(error)}\n\n${help}`, {
-      cause: error,
-    });
-  }
+  return readArguments(args, {
+    port: { type: "string" },
+    host: { type: "string" },
+    "data-dir": { type: "string" },
+    "public-url": { type: "string" },
+    anonymous: { type: "string" },
+    "pass-env": { type: "string", multiple: true },
+    "stop-builds": { type: "boolean" },
+    "seal-after": { type: "string" },
+  });
 }
 
 function readPort(text: string): number {

@@ -2,9 +2,9 @@
 import { readdirSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
-import { AutobuildError } from "../errors.ts";
 import { servicesFolder } from "../server.ts";
-import { failureCode } from "./command.ts";
+import { sayFailure } from "./failure.ts";
+import { help } from "./serve-options.ts";
 import { becomeServerAgain, type ServerOrder } from "./server-process.ts";
 import { startServing } from "./server.ts";
 import { Terminal } from "./terminal.ts";
@@ -24,8 +24,6 @@ try {
     order,
   );
 } catch (error) {
-  if (!(error instanceof AutobuildError)) throw error;
-  terminal.say(error.message);
-  code = failureCode(error);
+  code = sayFailure(error, { help }, terminal);
 }
 if (code !== undefined) process.exitCode = code;

@@ -1,7 +1,7 @@
 import path from "node:path";
 import { WindsockError, type Server } from "windsock";
 import { createAutobuild, type Autobuild } from "../autobuild.ts";
-import { AutobuildError, messageOf } from "../errors.ts";
+import { AutobuildError, messageOf, systemCodeOf } from "../errors.ts";
 import { expectRepository } from "../git/expect-repository.ts";
 import { parseSource } from "../git/source.ts";
 import { IdleMemory } from "../idle-memory.ts";
@@ -42,10 +42,8 @@ export async function startServing(
   // A taken port is found out before anything is built.
   const server = await startServer(autobuild, command).catch(async (error: unknown) => {
     await autobuild.stop();
-    // Windsock's sentences are for people, too.
-    throw error instanceof WindsockError
-      ? new AutobuildError("AUTOBUILD_STOPPED", error.message, { cause: error })
-      : error;
+    if (!(error instanceof WindsockError)) throw error;
+    throw new AutobuildError("AUTOBUILD_STOPPED", whyNot(error, command), { cause: error });
   });
   const labels = autobuild.builds.repositories().map(({ label }) => label);
   const addresses = addressesOf(server.url, command.publicUrl);
@@ -63,6 +61,16 @@ export async function startServing(
   console.log(`AutoBuild builds ${labels.join(", ")} and keeps its data in ${command.dataDir}`);
   for (const line of sayAddresses(addresses, autobuild.auth.roleWithoutLogin)) console.log(line);
   return undefined;
+}
+
+function whyNot(error: WindsockError, { host, port }: { host: string; port: number }): string {
+  if (systemCodeOf(error.cause) === "EADDRINUSE")
+    return (
+      `Expected port ${port} of ${host} to be free, got it taken by another program. Choose another one ` +
+      "(`--port`, AUTOBUILD_PORT; 0 takes a free one). If an AutoBuild runs there, `autobuild add <path or URL>` has that one build more."
+    );
+  // Windsock's sentences are for people, too.
+  return error.message;
 }
 
 /** Folders as in `PATH`, with colons between. */

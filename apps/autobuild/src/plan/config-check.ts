@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { show } from "../errors.ts";
+import { nearestName } from "../nearest-name.ts";
 import { configSchema, keysAt, type Config } from "./config-schema.ts";
 import { badConfig, sayAt, type ConfigText } from "./config-text.ts";
 
@@ -73,32 +74,10 @@ export function fieldName(path: readonly PropertyKey[]): string {
 
 /** What to do about a name that is not one of those there are. */
 export function didYouMean(name: string, allowed: readonly string[]): string {
-  const nearest = allowed
-    .map((each) => ({ each, distance: editDistance(name.toLowerCase(), each.toLowerCase()) }))
-    .toSorted((left, right) => left.distance - right.distance)[0];
-  if (nearest !== undefined && nearest.distance <= Math.max(1, Math.floor(name.length / 3)))
-    return `Did you mean ${show(nearest.each).replace(" (string)", "")}?`;
-  return "Remove it, or correct its name.";
-}
-
-/** How many characters to insert, remove, replace or swap with their neighbour. Long names are not worth it. */
-function editDistance(left: string, right: string): number {
-  if (left.length > 100 || right.length > 100) return Infinity;
-  let before: number[] = [];
-  let row = Array.from({ length: right.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= left.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= right.length; j++) {
-      const cost = left[i - 1] === right[j - 1] ? 0 : 1;
-      let best = Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + cost);
-      if (i > 1 && j > 1 && left[i - 1] === right[j - 2] && left[i - 2] === right[j - 1])
-        best = Math.min(best, (before[j - 2] ?? 0) + 1);
-      next.push(best);
-    }
-    before = row;
-    row = next;
-  }
-  return row[right.length] ?? Infinity;
+  const nearest = nearestName(name, allowed);
+  return nearest === undefined
+    ? "Remove it, or correct its name."
+    : `Did you mean ${JSON.stringify(nearest)}?`;
 }
 
 function listed(names: readonly string[]): string {

@@ -92,7 +92,11 @@ describe("commands", () => {
       [["run", "none"], 1, "none"],
       [["logs", "x"], 2, "Expected the number of a build, such as 12, got x."],
       [["cancel"], 2, "Expected the number of a build, got none."],
-      [["retry"], 2, "Expected the numbers of builds, or --failed."],
+      [["retry"], 2, "Expected the numbers of builds, or --failed, got neither."],
+      [["run", "a", "--branch", "b"], 2, "Expected one branch, got 2: a, b."],
+      [["hook"], 2, "Expected install or remove, and one repository, got nothing."],
+      [["stauts"], 2, "neither is called so. Did you mean `autobuild status`?"],
+      [["status", "--jsno"], 2, 'got "--jsno" (string). Did you mean --json?'],
     ] as const) {
       const result = await command(args);
       expect([args, result.code, result.errors]).toEqual([
@@ -101,6 +105,36 @@ describe("commands", () => {
         expect.stringContaining(message),
       ]);
     }
+  }, 120_000);
+
+  test("build a branch of the repository they are typed in, or in a clone of it", async () => {
+    const [one, two] = [new TestRepository(steps("true")), new TestRepository(steps("true"))];
+    two.git("branch", "topic");
+    const program = await Program.start([one.folder, two.folder]);
+    await program.buildEnded(2);
+    const clone = path.join(temporaryFolder(), "clone");
+    two.git("clone", "--quiet", two.folder, clone);
+    const run = async (cwd: string, ...args: string[]): Promise<string> => {
+      const { code, output, errors } = await runCommand(
+        ["run", ...args, "--json", "--data-dir", program.dataDir],
+        { cwd },
+      );
+      if (code !== 0) return errors;
+      const { repositoryId, branch } = JSON.parse(output) as Build;
+      return `${repositoryId} ${branch}`;
+    };
+    expect(await run(two.folder, "--branch", "topic")).toBe("2 topic");
+    expect(await run(clone)).toBe("2 main");
+    expect(await run(one.folder)).toBe("1 main");
+    const relative = path.relative(one.folder, two.folder);
+    expect(await run(one.folder, "topic", "--repository", relative)).toBe("2 topic");
+    const nowhere = temporaryFolder();
+    expect(await run(nowhere)).toBe(
+      `Expected to know which of 2 repositories is meant, and ${nowhere} is in none of them. Give --repository <name>: ${one.folder}, ${two.folder}.\n`,
+    );
+    expect(await run(nowhere, "--repository", "none")).toBe(
+      `Expected one repository called "none", got 0. Give one of: ${one.folder}, ${two.folder}.\n`,
+    );
   }, 120_000);
 
   test("follow a log over a connection that breaks, to its last byte", async () => {
