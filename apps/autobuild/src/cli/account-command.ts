@@ -2,19 +2,18 @@ import type { ParseArgsOptionsConfig } from "node:util";
 import { parseRole, type Role } from "../auth/role.ts";
 import { AccountStore } from "../store/account-store.ts";
 import {
-  dataDirOption,
   exitCode,
-  readArguments,
   UsageError,
   type Command,
   type Invocation,
+  type readArguments,
 } from "./command.ts";
-import { withDatabase } from "./with-database.ts";
+import { databaseCommand } from "./database-command.ts";
+import { jsonOption } from "./server-command.ts";
 
 const common = {
   role: { type: "string", default: "builder" },
-  json: { type: "boolean" },
-  ...dataDirOption,
+  ...jsonOption,
 } as const satisfies ParseArgsOptionsConfig;
 
 type Values<Options extends ParseArgsOptionsConfig> = ReturnType<
@@ -37,6 +36,7 @@ const granted: readonly Role[] = ["viewer", "builder", "admin"];
 export function accountCommand<const Options extends ParseArgsOptionsConfig, Listed>(definition: {
   readonly name: string;
   readonly summary: string;
+  /** Without `--data-dir` and `--json`, and without a newline at its end. */
   readonly help: string;
   /** Besides `--role`, `--json` and `--data-dir`. */
   readonly options: Options;
@@ -51,17 +51,17 @@ export function accountCommand<const Options extends ParseArgsOptionsConfig, Lis
   readonly isUnknown: string;
 }): Command {
   const { name: what, summary, help, options, takeAway, isUnknown } = definition;
-  return {
+  return databaseCommand({
     name: what,
     summary,
     help,
-    async run({ argv, environment, cwd, terminal }) {
-      const { values, positionals } = readArguments(argv, { ...options, ...common });
+    options: { ...options, ...common },
+    async run({ values, positionals, withDatabase, terminal }) {
       // What a generic set of options has for certain.
       const { role: wanted, json } = values as { role: string; json?: boolean };
       const [action, name, ...more] = positionals;
       if (more.length > 0) throw new UsageError(`Expected one name, got ${1 + more.length}.`);
-      return withDatabase(values, environment, cwd, async ({ database, dataDir }) => {
+      return withDatabase(async ({ database, dataDir }) => {
         const accounts = new AccountStore(database);
         switch (action) {
           case "list": {
@@ -85,7 +85,7 @@ export function accountCommand<const Options extends ParseArgsOptionsConfig, Lis
         }
       });
     },
-  };
+  });
 }
 
 /** The name that an action is about. */

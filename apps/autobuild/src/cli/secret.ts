@@ -3,17 +3,11 @@ import { parseSource } from "../git/source.ts";
 import { globalScope, Secrets } from "../secrets/secrets.ts";
 import { SecretStore } from "../store/secret-store.ts";
 import { dayOf, named } from "./account-command.ts";
-import {
-  dataDirHelp,
-  dataDirOption,
-  exitCode,
-  readArguments,
-  UsageError,
-  type Command,
-} from "./command.ts";
-import { withDatabase } from "./with-database.ts";
+import { exitCode, UsageError, type Command } from "./command.ts";
+import { databaseCommand } from "./database-command.ts";
+import { jsonOption } from "./server-command.ts";
 
-export const secret: Command = {
+export const secret: Command = databaseCommand({
   name: "secret",
   summary: "values for builds that name them",
   help: `Usage: autobuild secret set <NAME> [--repository <path or URL>]
@@ -25,16 +19,9 @@ there, or AUTOBUILD_KEY, or the systemd credential autobuild.key). A step gets i
 configuration names it in "secrets", and in no build of a fork. What a build prints is masked. There is no
 way to read it back.
 
-  --repository <path or URL>             only for builds of this one (all)
-${dataDirHelp}
-  --json
-`,
-  async run({ argv, environment, cwd, terminal }) {
-    const { values, positionals } = readArguments(argv, {
-      repository: { type: "string" },
-      json: { type: "boolean" },
-      ...dataDirOption,
-    });
+  --repository <path or URL>             only for builds of this one (all)`,
+  options: { repository: { type: "string" }, ...jsonOption },
+  async run({ values, positionals, withDatabase, environment, cwd, terminal }) {
     const [action, name, ...more] = positionals;
     // A value as an argument is what everybody types once: it is in the history then, and other users see it.
     if (more.length > 0)
@@ -43,7 +30,7 @@ ${dataDirHelp}
       );
     const scope =
       values.repository === undefined ? globalScope : parseSource(values.repository, cwd).label;
-    return withDatabase(values, environment, cwd, async ({ database, dataDir }) => {
+    return withDatabase(async ({ database, dataDir }) => {
       const store = new SecretStore(database);
       switch (action) {
         case "set": {
@@ -79,7 +66,7 @@ ${dataDirHelp}
       }
     });
   },
-};
+});
 
 function scopeText(scope: string): string {
   return scope === globalScope ? "all repositories" : scope;

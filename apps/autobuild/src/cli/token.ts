@@ -1,6 +1,6 @@
 import { hashToken, newToken } from "../auth/auth.ts";
 import { accountCommand, dayOf } from "./account-command.ts";
-import { dataDirHelp, type Command } from "./command.ts";
+import type { Command } from "./command.ts";
 import { readDuration } from "./duration.ts";
 
 export const token: Command = accountCommand({
@@ -15,10 +15,7 @@ add prints the token on stdout, once: only its hash is kept. Programs send it as
 where the password does, without a user.
 
   --role <role>                          builder
-  --expires <time>                       such as 12h or 90d (never)
-${dataDirHelp}
-  --json
-`,
+  --expires <time>                       such as 12h or 90d (never)`,
   options: { expires: { type: "string" } },
   takeAway: "revoke",
   async add({ name, role, values, accounts, dataDir, terminal }) {

@@ -4,31 +4,22 @@ import { SealedLogs } from "../log/sealed-logs.ts";
 import { BuildFolders } from "../run/build-folders.ts";
 import { DataLock } from "../store/data-lock.ts";
 import { KeptStore } from "../store/kept-store.ts";
-import {
-  dataDirHelp,
-  dataDirOption,
-  exitCode,
-  readArguments,
-  UsageError,
-  type Command,
-} from "./command.ts";
-import { withDatabase } from "./with-database.ts";
+import { exitCode, UsageError, type Command } from "./command.ts";
+import { databaseCommand } from "./database-command.ts";
 
-export const unseal: Command = {
+export const unseal: Command = databaseCommand({
   name: "unseal",
   summary: "makes compressed logs files again, as for an older AutoBuild",
   help: `Usage: autobuild unseal [options]
 
 Writes the logs that were moved into logs.sqlite back into files below builds/. AutoBuild must not run. Needs ten
 to forty times the room that logs.sqlite takes. Whoever wants them to stay files starts it with --seal-after never.
-
-${dataDirHelp}
 `,
-  async run({ argv, environment, cwd, terminal }) {
-    const { values, positionals } = readArguments(argv, dataDirOption);
+  options: {},
+  async run({ positionals, withDatabase, terminal }) {
     if (positionals.length > 0)
       throw new UsageError(`Expected options only, got ${positionals.length} arguments.`);
-    return withDatabase(values, environment, cwd, async ({ database, dataDir }) => {
+    return withDatabase(async ({ database, dataDir }) => {
       const lock = new DataLock(dataDir);
       const sealed = new SealedLogs(dataDir, (message) => terminal.say(message));
       const writer = new SealedLogWriter(dataDir);
@@ -61,4 +52,4 @@ ${dataDirHelp}
       }
     });
   },
-};
+});

@@ -1,6 +1,6 @@
 import { hashPassword } from "../auth/password.ts";
 import { accountCommand, dayOf } from "./account-command.ts";
-import { dataDirHelp, type Command } from "./command.ts";
+import type { Command } from "./command.ts";
 
 export const user: Command = accountCommand({
   name: "user",
@@ -13,10 +13,7 @@ add asks for the password, or reads it from stdin. A user that there is gets the
 has to log in again. Roles: viewer reads, builder also runs and cancels builds, admin also adds repositories.
 Works beside a server that runs. With the first user or token, who has not logged in may only read.
 
-  --role <role>                          builder
-${dataDirHelp}
-  --json
-`,
+  --role <role>                          builder`,
   options: {},
   takeAway: "remove",
   async add({ name, role, accounts, dataDir, terminal }) {
