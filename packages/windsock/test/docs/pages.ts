@@ -7,7 +7,10 @@ export const root: string = fileURLToPath(new URL("../../../../", import.meta.ur
 
 /** Every page that we write, relative to the root. */
 export const pages: readonly string[] = [
-  ...globSync(["*.md", "docs/**/*.md"], { cwd: root }).map((page) => page.replaceAll("\\", "/")),
+  ...globSync(["*.md", "{apps,bench,docs,examples,packages}/**/*.md"], {
+    cwd: root,
+    exclude: (name) => /(?:^|[\\/])(?:node_modules|dist)$/.test(name),
+  }).map((page) => page.replaceAll("\\", "/")),
 ].toSorted();
 
 export function read(page: string): string {
