@@ -432,6 +432,18 @@ describe("a fault", () => {
     expect(message.match(/Expected `steps\[0\]`/g)).toHaveLength(5);
   });
 
+  // A field that is missing because it is mistyped was told first, and what was wrong in two ways twice.
+  test("is told once", async () => {
+    const message = await refusal(
+      yaml("steps:\n  - name: a\n    runs: b\n  - name: c\n    run: d\n    timeout: forever\n"),
+    );
+    expect(message.match(/^\.autobuild\.yml:\d+:\d+/gm)).toEqual([
+      ".autobuild.yml:3:5",
+      ".autobuild.yml:6:14",
+    ]);
+    expect(message).toContain('got "runs" (string). Did you mean "run"?');
+  });
+
   test("on a long line is shown with what is around it", async () => {
     const message = await refusal(
       yaml(`steps: [{ name: a, run: ${"x".repeat(5000)}, tiemout: 1 }]`),

@@ -13,7 +13,7 @@ export function checkConfig(source: ConfigText): Config {
   const parsed = configSchema.safeParse(source.value);
   if (parsed.success) return parsed.data;
   // Only what is shown is put into words: there may be thousands.
-  const faults = parsed.error.issues.flatMap((issue) => faultsOf(issue, source));
+  const faults = apart(parsed.error.issues).flatMap((issue) => faultsOf(issue, source));
   const more = faults.length - maxShownErrors;
   throw badConfig(
     faults
@@ -21,6 +21,24 @@ export function checkConfig(source: ConfigText): Config {
       .map((say) => say())
       .join("\n\n") + (more > 0 ? `\n\nAnd ${more} more like these.` : ""),
   );
+}
+
+/** One of what is told of the same place, and not that a field is missing beside the same one mistyped. */
+function apart(issues: readonly z.core.$ZodIssue[]): readonly z.core.$ZodIssue[] {
+  const told = new Set<string>();
+  for (const issue of issues)
+    if (issue.code === "unrecognized_keys")
+      for (const key of issue.keys) {
+        const meant = nearestName(key, keysAt(issue.path) ?? []);
+        if (meant !== undefined) told.add(JSON.stringify([...issue.path, meant]));
+      }
+  return issues.filter((issue) => {
+    if (issue.code === "unrecognized_keys") return true;
+    const place = JSON.stringify(issue.path);
+    if (told.has(place)) return false;
+    told.add(place);
+    return true;
+  });
 }
 
 /** Throws `AUTOBUILD_BAD_CONFIG` about one part of a configuration. */
