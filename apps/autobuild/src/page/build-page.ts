@@ -3,6 +3,7 @@ import type { BuildDetails } from "../build/build-details.ts";
 import { hasEnded, type Build } from "../build/build.ts";
 import { progressOf } from "../build/forecast.ts";
 import type { BranchRow } from "../build/overview.ts";
+import { firstLine } from "../plain-text.ts";
 import { showAbout, triggerText } from "./build-about.ts";
 import { make, makeMark, makeName, setAttribute, setText } from "./dom.ts";
 import { causeText, dateTime, duration, elapsedMs, leftText, marks, stateOf } from "./format.ts";
@@ -186,7 +187,9 @@ export class BuildPage {
 
   #showState(build: Build, { row, nowMs }: BuildContext): void {
     const said = [
-      build.reason === null ? stateOf(build) : `${marks[build.state].word}: ${build.reason}`,
+      build.reason === null
+        ? stateOf(build)
+        : `${marks[build.state].word}: ${firstLine(build.reason)}`,
     ];
     const timeMs = elapsedMs(build, nowMs);
     if (timeMs !== undefined) said.push(duration(timeMs));

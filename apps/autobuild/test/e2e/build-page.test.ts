@@ -138,6 +138,20 @@ describe.skipIf(!hasBrowser)("the page of a build (needs Chromium: set WINDSOCK_
     await page.waitForURL(`${program.url}/builds/1`);
   }, 60_000);
 
+  test("tells what is wrong with a configuration in a line, and leaves the rest to its log", async () => {
+    const repository = new TestRepository({
+      ".autobuild.yml": "steps:\n  - name: one\n    runs: x\n",
+    });
+    const program = await Program.start([repository.folder]);
+    await program.buildEnded(1);
+    const page = await openPage(`${program.url}/builds/1`);
+    await page
+      .locator(".build-head .state")
+      .getByText(/^failed: \.autobuild\.yml:3:5: .* Did you mean "run"\? … · [<\d.]+ ?[\d.]* s$/)
+      .waitFor();
+    await page.getByText("> 3 |     runs: x").waitFor();
+  }, 60_000);
+
   test("retries what failed of the repository, and says why there is nothing to retry", async () => {
     const repository = new TestRepository(steps("exit 1"));
     const program = await Program.start([repository.folder]);
