@@ -27,6 +27,8 @@ interface Group {
   readonly name: HTMLElement;
   readonly remove: HTMLButtonElement;
   readonly list: HTMLElement;
+  /** Where it has no row. */
+  readonly nothing: HTMLElement;
 }
 
 /** What is particular about who looks. */
@@ -42,6 +44,7 @@ export class BranchList {
   readonly #rows = new Map<string, Row>();
   readonly #groups = new Map<number, Group>();
   readonly #handleRemove: (repositoryId: number) => void;
+  #revealedId: number | undefined;
 
   /** @param handleRemove somebody wants a repository to be built no more, and has not confirmed it yet */
   constructor(element: HTMLElement, handleRemove: (repositoryId: number) => void) {
@@ -66,6 +69,7 @@ export class BranchList {
       group.name.title = repository.label;
       group.remove.hidden = !mayRemove || !repository.isAdded;
       setAttribute(group.remove, "aria-label", `Remove ${repository.name}`);
+      group.nothing.hidden = own.length > 0;
       setChildren(
         group.list,
         own.map((row) => {
@@ -78,7 +82,18 @@ export class BranchList {
       );
     }
     setChildren(this.#element, groups);
+    this.#reveal(selectedId);
     for (const key of this.#rows.keys()) if (!shown.has(key)) this.#rows.delete(key);
+  }
+
+  /** Who comes by a link to a build finds its branch, too. Once: from then on the list is its reader's. */
+  #reveal(selectedId: number | undefined): void {
+    if (selectedId === this.#revealedId) return;
+    if (selectedId === undefined) this.#revealedId = undefined;
+    const chosen = this.#element.querySelector<HTMLElement>("a[aria-current=true]");
+    if (chosen === null) return;
+    this.#revealedId = selectedId;
+    chosen.scrollIntoView({ block: "nearest" });
   }
 
   #group(id: number): Group {
@@ -89,6 +104,7 @@ export class BranchList {
       name: makeName("repository"),
       remove: make("button", "remove", "Remove…"),
       list: make("ol", "rows"),
+      nothing: make("p", "nothing-yet", "No builds yet. Each new commit is built."),
     };
     const [head, heading] = [make("div", "group-head"), make("h3")];
     heading.append(group.name);
@@ -96,7 +112,7 @@ export class BranchList {
     group.remove.setAttribute("aria-haspopup", "dialog");
     group.remove.addEventListener("click", () => this.#handleRemove(id));
     head.append(heading, group.remove);
-    group.section.append(head, group.list);
+    group.section.append(head, group.list, group.nothing);
     this.#groups.set(id, group);
     return group;
   }
@@ -124,7 +140,9 @@ export class BranchList {
     facts.append(row.sha, " · ", row.author, " · ", row.age);
     const fill = make("span");
     row.bar.append(fill);
-    row.link.append(row.mark, row.branch, row.spark, row.when, row.subject, how, facts, row.bar);
+    const said = make("span", "said");
+    said.append(how, facts);
+    row.link.append(row.mark, row.branch, row.spark, row.when, row.subject, said, row.bar);
     row.item.append(row.link);
     this.#rows.set(key, row);
     return row;

@@ -1,4 +1,5 @@
 import type { Build } from "../build/build.ts";
+import { Attention } from "./attention.ts";
 import { BranchList } from "./branch-list.ts";
 import { BuildList } from "./build-list.ts";
 import type { BuildPane } from "./build-pane.ts";
@@ -43,6 +44,7 @@ let pane: BuildPane | undefined;
 let wall: Wall | undefined;
 let removal: Removal | undefined;
 
+const attention = new Attention(part("attention"));
 const branches = new BranchList(part("branches"), (id) => void askToRemove(id));
 const queue = new QueueList(part("queue"), part("queue-title"), part("queued"));
 const list = new BuildList(part("builds"));
@@ -229,9 +231,10 @@ function draw(): void {
   const build = shown();
   const row = build === undefined ? undefined : model.row(build.repositoryId, build.branch);
   const view = { selectedId: idOf(route), mayRemove: model.mayRemove };
-  branches.show(rows, repositories, view, nowMs);
-  queue.show(model.queue, repositories.length > 1);
   const hasRepositories = repositories.length > 1;
+  attention.show(rows, hasRepositories);
+  branches.show(rows, repositories, view, nowMs);
+  queue.show(model.queue, hasRepositories);
   list.show(model.builds.listed, { selectedId: idOf(route), hasRepositories }, nowMs);
   parts.older.hidden = !model.builds.hasOlder;
   parts.noBuilds.hidden = !model.hasSnapshot || rows.length > 0;

@@ -147,14 +147,15 @@ function fill(tile: Tile, row: BranchRow, nowMs: number): void {
     progress === undefined ? "" : `${(100 * progress.fraction).toFixed(1)}%`;
 }
 
-/** `7 branches: 1 fails, 2 run` */
+/** `7 branches: 1 failing, 2 running` */
 function sumOf(rows: readonly BranchRow[], shown: number): string {
-  const count = (state: string): number => rows.filter((row) => wallState(row) === state).length;
-  const failing = count("failed");
-  const said = [failing === 0 ? "none fails" : failing === 1 ? "1 fails" : `${failing} fail`];
+  const failing = rows.filter((row) => wallState(row) === "failed").length;
+  const said = [failing === 0 ? "none failing" : `${failing} failing`];
   const running = rows.filter(({ build }) => build.state === "running").length;
-  if (running > 0) said.push(running === 1 ? "1 runs" : `${running} run`);
-  if (shown < rows.length) said.push(`${rows.length - shown} more pass`);
+  if (running > 0) said.push(`${running} running`);
+  const more = rows.length - shown;
+  const isGood = rows.filter((row) => wallState(row) !== "passed").length <= shown;
+  if (more > 0) said.push(isGood ? `${more} more pass` : `${more} more`);
   return rows.length === 0
     ? "no builds yet"
     : `${rows.length} ${rows.length === 1 ? "branch" : "branches"}: ${said.join(", ")}`;

@@ -126,6 +126,45 @@ describe.skipIf(!hasBrowser)("the overview (needs Chromium: set WINDSOCK_CHROMIU
     expect((await fetch(`${program.url}/builds/2/log`)).status).toBe(200);
   }, 90_000);
 
+  test("names what fails above a list that is longer than the screen, and says what was never built", async () => {
+    const repositories = Array.from(
+      { length: 6 },
+      (_, index) => new TestRepository(index === 5 ? {} : steps(index === 4 ? "exit 1" : "true")),
+    );
+    const program = await Program.start(repositories.map(({ folder }) => folder));
+    await program.buildEnded(5);
+    const page = await openPage(program.url, { width: 1280, height: 420 });
+    const nav = page.getByRole("navigation", { name: "What fails" });
+    await nav.getByText("✗ 1 of 5 failing").waitFor();
+    const link = nav.getByRole("link", { name: "project main" });
+    expect(await link.getAttribute("title")).toBe("project main: failed in step-1");
+    await expectAccessible(page);
+    expect(await page.locator(".nothing-yet:visible").allTextContents()).toEqual([
+      "No builds yet. Each new commit is built.",
+    ]);
+
+    // Its row is out of sight, and comes into sight with its build.
+    const failed = page.locator("#branches a[data-state=failed]");
+    const isInSight = (): Promise<boolean> =>
+      failed.evaluate((one) => {
+        const [own, all] = [one, one.closest("#overview")!].map((each) =>
+          each.getBoundingClientRect(),
+        );
+        return own!.top >= all!.top && own!.bottom <= all!.bottom;
+      });
+    expect(await isInSight()).toBe(false);
+    await link.click();
+    await page.waitForURL(/\/builds\/\d$/);
+    await expect.poll(isInSight).toBe(true);
+    await page.setViewportSize({ width: 360, height: 740 });
+    await page.goto(program.url);
+    await nav.waitFor();
+    await expectToFit(page);
+
+    repositories[4]?.commitSteps("Mended", "true");
+    await nav.waitFor({ state: "hidden" });
+  }, 90_000);
+
   test("tells how long it will take, once two builds have told it", async () => {
     const gates = [new Gate(), new Gate()] as const;
     const repository = new TestRepository(steps("sleep 0.4"));
@@ -398,7 +437,7 @@ describe.skipIf(!hasBrowser)("the wall (needs Chromium: set WINDSOCK_CHROMIUM)",
     expect(tiles.map(({ isSeen }) => isSeen)).toEqual(Array(7).fill(true));
     expect(tiles.map(({ state }) => state)).toEqual(["failed", ...Array<string>(6).fill("passed")]);
     expect(Math.min(...tiles.map(({ text }) => text))).toBeGreaterThan(36);
-    await page.getByText("7 branches: 1 fails").waitFor();
+    await page.getByText("7 branches: 1 failing").waitFor();
     // Everything moves by some pixels from minute to minute.
     const place = (): Promise<string> =>
       page.locator("#wall").evaluate((wall) => wall.style.translate);
