@@ -138,6 +138,10 @@ export function admissionOptions(given: Partial<AdmissionOptions> = {}): Admissi
   const options = { ...defaultAdmissionOptions, ...given };
   checkOrigins(options.origins);
   if (options.allowedHosts !== "*") {
+    if (!Array.isArray(options.allowedHosts))
+      throw new OptionError(
+        `Expected \`allowedHosts\` to be a list of names (["build.example"]) or "*", got ${JSON.stringify(options.allowedHosts)}.`,
+      );
     for (const name of options.allowedHosts) {
       if (/^\.?[A-Za-z0-9._-]+$|^\[[0-9A-Fa-f:.]+\]$/.test(name)) continue;
       throw new OptionError(

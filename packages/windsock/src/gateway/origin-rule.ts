@@ -53,6 +53,10 @@ export function checkOrigin(
 /** Checks the option when the server starts: a pattern or a path in it would never match. */
 export function checkOrigins(origins: readonly string[] | "*"): void {
   if (origins === "*") return;
+  if (!Array.isArray(origins))
+    throw new OptionError(
+      `Expected \`origins\` to be a list (["https://app.example"]) or "*", got ${JSON.stringify(origins)}.`,
+    );
   for (const origin of origins) {
     if (canonicalOrigin(origin) !== undefined && !origin.includes("*")) continue;
     throw new OptionError(

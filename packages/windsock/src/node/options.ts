@@ -7,6 +7,7 @@ import { publishTokens } from "../gateway/publish.ts";
 import { normalizeBase } from "../gateway/routes.ts";
 import { defaultLimits, type Limits } from "../protocol/limits.ts";
 import { checkedLimits } from "../service/checked-limits.ts";
+import { didYouMean } from "../service/nearest.ts";
 import { formatReport, type Report } from "../service/report.ts";
 import type { AnyService } from "../service/types.ts";
 import { describe } from "../service/value.ts";
@@ -92,7 +93,41 @@ export interface ResolvedOptions {
 
 const defaultPort = 8001;
 
+/** What each option has to be, where nothing below looks closer. */
+const kinds: Readonly<Record<keyof ServerOptions, Kind | undefined>> = {
+  services: {
+    is: (value) => typeof value === "string" || isRecord(value),
+    text: 'a folder, or services by name (`{ status, "room/[id]": room }`)',
+  },
+  port: undefined,
+  host: { is: isText, text: 'an address such as "127.0.0.1"' },
+  base: undefined,
+  origins: undefined,
+  allowedHosts: undefined,
+  sessionSecret: undefined,
+  publishToken: undefined,
+  historyFile: { is: isText, text: "the path of a file" },
+  historySync: undefined,
+  compression: undefined,
+  drainWindowMs: undefined,
+  limits: undefined,
+  request: { is: isFunction, text: "a function of a request and a response" },
+  health: { is: isFunction, text: "a function that gives `{ isReady, details }`" },
+  publicFolder: { is: isText, text: "the path of a folder" },
+  onReport: { is: isFunction, text: "a function of a report" },
+  clock: {
+    is: (value) => isRecord(value) && isFunction(value["now"]) && isFunction(value["setTimeout"]),
+    text: "a clock with `now()` and `setTimeout(run, ms)`, such as `VirtualClock` of windsock/testing",
+  },
+};
+
+interface Kind {
+  readonly is: (value: unknown) => boolean;
+  readonly text: string;
+}
+
 export function resolveOptions(given: ServerOptions): ResolvedOptions {
+  checkKinds(given);
   const limits = checkedLimits("limits", defaultLimits, given.limits);
   const host = given.host ?? "127.0.0.1";
   const onReport = given.onReport ?? ((report: Report) => console.error(formatReport(report)));
@@ -125,6 +160,33 @@ export function resolveOptions(given: ServerOptions): ResolvedOptions {
     onReport: guarded(onReport),
     clock: given.clock ?? systemClock,
   });
+}
+
+function checkKinds(given: unknown): void {
+  if (!isRecord(given))
+    throw new OptionError(`Expected the server's options to be an object, got ${describe(given)}.`);
+  const names = Object.keys(kinds);
+  for (const [name, value] of Object.entries(given)) {
+    if (!Object.hasOwn(kinds, name))
+      throw new OptionError(
+        `Expected the server's options to be among ${names.join(", ")}, got \`${name}\`.${didYouMean(name, names)}`,
+      );
+    const kind = kinds[name as keyof ServerOptions];
+    if (value === undefined || kind === undefined || kind.is(value)) continue;
+    throw new OptionError(`Expected \`${name}\` to be ${kind.text}, got ${describe(value)}.`);
+  }
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === "string";
+}
+
+function isFunction(value: unknown): boolean {
+  return typeof value === "function";
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function portOf(text: string | undefined): number {

@@ -1,9 +1,10 @@
 import type { IncomingMessage, Server as HttpServer, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import { isDeepStrictEqual } from "node:util";
 import { settleWithin } from "../actor/clock.ts";
 import { LocalLink } from "../cluster/local-link.ts";
 import { Edge } from "../edge/edge.ts";
-import { WindsockError } from "../errors.ts";
+import { OptionError, WindsockError } from "../errors.ts";
 import { addressBook } from "../gateway/address-book.ts";
 import { refuse } from "../gateway/refusal.ts";
 import { requestHead } from "../gateway/request-head.ts";
@@ -20,6 +21,7 @@ import type { broadcast, call, info, Target } from "../service/registry.ts";
 import { runningHosts } from "../service/running-hosts.ts";
 import { ServiceHost, type HostedService, type ServiceInfo } from "../service/service-host.ts";
 import type { Client } from "../service/types.ts";
+import { describe } from "../service/value.ts";
 import { Authorization } from "./authorization.ts";
 import { deflateFrom } from "./deflate.ts";
 import { Entrances } from "./entrances.ts";
@@ -87,7 +89,14 @@ export async function createServer(options: ServerOptions = {}): Promise<Server>
  * Listening and closing stay with its owner. Several may be on one server, by their `base`.
  */
 export async function attach(http: HttpServer, options: ServerOptions = {}): Promise<Server> {
-  const wired = await WiredServer.load(resolveOptions(options), http, false);
+  const resolved = resolveOptions(options);
+  // Structural: it may be another library's that is one in all but its class.
+  if (typeof (http as Partial<HttpServer> | undefined)?.rawListeners !== "function" || isApp(http))
+    throw new OptionError(
+      `Expected an HTTP server to attach to, got ${describe(http)}. ` +
+        "Give what listens: `http.createServer(app)` or what `app.listen()` returns, of Fastify `app.server`, of Vite `vite.httpServer`.",
+    );
+  const wired = await WiredServer.load(resolved, http, false);
   wired.start();
   return wired;
 }
@@ -358,6 +367,11 @@ class WiredServer implements Server, HttpTenant {
   }
 }
 
+/** A handler of requests, such as Express's `app`, is an emitter of other events. */
+function isApp(http: unknown): boolean {
+  return typeof http === "function";
+}
+
 async function servicesOf(
   options: ResolvedOptions,
 ): Promise<(HostedService & { readonly route: Route })[]> {
@@ -366,9 +380,13 @@ async function servicesOf(
     const loaded = await loadServices(services, { base });
     return loaded.map(({ route, service }) => ({ name: route.name, route, service }));
   }
-  return Object.entries(services).map(([name, service]) => ({
-    name,
-    service,
-    route: routeFromName(name, { base }),
-  }));
+  return Object.entries(services).map(([name, service]) => {
+    const route = routeFromName(name, { base });
+    const { params } = definitionOfService(service);
+    if (!isDeepStrictEqual(params, route.params))
+      throw new OptionError(
+        `Expected \`params: ${JSON.stringify(route.params)}\` in the service "${name}", the keys in its name, got \`params: ${JSON.stringify(params)}\`.`,
+      );
+    return { name, service, route };
+  });
 }

@@ -8,6 +8,10 @@ export function checkedLimits<Limits extends object>(
   defaults: Limits,
   given: unknown,
 ): Limits {
+  if (given !== undefined && (typeof given !== "object" || given === null || Array.isArray(given)))
+    throw new OptionError(
+      `Expected \`${option}\` to be an object of limits by name, got ${describe(given)}.`,
+    );
   const merged = { ...defaults } as Record<string, number>;
   for (const [name, value] of Object.entries(given ?? {})) {
     if (!Object.hasOwn(defaults, name)) {

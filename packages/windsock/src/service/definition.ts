@@ -83,7 +83,7 @@ export function isService(
 export function definitionOf(service: AnyService): ErasedDefinition {
   if (!isService(service)) {
     throw new OptionError(
-      `Expected a service made with \`defineService({...})\`, got ${typeof service}.`,
+      `Expected a service made with \`defineService({...})\`, got ${describe(service)}.`,
     );
   }
   return service.definition;
