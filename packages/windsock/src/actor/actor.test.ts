@@ -71,7 +71,7 @@ const defaults = {
 function actorOf(limits: Partial<typeof defaults> = {}) {
   const clock = new VirtualClock();
   const recorder = new Recorder();
-  const actor = new Actor<Item>(recorder, { ...defaults, ...limits, clock });
+  const actor = new Actor<Item>(recorder, { ...defaults, ...limits }, clock);
   return { clock, recorder, actor };
 }
 
@@ -98,7 +98,7 @@ test("one item at a time: the next waits until the promise of the one before has
       return one.id === 1 ? promise : undefined;
     },
   });
-  const actor = new Actor<Item>(behaviour, { ...defaults, clock });
+  const actor = new Actor<Item>(behaviour, defaults, clock);
   actor.start();
   actor.offer(item(1));
   actor.offer(item(2));
@@ -321,7 +321,8 @@ test("runs in no context of whoever posts to it, starts it or stops it", async (
       full: note,
       ready: note,
     },
-    { ...defaults, clock },
+    defaults,
+    clock,
   );
   storage.run("the poster", () => {
     actor.start();

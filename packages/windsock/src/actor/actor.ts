@@ -42,9 +42,7 @@ export interface Behaviour<Item> {
  */
 export type ActorState = "new" | "starting" | "running" | "restarting" | "down" | "stopped";
 
-export interface ActorOptions extends MailboxLimits, RestartLimits {
-  readonly clock: Clock;
-}
+export interface ActorLimits extends MailboxLimits, RestartLimits {}
 
 /** After so many turns in one round of the event loop the others get theirs: sockets and other actors must not wait. */
 const turnsPerSlice = 200;
@@ -96,12 +94,13 @@ export class Actor<Item extends MailItem> {
   #idleWaiters: (() => void)[] = [];
   #roomWaiters: (() => void)[] = [];
 
-  constructor(behaviour: Behaviour<Item>, options: ActorOptions) {
+  /** `limits` are kept, and shared by all actors of a service. */
+  constructor(behaviour: Behaviour<Item>, limits: ActorLimits, clock: Clock) {
     this.#behaviour = behaviour;
-    this.#clock = options.clock;
-    this.#budget = new RestartBudget(options);
-    this.#restartWindowMs = options.restartWindowMs;
-    this.mailbox = new Mailbox<Item>(options);
+    this.#clock = clock;
+    this.#budget = new RestartBudget(limits);
+    this.#restartWindowMs = limits.restartWindowMs;
+    this.mailbox = new Mailbox<Item>(limits);
   }
 
   get state(): ActorState {

@@ -46,6 +46,8 @@ export const maxLatestKeys = 1000;
 /** What an entry costs beside its payload, in bytes: keeps many tiny entries within the bound too. */
 export const entryOverheadBytes = 64;
 
+const none: readonly MessageEntry[] = [];
+
 /**
  * What one actor published, numbered by its `seq`, and bounded.
  *
@@ -64,11 +66,12 @@ export class Log {
   #seq = 0;
   #lastRestart = 0;
   #usedAt = 0;
-  readonly #evicted = new Map<string, number>();
+  // Made when they are needed: a server may have a log for each of many quiet keys.
+  #evicted: Map<string, number> | undefined;
   /** The newest entry of each key, in the order in which they were written. */
-  readonly #latest = new Map<string, MessageEntry>();
+  #latest: Map<string, MessageEntry> | undefined;
   /** Those of them that the bounds would have taken, oldest first. */
-  readonly #outlived = new Map<string, MessageEntry>();
+  #outlived: Map<string, MessageEntry> | undefined;
   #evictedOther = 0;
 
   /** Set once, before the first entry. */
@@ -145,7 +148,7 @@ export class Log {
 
   /** The oldest position from which a reader of this topic misses nothing. */
   firstOf(topic: string): number {
-    return (this.#evicted.get(topic) ?? this.#evictedOther) + 1;
+    return (this.#evicted?.get(topic) ?? this.#evictedOther) + 1;
   }
 
   /** Messages of these topics in [from, until), at least one if there is any, else about `maxBytes`. */
@@ -163,7 +166,7 @@ export class Log {
     const entries: LogEntry[] = [];
     let bytes = 0;
     let next = begin;
-    for (const entry of this.#outlived.values()) {
+    for (const entry of this.#outlived?.values() ?? none) {
       if (entry.seq < begin || entry.seq >= until || !topics.includes(entry.topic)) continue;
       if (entries.length > 0 && bytes + entry.payload.bytes.length > maxBytes)
         return { entries, next: entry.seq, gone };
@@ -237,23 +240,24 @@ export class Log {
   /** It stays beyond its neighbours, and must not keep their memory. */
   #outlive(key: string, { payload, ...entry }: MessageEntry): void {
     const own = { ...entry, payload: { kind: payload.kind, bytes: ownCopyOf(payload.bytes) } };
-    this.#latest.set(key, own);
-    this.#outlived.set(key, own);
+    (this.#latest ??= new Map()).set(key, own);
+    (this.#outlived ??= new Map()).set(key, own);
   }
 
   #isLatest(entry: MessageEntry): boolean {
-    return entry.key === undefined || this.#latest.get(entry.key) === entry;
+    return entry.key === undefined || this.#latest?.get(entry.key) === entry;
   }
 
   #replace(key: string, entry: MessageEntry): void {
-    this.#outlived.delete(key);
-    this.#latest.delete(key);
-    this.#latest.set(key, entry);
-    if (this.#latest.size <= maxLatestKeys) return;
-    for (const [oldest, last] of this.#latest) {
-      this.#latest.delete(oldest);
+    const latest = (this.#latest ??= new Map());
+    this.#outlived?.delete(key);
+    latest.delete(key);
+    latest.set(key, entry);
+    if (latest.size <= maxLatestKeys) return;
+    for (const [oldest, last] of latest) {
+      latest.delete(oldest);
       // Its newest entry is lost to who comes later, and that is a gap.
-      this.#outlived.delete(oldest);
+      this.#outlived?.delete(oldest);
       this.#remember(last.topic, last.seq);
       break;
     }
@@ -262,12 +266,13 @@ export class Log {
   /** Beyond 1,000 topics the oldest are remembered together: such a reader may be told of a gap that was none, never the reverse. */
   #remember(topic: string, seq: number): void {
     // The newest entry of a key goes out of its turn: newer ones of its topic may have gone before.
-    const last = this.#evicted.get(topic) ?? 0;
-    this.#evicted.delete(topic);
-    this.#evicted.set(topic, Math.max(last, seq));
-    if (this.#evicted.size <= 1000) return;
-    for (const [oldest, went] of this.#evicted) {
-      this.#evicted.delete(oldest);
+    const evicted = (this.#evicted ??= new Map());
+    const last = evicted.get(topic) ?? 0;
+    evicted.delete(topic);
+    evicted.set(topic, Math.max(last, seq));
+    if (evicted.size <= 1000) return;
+    for (const [oldest, went] of evicted) {
+      evicted.delete(oldest);
       this.#evictedOther = Math.max(this.#evictedOther, went);
       break;
     }

@@ -52,9 +52,9 @@ export interface Holder {
  */
 export class Channels {
   readonly #options: ChannelsOptions;
-  readonly #graces = new Map<ServiceClient, Timer>();
+  #graces: Map<ServiceClient, Timer> | undefined;
   /** Whose messages were done while the mailbox had no room for more of them. */
-  readonly #owed = new Set<ServiceClient>();
+  #owed: Set<ServiceClient> | undefined;
   /** Those for whom a snapshot stands in the mailbox: one for all that come while it does. */
   #awaitSnapshot: Set<ServiceClient> | undefined;
 
@@ -102,7 +102,7 @@ export class Channels {
   giveGrace(client: ServiceClient): void {
     const { clock, dropped, limits } = this.#options;
     this.forget(client);
-    this.#graces.set(
+    (this.#graces ??= new Map()).set(
       client,
       clock.setTimeout(() => this.#end(client), limits.graceMs),
     );
@@ -228,13 +228,13 @@ export class Channels {
   /** A message of it is done. While the mailbox is more than half full it gets no more credit, but is owed some. */
   creditFor(client: ServiceClient): number | undefined {
     if (this.#options.hasRoom()) return client.delivery?.grant();
-    this.#owed.add(client);
+    (this.#owed ??= new Set()).add(client);
     return undefined;
   }
 
   /** Called before each turn: who is owed credit gets it as soon as there is room. */
   settleCredit(): void {
-    if (this.#owed.size === 0 || !this.#options.hasRoom()) return;
+    if (this.#owed === undefined || this.#owed.size === 0 || !this.#options.hasRoom()) return;
     for (const client of this.#owed) {
       const bytes = client.line === undefined ? undefined : client.delivery?.grant();
       if (bytes !== undefined && client.line !== undefined)
@@ -245,16 +245,16 @@ export class Channels {
 
   /** It is gone: nothing waits for it any more. */
   forget(client: ServiceClient): void {
-    const grace = this.#graces.get(client);
+    const grace = this.#graces?.get(client);
     if (grace === undefined) return;
     grace.cancel();
-    this.#graces.delete(client);
+    this.#graces?.delete(client);
     this.#options.dropped.delete(client);
   }
 
   /** The actor ends: no grace outlives it. */
   clear(): void {
-    for (const client of this.#graces.keys()) this.forget(client);
+    for (const client of this.#graces?.keys() ?? []) this.forget(client);
   }
 
   #refuse(client: ServiceClient, code: number, reason: string): void {

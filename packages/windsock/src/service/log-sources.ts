@@ -24,9 +24,10 @@ export interface SourceChunk {
 /** The logs that the app keeps itself, by topic: `service.log(topic, source)`. */
 export class LogSources {
   readonly #options: LogSourcesOptions;
-  readonly #sources = new Map<string, LogSource>();
-  readonly #encoder = new Encoder();
-  readonly #complete = Promise.withResolvers<void>();
+  // Made when they are needed: most services have none.
+  #sources: Map<string, LogSource> | undefined;
+  #encoder: Encoder | undefined;
+  #complete: PromiseWithResolvers<void> | undefined;
   #isComplete = false;
 
   constructor(options: LogSourcesOptions) {
@@ -39,22 +40,22 @@ export class LogSources {
         "Expected `service.log` to get a topic with a name, got an empty one: that is the service's own log.",
       );
     const { address, maxLogs } = this.#options;
-    if (!this.has(topic) && this.#sources.size >= maxLogs)
+    if (!this.has(topic) && (this.#sources?.size ?? 0) >= maxLogs)
       throw new OverloadedError(
         `Expected at most ${maxLogs} logs of the app's in ${address}, got one more: ${describe(topic)}. Give each a key of its own, or raise \`limits.maxLogs\`.`,
         0,
       );
-    this.#sources.set(topic, source);
+    (this.#sources ??= new Map()).set(topic, source);
   }
 
   /** The service has begun: what it does not have now, it does not have. */
   complete(): void {
     this.#isComplete = true;
-    this.#complete.resolve();
+    this.#complete?.resolve();
   }
 
   has(topic: string): boolean {
-    return this.#sources.has(topic);
+    return this.#sources?.has(topic) === true;
   }
 
   /** A part of a log; its end when `from` is undefined. Not a turn: it runs beside the callbacks. Never rejects. */
@@ -67,8 +68,8 @@ export class LogSources {
     try {
       // Who comes back to a service that is starting may be ahead of its `init`.
       if (!this.#isComplete && !this.has(topic))
-        await settleWithin(this.#complete.promise, timeoutMs, clock, timedOut);
-      const source = this.#sources.get(topic);
+        await settleWithin(this.#completion(), timeoutMs, clock, timedOut);
+      const source = this.#sources?.get(topic);
       if (source === undefined) return { payloads: [], next: from ?? 0, failed: true };
       const work =
         from === undefined
@@ -80,8 +81,9 @@ export class LogSources {
         throw new BadReturnError(
           `Expected the log ${describe(topic)} of ${address} to give an offset of at least ${from ?? 0}, got ${describe(chunk.next)}.`,
         );
+      const encoder = (this.#encoder ??= new Encoder());
       return {
-        payloads: chunk.messages.map((message) => this.#encoder.encode(message)),
+        payloads: chunk.messages.map((message) => encoder.encode(message)),
         ...(chunk.offsets === undefined ? {} : { offsets: chunk.offsets }),
         next: chunk.next,
         failed: false,
@@ -90,5 +92,10 @@ export class LogSources {
       report({ type: "failure", where: `the log ${JSON.stringify(topic)} of ${address}`, error });
       return { payloads: [], next: from ?? 0, failed: true };
     }
+  }
+
+  #completion(): Promise<void> {
+    this.#complete ??= Promise.withResolvers<void>();
+    return this.#complete.promise;
   }
 }

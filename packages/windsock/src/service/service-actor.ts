@@ -84,7 +84,7 @@ export class ServiceActor implements Behaviour<Mail> {
     this.log = options.log;
     this.#definition = definition;
     this.#options = options;
-    this.actor = new Actor<Mail>(this, { ...this.limits, clock });
+    this.actor = new Actor<Mail>(this, this.limits, clock);
     this.door = new Door(this.limits, clock);
 
     const parts = new ActorParts(this, options);

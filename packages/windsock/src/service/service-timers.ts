@@ -60,23 +60,23 @@ export class ServiceTimer {
 
 /** The timers of one incarnation: bounded, and cancelled together. */
 export class ServiceTimers {
-  readonly #open = new Set<ServiceTimer>();
+  #open: Set<ServiceTimer> | undefined;
 
   get size(): number {
-    return this.#open.size;
+    return this.#open?.size ?? 0;
   }
 
   create(info: unknown, ms: number): ServiceTimer {
     const timer = new ServiceTimer(this, info, ms);
-    this.#open.add(timer);
+    (this.#open ??= new Set()).add(timer);
     return timer;
   }
 
   ended(timer: ServiceTimer): void {
-    this.#open.delete(timer);
+    this.#open?.delete(timer);
   }
 
   cancelAll(): void {
-    for (const timer of this.#open) timer.cancel();
+    for (const timer of this.#open ?? []) timer.cancel();
   }
 }
