@@ -8,6 +8,7 @@ import { parseSource, type RepositorySource } from "./git/source.ts";
 import { readSealAfterMs } from "./log/sealing.ts";
 import type { RecordOptions } from "./run/build-record.ts";
 import { consoleLogDefaults } from "./run/console-log.ts";
+import { defaultNiceness, maxNiceness } from "./run/niceness.ts";
 import { stepLogDefaults } from "./run/step-log-writer.ts";
 import { diskRoomDefaults, type DiskRoomOptions } from "./store/disk-room.ts";
 import type { KeepBounds, KeptKind } from "./store/kept-store.ts";
@@ -25,6 +26,11 @@ export interface AutobuildOptions extends Partial<PartOptions> {
   readonly repositoryRoots?: readonly string[] | undefined;
   /** Names of variables that builds inherit besides the usual ones. @default [] */
   readonly passEnv?: readonly string[];
+  /**
+   * How much less urgent what builds run is than AutoBuild itself: 0 as urgent, 19 least. Holds for builds that start
+   * from now on. @default 10
+   */
+  readonly niceness?: number;
   /** Whether what is not committed is built too, at each change, in repositories that somebody works in. @default false */
   readonly watchTrees?: boolean;
   /** Shared with the forges whose webhooks come to `/hooks/<forge>`. @default none: they are refused */
@@ -45,6 +51,7 @@ export interface AutobuildSettings extends PartOptions {
   readonly given: readonly RepositorySource[];
   readonly repositoryRoots: readonly string[] | undefined;
   readonly passEnv: readonly string[];
+  readonly niceness: number;
   readonly watchTrees: boolean;
   readonly hookSecret: string | undefined;
   readonly keep: Readonly<Record<KeptKind, KeepBounds>>;
@@ -87,11 +94,21 @@ export function readSettings(options: AutobuildOptions): AutobuildSettings {
     repositoryRoots,
     dataDir: path.resolve(options.dataDir),
     passEnv: options.passEnv ?? [],
+    niceness: readNiceness(options.niceness),
     watchTrees: options.watchTrees ?? false,
     hookSecret: options.hookSecret,
     keep: { ...retentionDefaults, ...options.keep },
     clock: options.clock ?? systemClock,
   };
+}
+
+function readNiceness(value: unknown = defaultNiceness): number {
+  if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= maxNiceness)
+    return value;
+  throw new AutobuildError(
+    "AUTOBUILD_BAD_OPTION",
+    `Expected \`niceness\` to be an integer from 0 to ${maxNiceness}, got ${show(value)}.`,
+  );
 }
 
 function checkNumbers(settings: Record<keyof typeof leastValues, number>): void {

@@ -162,6 +162,7 @@ export function createAutobuild(options: AutobuildOptions): Autobuild {
           mirrorFolder: mirrorFolderOf(repositoryId),
           workspacesFolder: path.join(dataDir, "workspaces"),
           passEnv: settings.passEnv,
+          niceness: settings.niceness,
           secrets: values,
           unopenedSecrets: unopened,
         };

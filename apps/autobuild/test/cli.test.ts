@@ -97,6 +97,7 @@ describe("the command line", () => {
       host: "127.0.0.1",
       port: 8001,
       passEnv: [],
+      niceness: 10,
     });
   });
 
@@ -118,19 +119,26 @@ describe("the command line", () => {
   });
 
   test("goes before the environment, and both before the defaults", async () => {
-    const environment = { AUTOBUILD_PORT: "9000", AUTOBUILD_HOST: "0.0.0.0" };
+    const environment = {
+      AUTOBUILD_PORT: "9000",
+      AUTOBUILD_HOST: "0.0.0.0",
+      AUTOBUILD_NICENESS: "0",
+    };
     expect(await readCommandLine(["/x"], environment, "/")).toMatchObject({
       port: 9000,
       host: "0.0.0.0",
+      niceness: 0,
     });
     expect(
-      await readCommandLine(["--", "/x", "--port", "0", "--host", "::1"], environment, "/"),
-    ).toMatchObject({ port: 0, host: "::1" });
+      await readCommandLine(["--", "/x", "--port", "0", "--host", "::1", "--niceness", "19"], environment, "/"),
+    ).toMatchObject({ port: 0, host: "::1", niceness: 19 });
   });
 
   test.each([
     [["/x", "--port", "65536"], 'Expected a port from 0 to 65535, got "65536" (string).'],
     [["/x", "--port", "http"], "Expected a port from 0 to 65535"],
+    [["/x", "--niceness", "20"], 'Expected a niceness from 0 to 19, got "20" (string).'],
+    [["/x", "--niceness=-1"], "Expected a niceness from 0 to 19"],
     [["/x", "--seal-after", "soon"], "Expected a time such as 30m or 12h, or never"],
     [
       ["/x", "--prot", "1"],

@@ -32,12 +32,12 @@ describe("the README", () => {
       [
         ...new Set(
           text.match(
-            /--(?:port|host|data-dir|pass-env|stop-builds|help)|AUTOBUILD_(?:PORT|HOST|DATA_DIR)/g,
+            /--(?:port|host|data-dir|pass-env|niceness|stop-builds|help)|AUTOBUILD_(?:PORT|HOST|DATA_DIR|NICENESS)/g,
           ),
         ),
       ].toSorted();
     expect(named(readme)).toEqual(named(help));
-    expect(named(help)).toHaveLength(9);
+    expect(named(help)).toHaveLength(11);
   });
 
   test("has the bounds that hold", () => {

@@ -381,6 +381,25 @@ exec "$@"
     expect(await isAskedToKeepId("docker")).toBe(false);
   });
 
+  test("gives way to others in the container that docker's server starts, and only there", async () => {
+    const bin = temporaryFolder();
+    const sharesAsked = async (client: string, niceness: number): Promise<string | undefined> => {
+      const answer = `[ "$1" != version ] || { echo 'Client: ${client} Engine'; exit; }\n`;
+      writeFiles(bin, { docker: docker.replace("[", () => `${answer}[`) });
+      const environment = { PATH: `${bin}:${process.env["PATH"]}` };
+      const run = new TestRun([{ ...shell("true"), image: "node:26", environment }]);
+      expect(await run.run(new ProcessRunner({ niceness }))).toEqual({ type: "passed" });
+      const asked = path.join(bin, "docker.asked");
+      const shares = /^--cpu-shares=(.*)$/m.exec(readFileSync(asked, "utf8"))?.[1];
+      rmSync(asked);
+      return shares;
+    };
+    expect(await sharesAsked("Docker", 10)).toBe("110");
+    expect(await sharesAsked("Docker", 19)).toBe("15");
+    expect(await sharesAsked("Docker", 0)).toBeUndefined();
+    expect(await sharesAsked("      Podman", 10)).toBeUndefined();
+  });
+
   test("gets what the configuration sets, and not where things are on this machine", async () => {
     const bin = temporaryFolder();
     writeFiles(bin, { docker });

@@ -4,6 +4,7 @@ import { parseDuration } from "../duration.ts";
 import { AutobuildError, show } from "../errors.ts";
 import { repositoryAround } from "../git/repository-around.ts";
 import { parseSource } from "../git/source.ts";
+import { defaultNiceness, maxNiceness } from "../run/niceness.ts";
 import { readArguments } from "./command.ts";
 import { dataDirOf } from "./data-folder.ts";
 
@@ -21,6 +22,8 @@ export type CommandLine =
       readonly anonymous: string | undefined;
       readonly dataDir: string;
       readonly passEnv: readonly string[];
+      /** How much less urgent what builds run is than AutoBuild itself. */
+      readonly niceness: number;
       /** Whether what is built ends with the server. */
       readonly stopBuilds: boolean;
       /** How long after its end a build's logs are sealed; null: never. */
@@ -43,6 +46,8 @@ A repository is a path or a URL; without one it is the repository you are in.
                                          on this machine must lie (anywhere)
                      AUTOBUILD_HOOK_SECRET  what forges sign their webhooks with: /hooks/github and others
   --pass-env <name>                      a variable that builds inherit; may be repeated
+  --niceness <n>     AUTOBUILD_NICENESS  how much less urgent what builds run is than AutoBuild
+                                         itself: 0 as urgent, 19 least (10)
   --stop-builds                          end what is built when AutoBuild is ended by SIGTERM, too
   --seal-after <time>  AUTOBUILD_SEAL_AFTER  when the logs of a build that ended are compressed: 30m, 12h
                                          or never (1h)
@@ -87,6 +92,9 @@ export async function readCommandLine(
     publicUrl: publicUrl === undefined || publicUrl === "" ? undefined : parsePublicUrl(publicUrl),
     anonymous: values.anonymous ?? environment["AUTOBUILD_ANONYMOUS"],
     passEnv: values["pass-env"] ?? [],
+    niceness: readNiceness(
+      values.niceness ?? environment["AUTOBUILD_NICENESS"] ?? String(defaultNiceness),
+    ),
     stopBuilds: values["stop-builds"] ?? false,
     sealAfterMs: readSealAfter(
       values["seal-after"] ?? environment["AUTOBUILD_SEAL_AFTER"] ?? defaults.sealAfter,
@@ -104,6 +112,7 @@ function parse(argv: readonly string[]) {
     "public-url": { type: "string" },
     anonymous: { type: "string" },
     "pass-env": { type: "string", multiple: true },
+    niceness: { type: "string" },
     "stop-builds": { type: "boolean" },
     "seal-after": { type: "string" },
   });
@@ -115,6 +124,15 @@ function readPort(text: string): number {
   throw new AutobuildError(
     "AUTOBUILD_BAD_OPTION",
     `Expected a port from 0 to 65535, got ${show(text)}. Give one such as --port 8001.`,
+  );
+}
+
+function readNiceness(text: string): number {
+  const niceness = /^\d{1,2}$/.test(text) ? Number(text) : -1;
+  if (niceness >= 0 && niceness <= maxNiceness) return niceness;
+  throw new AutobuildError(
+    "AUTOBUILD_BAD_OPTION",
+    `Expected a niceness from 0 to ${maxNiceness}, got ${show(text)}. Give one such as --niceness ${defaultNiceness}.`,
   );
 }
 

@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { access, constants } from "node:fs/promises";
 import path from "node:path";
 import type { PlannedStep } from "../plan/plan.ts";
+import { sharesOf } from "./niceness.ts";
 
 /** A step's command within a container. */
 export interface Container {
@@ -29,6 +30,9 @@ const answerTimeoutMs = 10_000;
  * It runs as the user that AutoBuild runs as, so that the files in the workspace are that user's. Such a user has
  * no home in most images: unless that is root or the configuration says otherwise, `HOME` is `/tmp`.
  *
+ * Docker's server starts the container, which therefore is as urgent as that is, and gets fewer shares of the processor
+ * instead. Podman starts it itself: it is as nice as podman is.
+ *
  * Variables go by name: their values, of which some are secret, are in the environment of the program only.
  */
 export async function containerOf(
@@ -37,6 +41,7 @@ export async function containerOf(
   workspace: string,
   environment: Readonly<Record<string, string>>,
   cookie: string,
+  niceness: number,
 ): Promise<Container | string> {
   const engine = await findEngine(environment);
   if (engine === undefined)
@@ -57,6 +62,7 @@ export async function containerOf(
       `--user=${uid}:${gid}`,
       // Without it, podman that is not root's has another user's files in the workspace: it cannot write there.
       ...(isPodman && uid !== 0 ? ["--userns=keep-id"] : []),
+      ...(!isPodman && niceness > 0 ? [`--cpu-shares=${sharesOf(niceness)}`] : []),
       ...(tty ? ["--tty"] : []),
       `--volume=${workspace}:${workFolder}`,
       `--workdir=${workFolder}`,

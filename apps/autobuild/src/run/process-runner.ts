@@ -5,6 +5,7 @@ import type { PlannedStep } from "../plan/plan.ts";
 import type { OutputStream } from "./console-log.ts";
 import { containerOf } from "./container.ts";
 import { maskedTexts } from "./mask.ts";
+import { defaultNiceness } from "./niceness.ts";
 import { endGroups, signalGroup, sweepCookie } from "./process-tree.ts";
 import {
   sayEnd,
@@ -18,7 +19,7 @@ import { StepGraph } from "./step-graph.ts";
 import { StepOutput } from "./step-output.ts";
 import { loadTerminals, startStep } from "./step-process.ts";
 
-/** Waits of the process runner. */
+/** Waits and bounds of the process runner. */
 export interface ProcessRunnerOptions {
   /** From TERM to KILL. @default 5_000 */
   readonly graceMs: number;
@@ -26,6 +27,8 @@ export interface ProcessRunnerOptions {
   readonly quietMs: number;
   /** Steps of a build at the same time. @default 4 */
   readonly maxParallel: number;
+  /** How much less urgent steps are than this process, from 0 to 19. @default 10 */
+  readonly niceness: number;
   readonly clock: Clock;
 }
 
@@ -33,6 +36,7 @@ const defaults: ProcessRunnerOptions = {
   graceMs: 5000,
   quietMs: 200,
   maxParallel: 4,
+  niceness: defaultNiceness,
   clock: systemClock,
 };
 
@@ -163,7 +167,7 @@ class BuildProcesses {
   }
 
   async #process(step: PlannedStep, log: OutputStream): Promise<StepEnd> {
-    const { graceMs, quietMs, clock } = this.#options;
+    const { graceMs, quietMs, niceness, clock } = this.#options;
     const { signal, workspace } = this.#order;
     const environment = this.#order.environmentOf(step, this.#terminals !== undefined);
     let command: readonly [string, ...string[]] = step.argv;
@@ -175,6 +179,7 @@ class BuildProcesses {
         workspace,
         environment,
         this.#order.cookie,
+        niceness,
       );
       if (typeof container === "string") return { type: "notStarted", message: container };
       command = container.argv;
@@ -221,6 +226,7 @@ class BuildProcesses {
             environment,
             tty: step.tty,
             ttyInput: step.image !== null,
+            niceness,
           },
           {
             handleOutput: (bytes) => output.take(bytes),

@@ -71,7 +71,7 @@ try {
     mirrorFolder: order.mirrorFolder,
     source: order.source,
     origin: order.origin,
-    runner: new ProcessRunner({ clock }),
+    runner: new ProcessRunner({ clock, niceness: order.niceness }),
     planner,
     clock,
     passEnv: order.passEnv,

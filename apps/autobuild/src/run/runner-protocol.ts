@@ -15,6 +15,8 @@ export interface RunnerOrder {
   readonly mirrorFolder: string;
   readonly workspacesFolder: string;
   readonly passEnv: readonly string[];
+  /** How much less urgent steps are than the runner. */
+  readonly niceness: number;
   /** By name, those that steps may ask for. */
   readonly secrets: Readonly<Record<string, string>>;
   /** By name, why it could not be opened: a build that asks for it fails with that. */

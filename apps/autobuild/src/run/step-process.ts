@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import type { IPty } from "@lydell/node-pty";
 import { messageOf } from "../errors.ts";
+import { lowerSession, nicer } from "./niceness.ts";
 import type { StepEnd } from "./runner.ts";
 
 /** What a step is started with. */
@@ -16,6 +17,8 @@ export interface StepStart {
    * the container is to have. @default false
    */
   readonly ttyInput?: boolean;
+  /** How much less urgent it is than this process: it, and what it starts. @default 0 */
+  readonly niceness?: number;
 }
 
 /** Who hears of a started step. */
@@ -55,14 +58,18 @@ export function startStep(
   listener: StepListener,
   terminals: Pty | undefined,
 ): StepProcess {
-  return order.tty && terminals !== undefined
-    ? startOnTerminal(order, listener, terminals)
-    : startOnPipe(order, listener);
+  const started =
+    order.tty && terminals !== undefined
+      ? startOnTerminal(order, listener, terminals)
+      : startOnPipe(order, listener);
+  if (started.pid !== undefined) lowerSession(started.pid, order.niceness ?? 0);
+  return started;
 }
 
 /** One pipe for both streams keeps their order. The shell only joins them: it becomes the command. */
 function startOnPipe(order: StepStart, listener: StepListener): StepProcess {
-  const child = spawn("/bin/sh", ["-c", 'exec "$@" 2>&1', "sh", ...order.argv], {
+  const [program, ...args] = shell('exec "$@" 2>&1', order);
+  const child = spawn(program, args, {
     cwd: order.cwd,
     env: order.environment,
     stdio: ["ignore", "pipe", "ignore"],
@@ -97,11 +104,13 @@ const withoutInput = 'exec "$@" </dev/null 9>&1';
 /** The terminal is the output only, as a rule: what reads its input finds the end of it, and no step waits for a person. */
 function startOnTerminal(order: StepStart, listener: StepListener, terminals: Pty): StepProcess {
   checkArguments(order);
-  const terminal: IPty = terminals.spawn(
-    "/bin/sh",
-    ["-c", order.ttyInput === true ? onTerminal : withoutInput, "sh", ...order.argv],
-    { ...terminalSize, cwd: order.cwd, env: { ...order.environment }, encoding: null },
-  );
+  const [program, ...args] = shell(order.ttyInput === true ? onTerminal : withoutInput, order);
+  const terminal: IPty = terminals.spawn(program, args, {
+    ...terminalSize,
+    cwd: order.cwd,
+    env: { ...order.environment },
+    encoding: null,
+  });
   let isPaused = false;
   let hasEnded = false;
   const end = (): void => {
@@ -132,6 +141,11 @@ function startOnTerminal(order: StepStart, listener: StepListener, terminals: Pt
     },
     destroy: end,
   };
+}
+
+/** A shell that runs a script, with the step as its arguments. */
+function shell(script: string, { argv, niceness = 0 }: StepStart): readonly [string, ...string[]] {
+  return nicer(niceness, ["/bin/sh", "-c", script, "sh", ...argv]);
 }
 
 // `execve` takes no single argument beyond this; the child of a terminal would only exit with 1.
