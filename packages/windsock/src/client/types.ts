@@ -1,4 +1,4 @@
-import type { PresenceChanges } from "../protocol/v1/index.ts";
+import type { PresenceChanges, PresenceEntry } from "../protocol/v1/index.ts";
 import type { ServiceAt, ServiceName } from "../service/registry.ts";
 import type { AnyService, TypesOf } from "../service/types.ts";
 import type { ClientError } from "./client-error.ts";
@@ -23,6 +23,9 @@ export type Incoming<S> = TypesOf<S>["incoming"];
 
 /** What a client of the service receives: messages, and snapshots of the same type. */
 export type Outgoing<S> = Jsonified<TypesOf<S>["outgoing"]>;
+
+/** Who is there, as the service's `presence.entry` says it. */
+type Presence<S> = TypesOf<S> extends { presence: infer Entry } ? Jsonified<Entry> : PresenceEntry;
 
 type Calls<S> = TypesOf<S>["calls"];
 type Request<S, N extends keyof Calls<S>> = Calls<S>[N] extends { request: infer R }
@@ -135,11 +138,23 @@ export type ChannelEvent<S> =
   | { readonly type: "rejoined" }
   /** The service began anew, and its state with it. */
   | { readonly type: "restarted"; readonly seq: number }
-  | ({ readonly type: "presence"; readonly seq: number } & PresenceChanges)
+  | ({ readonly type: "presence"; readonly seq: number } & PresenceChanges<Presence<S>>)
   /** The service's code has changed. */
   | { readonly type: "version"; readonly version: string; readonly previous: string }
   /** What no promise reports: a refused join, a lost connection to a faulty server. */
   | { readonly type: "error"; readonly error: ClientError };
+
+// The names themselves, and no `keyof`: the compiler lists them where another one is given.
+type EventName =
+  | "message"
+  | "snapshot"
+  | "state"
+  | "resumed"
+  | "rejoined"
+  | "restarted"
+  | "presence"
+  | "version"
+  | "error";
 
 type EventOf<S, T> = Extract<ChannelEvent<S>, { readonly type: T }>;
 
@@ -168,7 +183,7 @@ export interface Channel<in out S = AnyService> extends AsyncIterable<Outgoing<S
    * Calls the handler for each event of this type, in order; gives the way to stop.
    * Messages that came before the first handler or loop are kept for it.
    */
-  on<T extends keyof ChannelHandlers<S>>(type: T, handler: ChannelHandlers<S>[T]): () => void;
+  on<T extends EventName>(type: T, handler: ChannelHandlers<S>[T]): () => void;
   /**
    * Sends a message. Resolves when the service has taken it (its turn is committed);
    * rejects with a `ClientError` when it was refused or failed, or where that is unknown.

@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { OptionError } from "../errors.ts";
 import { defaultHistoryLimits, defaultServiceLimits } from "../protocol/limits.ts";
+import type { PresenceEntry } from "../protocol/v1/index.ts";
 import { checkedLimits } from "./checked-limits.ts";
 import { DefinedService, type ErasedDefinition } from "./definition.ts";
 import { nearest } from "./nearest.ts";
@@ -63,6 +64,7 @@ export function defineService<
   Calls extends CallDeclarations = {},
   L extends Primitive = never,
   M extends Primitive = never,
+  Entry extends { readonly id: string } = PresenceEntry,
 >(
   definition: { readonly params?: P } & ServiceDefinition<
     State,
@@ -74,7 +76,8 @@ export function defineService<
     Info,
     Calls,
     L,
-    M
+    M,
+    Entry
   > &
     NeedsInit<State> &
     NeedsHandlers<Calls>,
@@ -85,6 +88,7 @@ export function defineService<
   info: Info;
   calls: CallsOf<Calls>;
   params: ParamsOf<P>;
+  presence: Entry;
 }> {
   return new DefinedService(erase(definition as Readonly<Record<string, unknown>>));
 }

@@ -231,6 +231,7 @@ export interface ServiceDefinition<
   Calls,
   L extends Primitive = never,
   M extends Primitive = never,
+  Entry = PresenceEntry,
   Cl = Client<InputOf<Out, Sendable>, User, Params>,
   Ctx = ServiceContext<InputOf<Out, Sendable>, Postable<Info>, Params, Cl, State>,
   // Without what `init` and `authorize` give: to type its parameter would end their inference.
@@ -287,7 +288,8 @@ export interface ServiceDefinition<
   readonly presence?:
     | boolean
     | {
-        readonly entry?: (client: Cl) => PresenceEntry;
+        /** What others are told of a client: an object with an `id`. It types `presence` at the client. */
+        readonly entry?: (client: Cl) => Entry;
         /** How long somebody whose last client has left still counts as present, in ms. @default 2000 */
         readonly lingerMs?: number;
       };
@@ -361,6 +363,8 @@ export interface ServiceTypes {
   info: unknown;
   calls: {};
   params: {};
+  /** What `presence.entry` gives. */
+  presence?: { readonly id: string };
 }
 
 declare const types: unique symbol;

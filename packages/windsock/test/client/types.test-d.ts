@@ -124,6 +124,37 @@ test("handlers are called with what their event says", () => {
   channel.on("opened", () => {});
 });
 
+test("presence has the type of what the service says of a client", () => {
+  interface Person {
+    readonly id: string;
+    readonly name: string;
+    readonly since: Date;
+  }
+  const lounge = defineService({
+    authorize: () => ({ name: "Ann" }),
+    presence: {
+      entry: (client): Person => ({ id: client.id, name: client.user.name, since: new Date() }),
+    },
+  });
+  connect<typeof lounge>("lounge").on("presence", ({ join: [one] }) => {
+    expectTypeOf(one!.name).toEqualTypeOf<string>();
+    expectTypeOf(one!.since).toEqualTypeOf<string>();
+  });
+  const inferred = defineService({
+    authorize: () => ({ name: "Ann" }),
+    presence: { entry: ({ id, user }) => ({ id, name: user.name }) },
+  });
+  connect<typeof inferred>("inferred").on("presence", ({ join: [one] }) => {
+    expectTypeOf(one!.name).toEqualTypeOf<string>();
+  });
+  const byUser = defineService({ presence: true });
+  connect<typeof byUser>("by-user").on("presence", ({ join: [one] }) => {
+    expectTypeOf(one!["name"]).toEqualTypeOf<unknown>();
+  });
+  // @ts-expect-error -- an entry needs an `id`
+  defineService({ presence: { entry: () => ({ name: "Ann" }) } });
+});
+
 test("events are one union", async () => {
   for await (const event of channel.events()) {
     if (event.type === "message" && event.message.type === "started")

@@ -70,6 +70,7 @@ test("an app's own declarations are readable, and name the package alone", async
         info: never;
         calls: {};
         params: {};
+        presence: import("windsock").PresenceEntry;
     }>;
     export default _default;
     "
@@ -108,6 +109,7 @@ test("an app's own declarations are readable, and name the package alone", async
             };
         };
         params: {};
+        presence: import("windsock").PresenceEntry;
     }>;
     export default _default;
     "
@@ -131,6 +133,7 @@ test("an app's own declarations are readable, and name the package alone", async
         params: {
             readonly id: string;
         };
+        presence: import("windsock").PresenceEntry;
     }>;
     export default _default;
     "

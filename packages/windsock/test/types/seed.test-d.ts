@@ -6,6 +6,7 @@ import {
   type,
   type Client,
   type JsonValue,
+  type PresenceEntry,
   type Sendable,
   type TypesOf,
   type Unchecked,
@@ -35,6 +36,7 @@ test("the seed program compiles as it stands, and its broadcast is a string", ()
     info: never;
     calls: {};
     params: {};
+    presence: PresenceEntry;
   }>();
   broadcast(status, "one");
   // @ts-expect-error -- this service broadcasts strings
@@ -61,6 +63,7 @@ test("the second program: checked messages in, typed messages out", () => {
     info: never;
     calls: {};
     params: {};
+    presence: PresenceEntry;
   }>();
   broadcast(status, { type: "done" });
   // @ts-expect-error -- without a handler, a broadcast is what clients get

@@ -55,8 +55,8 @@ export interface PresenceEntry {
   readonly [key: string]: unknown;
 }
 
-export interface PresenceChanges {
-  readonly join: readonly PresenceEntry[];
+export interface PresenceChanges<Entry = PresenceEntry> {
+  readonly join: readonly Entry[];
   readonly leave: readonly string[];
   /** `join` is everybody: forget what was known before. */
   readonly all?: boolean;
