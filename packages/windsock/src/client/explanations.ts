@@ -18,7 +18,7 @@ const sentences: Partial<Record<ClientErrorCode, string>> = {
     "Expected {path} to be joined at {url} within {ms} ms, got no answer. It is tried on, by WebSocket and nothing else: see whether the server runs, and whether what is between lets WebSocket through.",
   WINDSOCK_PROTOCOL: "Expected {url} to speak windsock.v1, got a fault: {reason}",
   WINDSOCK_BAD_URL:
-    'Expected `url` to be where the server is, such as "https://example.com", got {url} on the page {page}.',
+    'Expected `url` to be the server with its scheme, such as "https://example.com" or "http://localhost:8001", got {url}; the page is {page}.',
   WINDSOCK_NO_WEBSOCKET:
     "Expected a global `WebSocket` (browsers and Node 22 or later have it), got none. The client falls back to nothing else: give it one with `createClient({ WebSocket })`.",
 };

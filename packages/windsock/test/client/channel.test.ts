@@ -111,6 +111,27 @@ describe("sends", () => {
     await expect(channel.send(1n)).rejects.toMatchObject({ code: "WINDSOCK_ENCODE" });
   });
 
+  test.each([
+    new Map([["a", 1]]),
+    new Set([1]),
+    new ArrayBuffer(4),
+    new DataView(new ArrayBuffer(4)),
+    new Float32Array(2),
+    new Blob(["text"]),
+  ])("of %s reject at once: JSON would empty it", async (value) => {
+    const { channel } = await opened();
+    const message = /^Expected a string, a Uint8Array or a value.* got \w+: JSON would empty it$/;
+    await expect(channel.send(value)).rejects.toThrow(message);
+    await expect(channel.call("ask", value)).rejects.toMatchObject({ code: "WINDSOCK_ENCODE" });
+  });
+
+  test("of lists, dates and objects without a prototype are JSON", async () => {
+    const { channel } = rig().connect();
+    for (const value of [[1], new Date(0), Object.create(null), Buffer.from("bytes"), null])
+      void channel.send(value as never);
+    expect(await Promise.race([channel.send("last"), Promise.resolve("waits")])).toBe("waits");
+  });
+
   test("wait for a connection up to 1000 messages; the next is refused", async () => {
     const { channel } = rig().connect();
     const sends = Array.from({ length: 1000 }, (_, index) => fate(channel.send(index)));

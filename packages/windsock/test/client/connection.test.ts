@@ -156,7 +156,7 @@ test("without a WebSocket, or without a place to connect to, it says what it nee
   const { client, page } = rig();
   page.url = undefined;
   expect(() => client.connect("status")).toThrow(
-    'Expected `url` to be where the server is, such as "https://example.com", got none on the page none.',
+    'Expected `url` to be the server with its scheme, such as "https://example.com" or "http://localhost:8001", got none; the page is none.',
   );
 });
 
