@@ -82,9 +82,34 @@ test("a build is told in one line, with the first of its reason", async () => {
   expect(sentenceOf(build, "broke")).toMatch(/^project main broke: build 1 failed in .* …$/);
   const line = buildLine(build);
   expect(line).toMatch(
-    /^✗ #1 project main \w{7} failed in [\d.]+ s \(\.autobuild\.yml:1:1: Expected `steps` to be .* …\)  first$/,
+    /^✗ #1 project main \w{7} failed in [\d.]+ s \(\.autobuild\.yml:1:1: Expected the configuration to have .* …\)  first$/,
   );
   expect(line).not.toContain("\ufffd");
+  const { steps, ...rest } = build;
+  const attempt = {
+    attempt: 1,
+    state: "failed",
+    reason: null,
+    startedMs: 0,
+    durationMs: 1,
+    logBytes: 0,
+    sha256: "",
+  } as const;
+  const step = {
+    position: 0,
+    name: "unsure",
+    command: "true",
+    state: "passed",
+    reason: null,
+    startedMs: 0,
+    durationMs: 2,
+    needs: [],
+    attempts: [attempt, { ...attempt, attempt: 2, state: "passed" }],
+  } as const;
+  const flaky = { ...rest, steps: [...steps, step], state: "passed", reason: null } as const;
+  expect(buildLine({ ...flaky, subject: "x".repeat(2000) })).toMatch(
+    /^✓ .* passed in [\d.]+ s \(flaky: unsure\)  x{100}…$/,
+  );
 });
 
 describe("the command line", () => {

@@ -69,7 +69,9 @@ describe("autobuild plan", () => {
       'Expected --event to be one of push, tag, pullRequest, cron, manual, watch, got "lunch".',
     );
     await expect(plan({}, "/none/here")).rejects.toThrow("Expected one folder that is there");
-    await expect(plan({}, "--frob")).rejects.toThrow("Unknown option '--frob'");
+    await expect(plan({}, "--frob")).rejects.toThrow(
+      'Expected an option that there is, got "--frob" (string).',
+    );
     await expect(plan({})).rejects.toMatchObject({ code: "AUTOBUILD_NOTHING_TO_BUILD" });
   });
 });

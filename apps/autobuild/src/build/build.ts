@@ -67,6 +67,11 @@ export interface Step {
   readonly attempts: readonly Attempt[];
 }
 
+/** Whether a step passed, and not at once. */
+export function isFlaky({ state, attempts }: Pick<Step, "state" | "attempts">): boolean {
+  return state === "passed" && attempts.length > 1;
+}
+
 /** One try of a step, with a log of its own. Plain JSON. */
 export interface Attempt {
   /** Counted from 1. */

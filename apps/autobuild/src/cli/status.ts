@@ -1,4 +1,4 @@
-import type { Build } from "../build/build.ts";
+import { isFlaky, type Build } from "../build/build.ts";
 import type { Queue } from "../build/overview.ts";
 import type { Repository } from "../build/repository.ts";
 import { plainText } from "../plain-text.ts";
@@ -25,8 +25,9 @@ reach; or one build with its steps.
       if (values.json === true) await terminal.json(build);
       else {
         await terminal.print(buildLine(build));
-        for (const { name, state, reason, command, attempts } of build.steps) {
-          const word = state === "passed" && attempts.length > 1 ? "flaky" : state;
+        for (const step of build.steps) {
+          const { name, state, reason, command } = step;
+          const word = isFlaky(step) ? "flaky" : state;
           await terminal.print(
             plainText(
               `    ${word.padEnd(9)} ${name}${reason === null ? "" : ` ${reason}`}: ${command}`,
