@@ -112,7 +112,14 @@ export async function pages(
       );
     return sendConsoleLog(context, autobuild, build, log, {});
   });
-  app.notFound(notFound);
+  // Whoever mistypes an address sees the page, which says so and leads on; programs get JSON.
+  app.notFound((context) =>
+    context.req.method === "GET" &&
+    !context.req.path.startsWith("/api/") &&
+    (context.req.header("accept") ?? "").includes("text/html")
+      ? html(context, "build", 404)
+      : notFound(context),
+  );
   app.onError((error) => problemOf(error, report));
   return app;
 }

@@ -107,7 +107,7 @@ function page(
                   <p>You are logged in as ${access.name} (${access.role}).</p>
                   <button type="submit">Log out</button> <a href="${localPath(next)}">Go on</a>
                 </form>`
-              : html`<form method="post" action="/login">
+              : html`<form method="post">
                   <h2>Log in</h2>
                   ${message === undefined ? "" : html`<p id="message" role="alert">${message}</p>`}
                   <input type="hidden" name="next" value="${localPath(next)}" />

@@ -186,11 +186,7 @@ export class BuildPage {
   }
 
   #showState(build: Build, { row, nowMs }: BuildContext): void {
-    const said = [
-      build.reason === null
-        ? stateOf(build)
-        : `${marks[build.state].word}: ${firstLine(build.reason)}`,
-    ];
+    const said = [howOf(build)];
     const timeMs = elapsedMs(build, nowMs);
     if (timeMs !== undefined) said.push(duration(timeMs));
     const forecast = row?.build.id === build.id ? row.forecast : null;
@@ -319,4 +315,11 @@ export function neighbours(
     older: ids.filter((id) => id < build.id).toSorted((a, b) => b - a)[0],
     newer: ids.filter((id) => id > build.id).toSorted((a, b) => a - b)[0],
   };
+}
+
+/** How a build stands, with the reason: `failed: step test exited with 1`, `cancelled by Ann`. */
+function howOf(build: Build): string {
+  if (build.reason === null) return stateOf(build);
+  const [reason, { word }] = [firstLine(build.reason), marks[build.state]];
+  return reason.startsWith(`${word} `) ? reason : `${word}: ${reason}`;
 }

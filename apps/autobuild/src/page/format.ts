@@ -1,4 +1,4 @@
-import type { Build, BuildState, Step, StepState } from "../build/build.ts";
+import { isFlaky, type Build, type BuildState, type Step, type StepState } from "../build/build.ts";
 import type { Progress } from "../build/forecast.ts";
 import { recentBuilds, type BranchRow } from "../build/overview.ts";
 
@@ -84,9 +84,10 @@ export function span(ms: number): string {
   return hours < 48 ? `${hours} h` : `${Math.floor(hours / 24)} d`;
 }
 
-/** A build's state in a word or three: `passed`, `failed in test`, `running test`. */
+/** A build's state in a word or three: `passed`, `passed, flaky`, `failed in test`, `running test`. */
 export function stateOf({ state, steps }: Build): string {
   const { word } = marks[state];
+  if (state === "passed") return steps.some(isFlaky) ? `${word}, flaky` : word;
   const step = steps.find((one) => one.state === state);
   if (step === undefined) return word;
   if (state === "failed") return `${word} in ${step.name}`;

@@ -67,9 +67,9 @@ export function pathOf(route: Route): string {
   }
 }
 
-/** Where to log in, to come back to where one is. */
+/** Where to log in, to come back to where one is. Browsers carry what follows `#` along, as the server never sees it. */
 export function loginPath(): string {
-  return `/login?next=${encodeURIComponent(location.pathname)}`;
+  return `/login?next=${encodeURIComponent(location.pathname + location.search)}${location.hash}`;
 }
 
 /** Follows the address, and takes links of the page without loading it anew. */

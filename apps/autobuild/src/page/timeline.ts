@@ -1,4 +1,4 @@
-import type { Build, Step } from "../build/build.ts";
+import { isFlaky, type Build, type Step } from "../build/build.ts";
 import { criticalPath, neededBy, spansOf, type Forecast } from "../build/forecast.ts";
 import { make, makeName, setAttribute, setChildren, setText } from "./dom.ts";
 import { duration, stepMs, stepSigns, ticks } from "./format.ts";
@@ -139,6 +139,6 @@ function wordsOf(step: Step, steps: readonly Step[], isCritical: boolean): strin
   const needs = neededBy(steps, step.position).map((needed) => steps[needed]?.name ?? "");
   const waits = step.state === "waiting" && needs.length > 0 ? ` for ${needs.join(", ")}` : "";
   const critical = isCritical ? ", on the chain that decides how long it takes" : "";
-  const flaky = step.state === "passed" && step.attempts.length > 1 ? ", flaky" : "";
+  const flaky = isFlaky(step) ? ", flaky" : "";
   return `${step.reason ?? step.state}${flaky}${waits}${critical}`;
 }

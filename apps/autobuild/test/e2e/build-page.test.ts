@@ -238,6 +238,7 @@ describe.skipIf(!hasBrowser)("the page of a build (needs Chromium: set WINDSOCK_
     const page = await openPage(`${program.url}/builds/2`);
     const flaky = page.locator(".timeline button", { hasText: "flaky" });
     await flaky.getByText("2 attempts").waitFor();
+    expect(await page.locator(".build-head .state").innerText()).toMatch(/^passed, flaky · /);
     const bars = await flaky
       .locator(".past")
       .evaluateAll((all) => all.map((bar) => (bar as HTMLElement).dataset["state"]));
@@ -277,6 +278,10 @@ describe.skipIf(!hasBrowser)("the page of a build (needs Chromium: set WINDSOCK_
     await none.getByRole("link", { name: "AutoBuild" }).click();
     await none.locator("#status", { hasText: "second build" }).waitFor();
     expect(await none.getByText("There is no build 77.").isHidden()).toBe(true);
+    const answer = await none.goto(`${program.url}/bulids/1`);
+    expect(answer?.status()).toBe(404);
+    await none.getByText("There is no page /bulids/1.").waitFor();
+    await expectAccessible(none);
   }, 60_000);
 
   test("builds again and goes there, and cancels, by buttons and by keys", async () => {
@@ -285,13 +290,19 @@ describe.skipIf(!hasBrowser)("the page of a build (needs Chromium: set WINDSOCK_
     const program = await Program.start([repository.folder]);
     const page = await openPage(`${program.url}/builds/1`);
     await page.getByRole("button", { name: "Cancel" }).click();
-    await page.getByText("cancelled: cancelled by somebody on the page").first().waitFor();
+    await page
+      .getByText(/^cancelled by somebody on the page · /)
+      .first()
+      .waitFor();
     await page.getByRole("button", { name: "Build again" }).click();
     await page.waitForURL(`${program.url}/builds/2`);
     await page.locator(".facts", { hasText: "again, after build 1" }).waitFor();
     await page.getByText("running step-1").first().waitFor();
     await page.keyboard.press("X");
-    await page.getByText("cancelled: cancelled by").first().waitFor();
+    await page
+      .getByText(/^cancelled by somebody on the page · /)
+      .first()
+      .waitFor();
     gate.open();
     await page.keyboard.press("r");
     await page.waitForURL(`${program.url}/builds/3`);

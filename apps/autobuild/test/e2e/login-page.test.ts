@@ -16,7 +16,7 @@ describe.skipIf(!hasBrowser)("who looks (needs Chromium: set WINDSOCK_CHROMIUM)"
     await doors.autobuild.start();
     await until("a build failed", () => doors.autobuild.builds.get(1)?.state === "failed");
     const { url } = doors.server;
-    const page = await openPage(`${url}/builds/1`);
+    const page = await openPage(`${url}/builds/1#log`);
     const button = (name: string) => page.getByRole("button", { name });
 
     // Nobody: reads, and is shown the way in.
@@ -27,7 +27,7 @@ describe.skipIf(!hasBrowser)("who looks (needs Chromium: set WINDSOCK_CHROMIUM)"
     await expectAccessible(page);
     await page.locator("#login").focus();
     await page.keyboard.press("Enter");
-    await page.waitForURL(`${url}/login?next=%2Fbuilds%2F1`);
+    await page.waitForURL(`${url}/login?next=%2Fbuilds%2F1#log`);
     await expectAccessible(page);
 
     const logIn = async (name: string): Promise<void> => {
@@ -36,7 +36,8 @@ describe.skipIf(!hasBrowser)("who looks (needs Chromium: set WINDSOCK_CHROMIUM)"
       await page.keyboard.press("Tab");
       await page.keyboard.type(password);
       await page.keyboard.press("Enter");
-      await page.waitForURL(`${url}/builds/1`);
+      // With the place in the page, of which a server hears nothing.
+      await page.waitForURL(`${url}/builds/1#log`);
     };
     await logIn("Vic");
     await page.locator("#who", { hasText: "Vic (viewer)" }).waitFor();
@@ -48,7 +49,7 @@ describe.skipIf(!hasBrowser)("who looks (needs Chromium: set WINDSOCK_CHROMIUM)"
     await page.keyboard.press("Enter");
     await page.waitForURL(`${url}/login`);
 
-    await page.goto(`${url}/login?next=/builds/1`);
+    await page.goto(`${url}/login?next=/builds/1#log`);
     await logIn("Ann");
     await page.locator("#who", { hasText: "Ann (builder)" }).waitFor();
     await button("Retry failed: 1 branch").waitFor();
