@@ -375,6 +375,36 @@ describe("a build", () => {
     });
   });
 
+  test.each([
+    [
+      "stands still, once that has had a minute",
+      (_runner: number, clock: ManualClock) => clock.advance(60_000),
+      "cancelled by Ann; its runner did not end it within 60 s, and was killed",
+    ],
+    [
+      "dies of it, and is not built again",
+      (runner: number) => process.kill(runner, "SIGKILL"),
+      "cancelled by Ann; its runner has gone",
+    ],
+  ])("can be cancelled though its runner %s", async (_what, happens, reason) => {
+    const repository = new TestRepository(steps("echo started; exec sleep 1000", "echo never"));
+    const dataDir = temporaryFolder();
+    const clock = new ManualClock();
+    const server = await TestServer.start({ repositories: [repository.folder], dataDir, clock });
+    await server.printed(1, "started");
+    const file = path.join(dataDir, "builds/1/runner.json");
+    const { pid } = JSON.parse(readFileSync(file, "utf8")) as { pid: number };
+    process.kill(pid, "SIGSTOP");
+    const cancelled = server.autobuild.builds.cancel(1, "Ann");
+    happens(pid, clock);
+    const build = await cancelled;
+    expect(isRunning(pid)).toBe(false);
+    expect(build).toMatchObject({ state: "cancelled", reason: expect.stringContaining(reason) });
+    expect(build.steps.map(({ state }) => state)).toEqual(["cancelled", "skipped"]);
+    expect(await server.logOf(1)).toMatch(/\n=== build 1 cancelled: cancelled by Ann; .*\n$/);
+    expect(server.autobuild.builds.list()).toHaveLength(1);
+  });
+
   test("can be cancelled while it waits, and then has no log", async () => {
     const repository = new TestRepository(steps("echo started; sleep 1000"));
     const server = await TestServer.start({ repositories: [repository.folder] });

@@ -1,3 +1,4 @@
+import type { Clock } from "../clock.ts";
 import type { LogBytes } from "../log/log-bytes.ts";
 import { readLogFile, type LogReader, type LogSlice } from "../log/log-reader.ts";
 import type { BuildFolder } from "../run/build-folder.ts";
@@ -15,17 +16,21 @@ export class ActiveBuild implements LogReader {
   /** Of the console log. */
   length = 0;
 
-  constructor(folder: BuildFolder, console: LogBytes, cookie: string, listener: LinkListener) {
+  constructor(
+    folder: BuildFolder,
+    console: LogBytes,
+    cookie: string,
+    listener: LinkListener,
+    clock: Clock,
+  ) {
     this.#console = console;
-    this.link = new RunnerLink(folder, cookie, {
-      ...listener,
-      handleConsoleGrown: (length) => {
-        this.#known.resolve();
-        if (length <= this.length) return;
-        this.length = length;
-        listener.handleConsoleGrown(length);
-      },
-    });
+    const handleConsoleGrown = (length: number): void => {
+      this.#known.resolve();
+      if (length <= this.length) return;
+      this.length = length;
+      listener.handleConsoleGrown(length);
+    };
+    this.link = new RunnerLink(folder, cookie, { ...listener, handleConsoleGrown }, clock);
   }
 
   /** Resolves when its runner has been heard of. */

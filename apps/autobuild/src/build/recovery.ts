@@ -6,7 +6,7 @@ import type { BuildFolders } from "../run/build-folders.ts";
 import { ConsoleLog, consoleLogDefaults } from "../run/console-log.ts";
 import { sweepCookie } from "../run/process-tree.ts";
 import type { Store } from "../store/store.ts";
-import type { Build } from "./build.ts";
+import type { Build, EndState } from "./build.ts";
 import type { AutobuildEvents } from "./builds.ts";
 
 /** What recovery works with. */
@@ -18,17 +18,19 @@ export interface RecoveryParts {
 }
 
 /**
- * Clears up after a build whose runner has died: what it left running is killed, and its log gets a last line.
+ * Clears up after a build whose runner has died: what it left running is killed, and its log gets a last line
+ * with the state that it ends in.
  *
  * No line that somebody saw goes away.
  */
 export async function endLost(
   build: Build,
+  state: EndState,
   why: string,
   parts: RecoveryParts,
 ): Promise<{ readonly reason: string; readonly logBytes: number }> {
   const reason = await killLeftovers(build, why, parts);
-  return { reason, logBytes: await completeLog(build, reason, parts) };
+  return { reason, logBytes: await completeLog(build, `${state}: ${reason}`, parts) };
 }
 
 async function killLeftovers(build: Build, why: string, { store }: RecoveryParts): Promise<string> {
@@ -42,7 +44,7 @@ async function killLeftovers(build: Build, why: string, { store }: RecoveryParts
 
 async function completeLog(
   build: Build,
-  reason: string,
+  end: string,
   { folders, clock, events }: RecoveryParts,
 ): Promise<number> {
   const report = (error: unknown): void =>
@@ -58,7 +60,7 @@ async function completeLog(
       handleGrown() {},
       handleFailure: report,
     });
-    log.line(`=== build ${build.id} lost: ${reason}`);
+    log.line(`=== build ${build.id} ${end}`);
     await log.close();
     return log.length;
   } catch (error) {

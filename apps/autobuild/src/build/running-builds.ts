@@ -7,6 +7,7 @@ import { consoleLogName } from "../run/build-folder.ts";
 import type { BuildFolders } from "../run/build-folders.ts";
 import type { RecordOptions } from "../run/build-record.ts";
 import { launchRunner } from "../run/runner-launcher.ts";
+import type { LinkListener } from "../run/runner-link.ts";
 import type { RunnerOrder } from "../run/runner-protocol.ts";
 import type { DiskRoom } from "../store/disk-room.ts";
 import type { OriginStore } from "../store/origin-store.ts";
@@ -118,15 +119,16 @@ export class RunningBuilds {
   }
 
   #activate(build: Build, cookie: string): ActiveBuild {
-    const { console, events, folders } = this.#parts;
+    const { clock, console, events, folders } = this.#parts;
     const { id: buildId } = build;
     const bytes = folders.file(buildId, consoleLogName);
-    const active: ActiveBuild = new ActiveBuild(folders.of(buildId), bytes, cookie, {
+    const listener: LinkListener = {
       handleEntries: (entries) => this.#ledger.write(buildId, entries),
       handleConsoleGrown: () => events.emit("logAdvanced", { buildId, position: null, attempt: 0 }),
       handleLogGrown: (position, attempt) =>
         events.emit("logAdvanced", { buildId, position, attempt }),
-    });
+    };
+    const active = new ActiveBuild(folders.of(buildId), bytes, cookie, listener, clock);
     this.#active.set(buildId, active);
     console.add(buildId, active);
     return active;
@@ -150,8 +152,11 @@ export class RunningBuilds {
         return this.#finished(build, active, { state, reason, durationMs, finishedMs, logBytes });
       }
       case "lost": {
-        const { reason, logBytes } = await endLost(build, end.message, this.#parts);
-        return this.#finished(build, active, { state: "lost", reason, durationMs: null, logBytes });
+        // Who was asked to end it may have died of that: it is what it was to be, and not built again.
+        const state = end.asked?.state ?? "lost";
+        const why = [end.asked?.reason ?? [], end.message].flat().join("; ");
+        const { reason, logBytes } = await endLost(build, state, why, this.#parts);
+        return this.#finished(build, active, { state, reason, durationMs: null, logBytes });
       }
     }
   }

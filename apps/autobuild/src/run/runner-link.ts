@@ -3,6 +3,7 @@ import net from "node:net";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { BuildOutcome } from "../build/build-execution.ts";
+import type { Clock } from "../clock.ts";
 import { JournalReader } from "../log/journal-reader.ts";
 import type { BuildFolder } from "./build-folder.ts";
 import type { JournalEntry } from "./journal.ts";
@@ -27,8 +28,12 @@ export interface LinkListener {
 /** How following a runner came to its end. */
 export type LinkEnd =
   | { readonly type: "ended"; readonly entry: JournalEntry & { readonly type: "ended" } }
-  /** The runner is gone, and has written no end. */
-  | { readonly type: "lost"; readonly message: string }
+  /** The runner is gone, and has written no end. `asked`: with what it was to end the build. */
+  | {
+      readonly type: "lost";
+      readonly message: string;
+      readonly asked: BuildOutcome | undefined;
+    }
   /** Somebody closed the link; the build goes on. */
   | { readonly type: "closed" };
 
@@ -36,6 +41,8 @@ const retryMs = 20;
 const slowRetryMs = 500;
 /** How long a process that has the build's cookie may take until it says who it is. */
 const startTimeoutMs = 10_000;
+/** What a runner has to end a build that is cancelled: many times what it takes, steps that ignore TERM included. */
+const maxCancelMs = 60_000;
 const maxNewsBytes = 1024 * 1024;
 /** Longer than this no path of a socket may be on any system; Linux has 108, macOS 104, both with a NUL. */
 const maxSocketPath = 100;
@@ -50,33 +57,47 @@ export class RunnerLink {
   readonly #journal: JournalReader;
   readonly #cookie: string;
   readonly #listener: LinkListener;
+  readonly #clock: Clock;
   readonly #closing = new AbortController();
   #socket: net.Socket | undefined;
   #cancelWith: BuildOutcome | undefined;
+  #stopWaiting: (() => void) | undefined;
+  #wasKilled = false;
   #ended: (JournalEntry & { type: "ended" }) | undefined;
   #reading: Promise<void> = Promise.resolve();
 
-  constructor(folder: BuildFolder, cookie: string, listener: LinkListener) {
+  constructor(folder: BuildFolder, cookie: string, listener: LinkListener, clock: Clock) {
     this.#folder = folder;
     this.#journal = new JournalReader(folder.journal);
     this.#cookie = cookie;
     this.#listener = listener;
+    this.#clock = clock;
   }
 
-  /** Asks the runner to end the build with that outcome. The first one counts. */
+  /** Asks the runner to end the build with that outcome. The first one counts. One that stands still is killed. */
   cancel(outcome: BuildOutcome): void {
     this.#cancelWith ??= outcome;
+    this.#stopWaiting ??= this.#clock.after(maxCancelMs, () => void this.#kill());
     this.#sendCancel();
   }
 
   /** Lets go of the build; the runner goes on. */
   close(): void {
     this.#closing.abort();
+    this.#stopWaiting?.();
     this.#socket?.destroy();
   }
 
   /** Follows until the end. Call it once. */
   async follow(): Promise<LinkEnd> {
+    try {
+      return await this.#follow();
+    } finally {
+      this.#stopWaiting?.();
+    }
+  }
+
+  async #follow(): Promise<LinkEnd> {
     const startedMs = performance.now();
     for (let tries = 0; ; tries++) {
       if (this.#closing.signal.aborted) return { type: "closed" };
@@ -89,7 +110,7 @@ export class RunnerLink {
           : await isAlive(runner);
       await this.#readJournal();
       if (this.#ended !== undefined && !mayLive) return { type: "ended", entry: this.#ended };
-      if (!mayLive) return { type: "lost", message: await this.#lastWords() };
+      if (!mayLive) return this.#lost();
       if (runner !== undefined) await this.#followSocket();
       if (!this.#closing.signal.aborted) await sleep(tries < 50 ? retryMs : slowRetryMs);
     }
@@ -151,6 +172,24 @@ export class RunnerLink {
     if (entries.length === 0) return;
     this.#ended = entries.find((entry) => entry.type === "ended") ?? this.#ended;
     this.#listener.handleEntries(entries);
+  }
+
+  async #kill(): Promise<void> {
+    const runner = await this.#runner();
+    if (this.#closing.signal.aborted || runner === undefined || !(await isAlive(runner))) return;
+    try {
+      process.kill(runner.pid, "SIGKILL");
+      this.#wasKilled = true;
+    } catch {
+      // It ended by itself.
+    }
+  }
+
+  async #lost(): Promise<LinkEnd> {
+    const message = this.#wasKilled
+      ? `its runner did not end it within ${maxCancelMs / 1000} s, and was killed`
+      : await this.#lastWords();
+    return { type: "lost", message, asked: this.#cancelWith };
   }
 
   async #lastWords(): Promise<string> {
