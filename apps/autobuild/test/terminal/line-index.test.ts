@@ -233,6 +233,8 @@ describe("a line that looks like an error", () => {
     "error: cannot find module",
     "src/a.ts(1,2): error TS2322: no",
     "TypeError: x is not a function",
+    "Caused by: java.lang.IllegalStateException: closed",
+    "make: *** [Makefile:2: test] Error 01",
     "  FAIL  test/a.test.ts",
     "thread 'main' panicked at src/main.rs",
     "--- FAIL: TestX (0.00s)",
@@ -245,6 +247,8 @@ describe("a line that looks like an error", () => {
   test.each([
     "Found 0 errors.",
     "tests 12, failed: 0",
+    "ℹ fail 0",
+    "<img src=x onerror=alert(1)>",
     "gcc -Werror -o main main.c",
     "compiling error-line.ts",
     "curl --fail https://example.org",
