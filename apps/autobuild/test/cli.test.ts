@@ -155,7 +155,11 @@ describe("the command line", () => {
       niceness: 0,
     });
     expect(
-      await readCommandLine(["--", "/x", "--port", "0", "--host", "::1", "--niceness", "19"], environment, "/"),
+      await readCommandLine(
+        ["--", "/x", "--port", "0", "--host", "::1", "--niceness", "19"],
+        environment,
+        "/",
+      ),
     ).toMatchObject({ port: 0, host: "::1", niceness: 19 });
   });
 

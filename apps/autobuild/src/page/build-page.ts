@@ -25,6 +25,7 @@ export interface BuildActions {
 
 /** What is shown, besides the build itself. */
 export interface BuildContext {
+  /** 0: the address names none. */
   readonly id: number;
   /** Of the build's branch. */
   readonly row: BranchRow | undefined;
@@ -139,14 +140,14 @@ export class BuildPage {
 
   /** `build` undefined: there is none, or it is not known yet. */
   show(build: Build | undefined, context: BuildContext): void {
-    setText(this.#number, `#${context.id}`);
+    setText(this.#number, context.id === 0 ? "" : `#${context.id}`);
     setText(this.#note, context.note);
     this.#note.hidden = context.note === "";
     this.#showTabs(build, context);
     this.#mark.hidden = this.#facts.hidden = this.#actions.hidden = build === undefined;
     this.#head.dataset["state"] = build?.state ?? "";
     if (build === undefined) {
-      setText(this.#subject, "");
+      setText(this.#subject, context.id === 0 ? "No such page" : "");
       setText(this.#state, "");
       this.#bar.hidden = this.#timeline.element.hidden = true;
       return;

@@ -39,6 +39,8 @@ let statusState: ConnectionState = "live";
 /** The build that was asked for and is not there. */
 let missingId: number | undefined;
 let isDue = false;
+/** Whether a part of the page could not be loaded for want of a connection. */
+let isPartMissing = false;
 /** Fetched when somebody looks at a build, and when somebody puts up the wall. */
 let pane: BuildPane | undefined;
 let wall: Wall | undefined;
@@ -55,6 +57,8 @@ const consolePage = new ConsolePage((state) => {
 const model = new Model({
   handleChange() {
     if (!model.isLive) consolePage.drop();
+    // The address says what is looked at, and browsers do not ask again for a script that they did not get.
+    else if (isPartMissing) location.reload();
     // Nobody reads there now, or ever touches it: it takes the new page by itself.
     if (model.isOutdated && (route.type === "wall" || document.visibilityState === "hidden"))
       location.reload();
@@ -106,7 +110,8 @@ function select(next: Route): void {
   const isOther = next.type !== route.type || idOf(next) !== idOf(route);
   route = next;
   if (isOther) refusal = missingId = undefined;
-  document.documentElement.dataset["page"] = next.type;
+  // What there is not stands in the place of a build, beside the way to those that there are.
+  document.documentElement.dataset["page"] = next.type === "unknown" ? "build" : next.type;
   if (next.type === "console") consolePage.open();
   else consolePage.close();
   parts.build.hidden = next.type !== "build" && next.type !== "unknown";
@@ -146,7 +151,10 @@ async function load(what: "build" | "wall"): Promise<void> {
       await wall.stayAwake(route.type === "wall");
     }
   } catch {
-    refusal = "A part of the page could not be loaded. Load it anew.";
+    isPartMissing = !model.isLive;
+    refusal = isPartMissing
+      ? "This page appears when the server is back."
+      : "A part of the page could not be loaded. Load it anew.";
   }
   draw();
   openLog();
@@ -210,6 +218,7 @@ function idOf(of: Route): number | undefined {
 
 /** What the page is about: the build that the address names, else what is live. */
 function shown(): Build | undefined {
+  if (route.type === "unknown") return undefined;
   const id = idOf(route);
   return id === undefined ? model.builds.live : model.builds.get(id);
 }
@@ -256,7 +265,9 @@ function draw(): void {
   }
   showTab(
     parts.favicon,
-    route.type === "build" ? { type: "build", build } : { type: "all", rows, live: build },
+    route.type === "build" || route.type === "unknown"
+      ? { type: "build", build }
+      : { type: "all", rows, live: build },
   );
 }
 

@@ -281,6 +281,10 @@ describe.skipIf(!hasBrowser)("the page of a build (needs Chromium: set WINDSOCK_
     const answer = await none.goto(`${program.url}/bulids/1`);
     expect(answer?.status()).toBe(404);
     await none.getByText("There is no page /bulids/1.").waitFor();
+    await none.locator("#branches .rows a").waitFor();
+    expect((await none.locator("#build-title").innerText()).trim()).toBe("No such page");
+    expect(await none.getByRole("button", { name: "Build again" }).count()).toBe(0);
+    expect(await none.title()).toBe("AutoBuild");
     await expectAccessible(none);
   }, 60_000);
 

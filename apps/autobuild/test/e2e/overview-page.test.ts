@@ -257,6 +257,29 @@ describe.skipIf(!hasBrowser)("the overview (needs Chromium: set WINDSOCK_CHROMIU
     await page.locator("#connection", { hasText: /^server restarts, trying/ }).waitFor();
   }, 120_000);
 
+  // Its script could not be fetched, and the place beside the overview stayed empty.
+  test("shows a build that was chosen while the server was away once it is back", async () => {
+    const repository = new TestRepository(steps("true"));
+    const killed = await Program.start([repository.folder]);
+    await killed.buildEnded(1);
+    const page = await openPage(killed.url);
+    await row(page, "main").getByText("#1 passed").waitFor();
+    const { port, dataDir } = killed;
+    killed.child.kill("SIGKILL");
+    await killed.ended();
+    await page.locator("#connection", { hasText: /^reconnecting, trying/ }).waitFor();
+    await row(page, "main").click();
+    await page.getByText("This page appears when the server is back.").waitFor();
+    const program = await Program.start([repository.folder], {
+      dataDir,
+      ...(port !== undefined && { port }),
+    });
+    await page.evaluate(() => dispatchEvent(new Event("online")));
+    await page.locator("#build-title", { hasText: "#1 first" }).waitFor();
+    expect(page.url()).toBe(`${program.url}/builds/1`);
+    expect(await page.getByText("This page appears when the server is back.").count()).toBe(0);
+  }, 90_000);
+
   test("is used by keyboard alone, and has a sheet of the keys", async () => {
     const repository = new TestRepository(steps("seq 300"));
     const program = await Program.start([repository.folder]);
