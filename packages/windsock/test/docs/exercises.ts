@@ -1,5 +1,7 @@
 // What is done with each service of README and guide, by page and file.
 import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer as createHttp } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, vi } from "vitest";
@@ -279,6 +281,38 @@ export const exercises: Readonly<Record<string, (stage: Stage) => Promise<void>>
     const after = await stage.open("prices");
     after.send("milk 1");
     expect(await after.next()).toBe('{"tea":2,"milk":1}');
+  },
+
+  "docs/guide/durable.md src/websocket/jobs.ts": async (stage) => {
+    // A worker that answers once the server has been started anew.
+    const asked: unknown[] = [];
+    let isReady = false;
+    const worker = createHttp((request, response) => {
+      asked.push(request.headers["idempotency-key"]);
+      if (isReady) response.end();
+    });
+    await new Promise<void>((resolve) => worker.listen(0, "127.0.0.1", resolve));
+    process.env["WORKER_URL"] = `http://127.0.0.1:${(worker.address() as AddressInfo).port}`;
+    using jobs = createClient().connect("jobs", { url: stage.server.url });
+    const got: unknown[] = [];
+    jobs.on("message", (message) => got.push(message));
+    await jobs.send({ work: "tea" });
+    await vi.waitFor(() => expect(asked).toHaveLength(1));
+    isReady = true;
+    await stage.restart();
+    const job = { id: asked[0], work: "tea" };
+    await vi.waitFor(
+      () =>
+        expect(got).toEqual([
+          { type: "queued", job },
+          { type: "done", job },
+        ]),
+      5000,
+    );
+    expect(asked).toEqual([job.id, job.id]);
+    jobs.close();
+    worker.closeAllConnections();
+    worker.close();
   },
 
   "docs/guide/failure.md src/websocket/careful.ts": async ({ open, reports }) => {
