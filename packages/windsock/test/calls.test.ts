@@ -384,3 +384,31 @@ test("a call to itself fails at once; an info to itself is handled in its turn",
   await settle();
   expect(seen).toEqual(["go", expect.any(CallCycleError), "later"]);
 });
+
+test.each(["constructor", "__proto__", "toString", "hasOwnProperty"])(
+  "what every object has is no call: %s",
+  async (name) => {
+    const it = defineService({ calls: { mine: anything }, handleCall: { mine: () => reply(1) } });
+    const { server } = await serve({ it });
+    const error = await failure(server.call("it", name));
+    expect(error).toBeInstanceOf(CallFailedError);
+    expect(error).toMatchObject({ message: expect.stringContaining("(mine)") });
+  },
+);
+
+test.each(["constructor", "__proto__", "toString"])(
+  "a key may be called %s, and is one like any other",
+  async (id) => {
+    const room = defineService({
+      params: ["id"],
+      calls: { count: anything },
+      init: () => 0,
+      handleCall: { count: (_client, _request, count: number) => reply(count + 1, count + 1) },
+    });
+    const { server } = await serve({ "room/[id]": room });
+    expect(await server.call(`room/${id}`, "count")).toBe(1);
+    expect(await server.call(`room/${id}`, "count")).toBe(2);
+    expect(await server.call("room/other", "count")).toBe(1);
+    expect(() => server.broadcast(id, "x")).toThrow(UnknownServiceError);
+  },
+);

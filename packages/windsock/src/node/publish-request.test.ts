@@ -49,6 +49,35 @@ test("a POST is answered with 202 and its number after its commit, and every cli
   expect(await client.next()).toBe('{"a":1}');
 });
 
+// Of two servers in a row, each could take another part of such bytes for the next request.
+test.each([
+  ["two lengths", "Content-Length: 2\r\nContent-Length: 30", "hi"],
+  ["the same length twice", "Content-Length: 2\r\nContent-Length: 2", "hi"],
+  [
+    "a length and chunks",
+    "Content-Length: 2\r\nTransfer-Encoding: chunked",
+    "2\r\nhi\r\n0\r\n\r\n",
+  ],
+  [
+    "chunks, and an encoding behind them",
+    "Transfer-Encoding: chunked, identity",
+    "2\r\nhi\r\n0\r\n\r\n",
+  ],
+  ["an encoding that there is not", "Transfer-Encoding: xchunked", "hi"],
+  ["a length with a sign", "Content-Length: +2", "hi"],
+  ["a space before the colon", "Content-Length : 2", "hi"],
+])("a POST with %s is refused, and publishes nothing", async (_what, header, body) => {
+  const { server, open } = await serve(defineService({}), { publishToken: token });
+  const client = await open();
+  const raw = await RawSocket.open(server.port);
+  raw.write(
+    `POST /websocket/status HTTP/1.1\r\nHost: localhost:${server.port}\r\nAuthorization: ${authorization}\r\n${header}\r\n\r\n${body}`,
+  );
+  expect((await raw.answer()).status).toBe(400);
+  expect((await post(server.port, "good")).status).toBe(202);
+  expect(await client.next()).toBe("good");
+});
+
 test("a POST to a key that nobody has joined starts no actor, and says so", async () => {
   const room = defineService({ params: ["id"] });
   const { server } = await serve({ "room/[id]": room }, { publishToken: token });
