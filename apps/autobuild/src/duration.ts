@@ -24,9 +24,9 @@ export function parseDuration(text: string): number | undefined {
   return sum <= maxDurationMs ? sum : undefined;
 }
 
-/** A duration for people: `3.4 s`, `2 min 5 s`, `1 h 2 min`. */
+/** A duration for people: `3.4 s`, `2 min 5 s`, `1 h 2 min`. None is negative, though two clocks may differ. */
 export function formatDuration(durationMs: number): string {
-  const seconds = durationMs / 1000;
+  const seconds = Math.max(0, durationMs) / 1000;
   if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
   const wholeSeconds = Math.round(seconds);
   if (wholeSeconds < 3600) return `${Math.floor(wholeSeconds / 60)} min ${wholeSeconds % 60} s`;
