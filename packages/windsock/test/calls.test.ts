@@ -396,6 +396,12 @@ test.each(["constructor", "__proto__", "toString", "hasOwnProperty"])(
   },
 );
 
+// It was taken for declared with the handler that every object has, and no call to it was answered.
+test("a declared call that is named like a member of every object needs a handler of its own", () => {
+  const definition = { calls: { toString: anything }, handleCall: {} };
+  expect(() => defineService(definition as never)).toThrow("got none for `toString`");
+});
+
 test.each(["constructor", "__proto__", "toString"])(
   "a key may be called %s, and is one like any other",
   async (id) => {

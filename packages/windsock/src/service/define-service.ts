@@ -121,7 +121,7 @@ function erase(given: Readonly<Record<string, unknown>>): ErasedDefinition {
   const handleCall = (given["handleCall"] ?? {}) as ErasedDefinition["handleCall"];
   for (const name of Object.keys(calls)) {
     checkCall(name, calls[name]);
-    if (typeof handleCall[name] !== "function") {
+    if (!Object.hasOwn(handleCall, name) || typeof handleCall[name] !== "function") {
       throw new OptionError(
         `Expected a handler for each declared call, got none for \`${name}\`. Add \`handleCall: { ${name}(client, request, state, service) { return reply(...); } }\`.`,
       );
