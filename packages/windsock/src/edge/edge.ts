@@ -11,7 +11,7 @@ import type {
   RequestData,
   ResumeData,
 } from "../protocol/port.ts";
-import { AppLog, type ReadAppLog } from "./app-log.ts";
+import { AppLog } from "./app-log.ts";
 import type { Channel } from "./channel.ts";
 import { Commits } from "./commits.ts";
 import { Feed } from "./feed.ts";
@@ -369,9 +369,7 @@ export class Edge implements MemberHost, SessionHost {
   appLog(feed: Feed, topic: string): AppLog {
     const known = feed.appLog(topic);
     if (known !== undefined) return known;
-    const { address } = feed;
-    const read: ReadAppLog = (from, answer) =>
-      this.#questions.read({ address, topic, ...(from === undefined ? {} : { from }) }, answer);
+    const read = this.#questions.reader(feed.address, topic);
     const log = new AppLog(topic, read, () => feed.dropAppLog(topic));
     feed.addAppLog(topic, log);
     return log;

@@ -5,7 +5,7 @@ import type {
   Outlet,
   PublishedValue,
 } from "../protocol/port.ts";
-import type { AppLogAnswer } from "./app-log.ts";
+import type { AppLogAnswer, ReadAppLog } from "./app-log.ts";
 
 export type JoinAnswer =
   | { readonly type: "admitted" }
@@ -28,8 +28,8 @@ export interface Puller {
 }
 
 type ToActor<Type extends EdgeToActor["type"]> = Extract<EdgeToActor, { type: Type }>;
-/** What is asked, without the id that the question is given. */
-type Asked<Type extends "pull" | "read"> = Omit<ToActor<Type>, "type" | "id" | "maxBytes">;
+/** What is asked of a log, without the id that the question is given. */
+type AskedEntries = Omit<ToActor<"pull">, "type" | "id" | "maxBytes">;
 type Answer = Extract<
   ActorToEdge,
   { type: "admitted" | "refused" | "published" | "busy" | "unavailable" | "pulled" | "read" }
@@ -89,17 +89,21 @@ export class Questions {
     return promise;
   }
 
-  pull(puller: Puller, asked: Asked<"pull">): void {
+  pull(puller: Puller, asked: AskedEntries): void {
     const id = this.#nextId++;
     this.#pulls.set(id, puller);
     // The answer may come at once: not from within the member's own pump.
     queueMicrotask(() => this.#outlet.post({ type: "pull", id, maxBytes: pullBytes, ...asked }));
   }
 
-  read(asked: Asked<"read">, answer: AppLogAnswer): void {
-    const id = this.#nextId++;
-    this.#reads.set(id, answer);
-    this.#outlet.post({ type: "read", id, maxBytes: pullBytes, ...asked });
+  /** Reads a log of the app's, from an offset on; without one: its end. */
+  reader(address: string, topic: string): ReadAppLog {
+    return (from, answer) => {
+      const id = this.#nextId++;
+      this.#reads.set(id, answer);
+      const asked = { address, topic, ...(from === undefined ? {} : { from }) };
+      this.#outlet.post({ type: "read", id, maxBytes: pullBytes, ...asked });
+    };
   }
 
   answered(message: Answer): void {
