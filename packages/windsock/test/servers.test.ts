@@ -1,4 +1,5 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
+import { z } from "zod";
 import {
   broadcast,
   call,
@@ -133,6 +134,27 @@ test("a stopped server takes nothing more", async () => {
   expect(server.services()).toEqual([]);
   await expect(server.call("probe", "who")).rejects.toThrow("stopping");
   expect(() => broadcast("probe", "x")).toThrow(NoServerError);
+});
+
+// A package of services brought its own windsock along: what its callbacks returned was taken
+// for a state, and a reply for nothing that a call may answer.
+test("services of another copy of the package do what they return", async () => {
+  vi.resetModules();
+  const other = await import("../src/index.ts");
+  expect(other.reply).not.toBe(reply);
+  const foreign = other.defineService({
+    incoming: z.string(),
+    calls: { count: { response: other.type<number>() } },
+    init: () => 1,
+    handleIncoming: (_client, _message, count) => other.stop("enough", count),
+    handleCall: { count: (_client, _request, count) => other.reply(count, count + 1) },
+  });
+  const { server, open } = await serve({ foreign });
+  expect(await server.call("foreign", "count")).toBe(1);
+  expect(await server.call("foreign", "count")).toBe(2);
+  const client = await open("foreign");
+  client.send("stop");
+  expect(await client.closed).toMatchObject({ code: 1001 });
 });
 
 test("a definition that cannot be is refused when it is made, with what was expected", () => {

@@ -56,6 +56,14 @@ export type Outcome<State, L = never, M = never> = Awaitable<
 /** What a handler of a call may return. */
 export type CallOutcome<Value, State> = Awaitable<Reply<Value, State | Kept> | Stop<State | Kept>>;
 
+/** The same in every copy of the package: a service may come from another one than the server. */
+const brand = Symbol.for("windsock.outcome");
+
+/** Whether a value came from `noreply`, `stop` or `reply`, of this or another copy of the package. */
+export function isOutcome(value: unknown): value is OutcomeValue {
+  return typeof value === "object" && value !== null && brand in value;
+}
+
 /** The run-time form of `noreply`, `stop` and `reply`. */
 export class OutcomeValue {
   readonly kind: "noreply" | "stop" | "reply";
@@ -80,6 +88,8 @@ export class OutcomeValue {
     this.value = fields.value;
   }
 }
+// On the prototype: a copy of an outcome is data.
+Object.defineProperty(OutcomeValue.prototype, brand, { value: true });
 
 export interface OutcomeOptions {
   /** If no message arrives within this time, `handleInfo` gets `{ type: "timeout" }`. In ms. */

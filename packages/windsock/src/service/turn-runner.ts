@@ -2,7 +2,7 @@ import { settleWithin, type Clock } from "../actor/clock.ts";
 import { BadReturnError, CallbackTimeoutError } from "../errors.ts";
 import type { Out } from "../protocol/port.ts";
 import { drop, type Effect } from "./effect.ts";
-import { OutcomeValue } from "./outcome.ts";
+import { isOutcome, type OutcomeValue } from "./outcome.ts";
 import type { ServiceActor } from "./service-actor.ts";
 import type { ServiceClient } from "./service-client.ts";
 import { isTimerMs, maxTimerMs } from "./service-timers.ts";
@@ -160,7 +160,7 @@ export class TurnRunner {
 
   #settle(turn: Turn, name: string, returned: unknown, details: TurnDetails): void | Promise<void> {
     const isCall = name === "handleCall";
-    if (!(returned instanceof OutcomeValue)) {
+    if (!isOutcome(returned)) {
       if (isCall) throw badReturn(name, returned);
       if (returned !== undefined) this.state = returned;
       return this.#finish(turn, undefined, details);
@@ -223,6 +223,6 @@ function badReturn(callback: string, returned: unknown): BadReturnError {
     callback === "handleCall"
       ? "`reply(value)`, `reply(value, state)` or `stop(reason)`"
       : "the next state, nothing, `noreply(state)` or `stop(reason, state)`";
-  const got = returned instanceof OutcomeValue ? `\`${returned.kind}(...)\`` : describe(returned);
+  const got = isOutcome(returned) ? `\`${returned.kind}(...)\`` : describe(returned);
   return new BadReturnError(`Expected ${callback} to return ${allowed}, got ${got}.`);
 }
