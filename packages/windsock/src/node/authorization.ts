@@ -91,7 +91,7 @@ export class Authorization {
     if (match.type !== "service")
       return refused(
         "not_found",
-        `Expected the path of a service, got ${JSON.stringify(path.slice(0, 100))}.`,
+        `Expected the path of a service, got ${JSON.stringify(path.slice(0, 100))}. ${whatToDo(path)}`,
         404,
       );
     const request: RequestData = { ...upgrade, url, ...(auth === undefined ? {} : { auth }) };
@@ -171,6 +171,15 @@ function admissionOf(
   if (answer.type === "user") return { type: "admit", address, request, user: answer.user };
   const code = answer.status === 404 ? "not_found" : "refused";
   return refused(code, answer.body.trim(), answer.status);
+}
+
+/** Most often the URL was taken for the path, or a part of it for the server. */
+function whatToDo(path: string): string {
+  if (path.startsWith("websocket/"))
+    return "Leave `/websocket` out of the `url` of the server; the client adds it.";
+  if (path.startsWith("/"))
+    return 'Give `connect` what follows `/websocket/` in the URL, such as "status".';
+  return "Check the name; the command `windsock routes` lists the services there are.";
 }
 
 function refused(

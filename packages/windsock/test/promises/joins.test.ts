@@ -140,3 +140,17 @@ test("authorize runs again on a resume: who is refused then keeps what is left o
   await served.clock.advance(5000);
   expect(events).toEqual(["drop", "drop", "close lost"]);
 });
+
+test.each([
+  ["nobody", 'got "nobody". Check the name; the command `windsock routes` lists the services'],
+  ["/websocket/status", "Give `connect` what follows `/websocket/` in the URL"],
+  ["websocket/status", "Leave `/websocket` out of the `url` of the server"],
+])("a join of %s is told what to do", async (path, sentence) => {
+  const served = await serve(defineService({}));
+  const client = await EnvelopeClient.open(served.server.url);
+  client.send({ type: "join", channel: 1, path, options: {} });
+  expect(await client.next("error")).toMatchObject({
+    code: "not_found",
+    message: expect.stringContaining(sentence) as unknown,
+  });
+});
