@@ -160,14 +160,23 @@ type EventOf<S, T> = Extract<ChannelEvent<S>, { readonly type: T }>;
 
 /** What the handler of each event is called with: what the event is named after, if there is such a thing, and the event. */
 export interface ChannelHandlers<S> {
+  /** A message, a snapshot too. `source` says where it came from. */
   message(message: Outgoing<S>, event: EventOf<S, "message">): void;
+  /** The whole state, in place of messages that are no longer kept. It comes as a `message` too. */
   snapshot(snapshot: Outgoing<S>, event: EventOf<S, "snapshot">): void;
+  /** How the channel stands has changed: for a status indicator. */
   state(state: ChannelState, event: EventOf<S, "state">): void;
+  /** The connection is back, and nothing is missing: what was published meanwhile follows. */
   resumed(event: EventOf<S, "resumed">): void;
+  /** A new join: messages may be missing. Ask for what you need, or load anew. */
   rejoined(event: EventOf<S, "rejoined">): void;
+  /** The service began anew after a crash or a start, and its state with it. */
   restarted(event: EventOf<S, "restarted">): void;
+  /** Who came (`join`) and went (`leave`, by `id`). With `all`, `join` is everybody. */
   presence(event: EventOf<S, "presence">): void;
+  /** The service's code is another than at the last join. */
   version(version: string, event: EventOf<S, "version">): void;
+  /** What no promise reports. After a refused join the channel is closed; otherwise it is tried on. */
   error(error: ClientError, event: EventOf<S, "error">): void;
 }
 
