@@ -102,7 +102,8 @@ export function git(args: readonly string[], options: GitOptions = {}): Promise<
     }, timeoutMs);
     signal?.addEventListener("abort", handleAbort, { once: true });
 
-    child.stdout.on("data", (bytes: Buffer) => {
+    // Where the process has no descriptor left there are no pipes, and `error` follows.
+    child.stdout?.on("data", (bytes: Buffer) => {
       outputBytes += bytes.length;
       if (outputBytes > maxOutputBytes) {
         end(
@@ -113,7 +114,7 @@ export function git(args: readonly string[], options: GitOptions = {}): Promise<
         );
       } else output.push(bytes);
     });
-    child.stderr.on("data", (bytes: Buffer) => {
+    child.stderr?.on("data", (bytes: Buffer) => {
       lastWords = Buffer.concat([lastWords, bytes]).subarray(-maxErrorBytes);
     });
 

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { messageOf } from "../errors.ts";
 
 /** What a program is started with, and how much it may take. */
@@ -57,7 +57,9 @@ export class BoundedProcess {
       ],
       { cwd, env: environment, stdio: ["pipe", "ignore", "pipe", "pipe"], detached: true },
     );
-    this.#child.stdio[3]?.on("data", (bytes: Buffer) => this.#take(bytes));
+    // Where the process has no descriptor left there are no pipes at all, and `error` follows.
+    const pipes: ChildProcess["stdio"] | undefined = this.#child.stdio;
+    pipes?.[3]?.on("data", (bytes: Buffer) => this.#take(bytes));
     this.#child.stderr?.on("data", (bytes: Buffer) => {
       if (this.#errors.length < maxErrorBytes) this.#errors = Buffer.concat([this.#errors, bytes]);
     });

@@ -80,7 +80,7 @@ function startOnPipe(order: StepStart, listener: StepListener): StepProcess {
   stdout?.on("data", (bytes: Buffer) => listener.handleOutput(bytes));
   stdout?.on("error", () => stdout.destroy());
   stdout?.once("close", () => listener.handleOutputEnd());
-  if (stdout === null) queueMicrotask(() => listener.handleOutputEnd());
+  if (!stdout) queueMicrotask(() => listener.handleOutputEnd());
   child.once("error", (error) =>
     listener.handleExit({ type: "notStarted", message: messageOf(error) }),
   );
