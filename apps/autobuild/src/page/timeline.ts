@@ -3,6 +3,9 @@ import { criticalPath, neededBy, spansOf, type Forecast } from "../build/forecas
 import { make, makeName, setAttribute, setChildren, setText } from "./dom.ts";
 import { duration, stepMs, stepSigns, ticks } from "./format.ts";
 
+/** The part of an axis behind which the words of a mark may not fit. */
+const lateTick = 0.8;
+
 interface StepRow {
   readonly item: HTMLLIElement;
   readonly button: HTMLButtonElement;
@@ -82,6 +85,7 @@ export class Timeline {
     for (const [index, ms] of marks.entries()) {
       const tick = this.#axis.children[index] as HTMLElement;
       tick.style.left = `${(100 * ms) / wholeMs}%`;
+      tick.dataset["isLate"] = String(ms > lateTick * wholeMs);
       setText(tick, ms === 0 ? "0" : duration(ms));
     }
   }
