@@ -144,18 +144,6 @@ export type ChannelEvent<S> =
   /** What no promise reports: a refused join, a lost connection to a faulty server. */
   | { readonly type: "error"; readonly error: ClientError };
 
-// The names themselves, and no `keyof`: the compiler lists them where another one is given.
-type EventName =
-  | "message"
-  | "snapshot"
-  | "state"
-  | "resumed"
-  | "rejoined"
-  | "restarted"
-  | "presence"
-  | "version"
-  | "error";
-
 type EventOf<S, T> = Extract<ChannelEvent<S>, { readonly type: T }>;
 
 /** What the handler of each event is called with: what the event is named after, if there is such a thing, and the event. */
@@ -192,7 +180,22 @@ export interface Channel<in out S = AnyService> extends AsyncIterable<Outgoing<S
    * Calls the handler for each event of this type, in order; gives the way to stop.
    * Messages that came before the first handler or loop are kept for it.
    */
-  on<T extends EventName>(type: T, handler: ChannelHandlers<S>[T]): () => void;
+  on<
+    // The names themselves: where another one is given, the compiler lists these, and would not a `keyof` or an alias.
+    T extends
+      | "message"
+      | "snapshot"
+      | "state"
+      | "resumed"
+      | "rejoined"
+      | "restarted"
+      | "presence"
+      | "version"
+      | "error",
+  >(
+    type: T,
+    handler: ChannelHandlers<S>[T],
+  ): () => void;
   /**
    * Sends a message. Resolves when the service has taken it (its turn is committed);
    * rejects with a `ClientError` when it was refused or failed, or where that is unknown.

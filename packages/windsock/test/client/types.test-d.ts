@@ -5,6 +5,8 @@ import {
   connect,
   createClient,
   type Channel,
+  type ChannelEvent,
+  type ChannelHandlers,
   type ChannelState,
   type ClientError,
   type MessageSource,
@@ -122,6 +124,15 @@ test("handlers are called with what their event says", () => {
   channel.on("version", (version, { previous }) => void (version + previous));
   // @ts-expect-error -- no such event
   channel.on("opened", () => {});
+});
+
+test("every event has a handler, and every handler an event", () => {
+  expectTypeOf<keyof ChannelHandlers<typeof build>>().toEqualTypeOf<
+    ChannelEvent<typeof build>["type"]
+  >();
+  expectTypeOf<Parameters<typeof channel.on>[0]>().toEqualTypeOf<
+    ChannelEvent<typeof build>["type"]
+  >();
 });
 
 test("presence has the type of what the service says of a client", () => {
