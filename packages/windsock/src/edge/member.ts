@@ -346,6 +346,8 @@ export class Member implements TransportEvents, InflowOwner<Payload>, Follower {
         return;
       }
       case "close":
+        // The turn that closes it has handled its message.
+        if (this.#done > 0) transport.write(this.speech.done(this.#done).single());
         this.shut(item.code, item.reason, item.comeBack);
         return;
     }

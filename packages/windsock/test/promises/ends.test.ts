@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { defineService } from "../../src/index.ts";
+import { defineService, stop } from "../../src/index.ts";
 import { settle } from "../../src/testing/index.ts";
 import { EnvelopeClient } from "../envelope-client.ts";
 import { PortRig, roughLink } from "../port-rig.ts";
@@ -96,3 +96,28 @@ test("somebody who is away keeps the actor of a key: its grace counts, and then 
   await served.clock.advance(1);
   expect(rooms()).toEqual([]);
 });
+
+// The acknowledgement was dropped with the channel, so the client was told that it is unknown whether
+// the message was handled, and with `retry: true` sent it again, under a number of another membership.
+test.each(["client.close", "stop"])(
+  "a message whose turn ends with %s was handled: it is acknowledged before the close",
+  async (how) => {
+    const served = await serve(
+      defineService({
+        handleIncoming(client) {
+          client.send("bye");
+          if (how === "client.close") client.close(4000, "enough");
+          return how === "stop" ? stop("enough") : undefined;
+        },
+      }),
+    );
+    const client = await EnvelopeClient.open(served.server.url);
+    await client.join(1, "status");
+    client.send({ type: "send", channel: 1, n: 1, payload: "go" });
+    expect(await client.take(3)).toEqual([
+      'msg "bye"',
+      "done 1",
+      expect.stringContaining("closed"),
+    ]);
+  },
+);
