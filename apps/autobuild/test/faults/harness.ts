@@ -121,7 +121,44 @@ export class Harness {
 
 /** What a process holds in memory. */
 export function residentMiB(pid: number): number {
-  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
+  return kilobytesIn(readFileSync(`/proc/${pid}/status`, "utf8"), "VmRSS") / 1024;
+}
+
+/** What a process holds in memory, in units of 1,000,000 bytes. */
+export interface Memory {
+  /** All of it, as `ps` and `top` say it: `ownMb + mappedMb`. */
+  readonly residentMb: number;
+  /** Its heaps and stacks: what its end would give back. */
+  readonly ownMb: number;
+  /**
+   * Files that it sees in its memory, Node's program above all: pages that the system keeps once for all who run it, and
+   * takes back when it needs room.
+   */
+  readonly mappedMb: number;
+  /**
+   * The part of `mappedMb` in pages of 2 MiB, each there as a whole because of a few KB that were touched. The system
+   * makes them where it reads ahead by 1 MiB or more and something read the program from end to end, as a backup does.
+   */
+  readonly hugeMb: number;
+}
+
+export function memoryOf(pid: number): Memory {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  const mapped = kilobytesIn(status, "RssFile") + kilobytesIn(status, "RssShmem");
+  const own = kilobytesIn(status, "RssAnon");
+  const huge = kilobytesIn(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"), "FilePmdMapped");
+  const mb = (kilobytes: number): number => (kilobytes * 1024) / 1e6;
+  return {
+    residentMb: mb(own + mapped),
+    ownMb: mb(own),
+    mappedMb: mb(mapped),
+    hugeMb: mb(huge),
+  };
+}
+
+/** Of `/proc`, whose kB are 1024 bytes. 0 where the kernel does not say. */
+function kilobytesIn(text: string, name: string): number {
+  return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(text)?.[1] ?? 0);
 }
 
 /** The processor time that a process has used; Linux counts it in hundredths of a second. */
