@@ -22,7 +22,8 @@ const repositoryCount = Number(values.repositories ?? 20);
 const graceMs = 5000;
 /** Within it a server that has nothing to do has given back what work left behind. */
 const restMs = 40_000;
-const lookMs = 10_000;
+/** As long as the time between two looks at a repository that the system watches, so that each is in it once. */
+const lookMs = 30_000;
 const harness = new Harness();
 
 /** A server that has built each of its repositories, shown its pages, and has nothing to do any more. */
