@@ -53,6 +53,11 @@ export function systemCodeOf(error: unknown): string | undefined {
   return undefined;
 }
 
+/** Takes it that there is no such file or folder; throws every other error again. */
+export function ignoreMissing(error: unknown): undefined {
+  if (systemCodeOf(error) !== "ENOENT") throw error;
+}
+
 /** Whether the disk is full: for files, and for SQLite, whose result code 13 it is. */
 export function isDiskFull(error: unknown): boolean {
   if (systemCodeOf(error) === "ENOSPC") return true;

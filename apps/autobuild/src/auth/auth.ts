@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import type { Clock } from "../clock.ts";
 import { AutobuildError } from "../errors.ts";
 import type { AccountStore, Token } from "../store/account-store.ts";
@@ -8,6 +8,7 @@ import type { MasterKey } from "./master-key.ts";
 import { verifyPassword } from "./password.ts";
 import { anonymousPolicy, type AnonymousPolicy, type Reach } from "./policy.ts";
 import type { Role } from "./role.ts";
+import { isSameSecret } from "./same-secret.ts";
 import { SessionCookie } from "./session-cookie.ts";
 
 const sessionLifetimeMs = 14 * 24 * 3_600_000;
@@ -152,7 +153,7 @@ export class Auth {
   }
 
   #accessOfToken(token: string): Access {
-    if (isSame(token, this.localToken)) return local;
+    if (isSameSecret(token, this.localToken)) return local;
     const nowMs = this.#clock.epochMs();
     const found = this.#accounts.tokenByHash(hashToken(token), nowMs);
     if (found === undefined) return refused;
@@ -195,10 +196,4 @@ function tokenOf({ headers, auth }: AccessRequest): string | undefined {
     default:
       return typeof auth === "string" && auth !== "" ? auth : undefined;
   }
-}
-
-function isSame(left: string, right: string): boolean {
-  const a = createHash("sha256").update(left).digest();
-  const b = createHash("sha256").update(right).digest();
-  return timingSafeEqual(a, b);
 }

@@ -12,7 +12,7 @@ import {
 } from "node:fs/promises";
 import path from "node:path";
 import { backup, DatabaseSync } from "node:sqlite";
-import { AutobuildError, messageOf, systemCodeOf } from "../errors.ts";
+import { AutobuildError, ignoreMissing, messageOf } from "../errors.ts";
 import { sealedLogsFile } from "../log/sealed-tables.ts";
 
 /** What a backup holds besides its manifest, as far as it is there. The rest of a data folder can be had again. */
@@ -168,10 +168,6 @@ async function copyOneFile(from: string, to: string): Promise<boolean> {
     ignoreMissing(error);
     return false;
   }
-}
-
-function ignoreMissing(error: unknown): undefined {
-  if (systemCodeOf(error) !== "ENOENT") throw error;
 }
 
 async function sizeOf(folder: string): Promise<{ files: number; bytes: number }> {

@@ -1,4 +1,4 @@
-import type { Forge } from "../triggers/delivery.ts";
+import { isForge, type Forge } from "../triggers/delivery.ts";
 import { addressOf } from "../triggers/webhooks.ts";
 
 const hosts: Readonly<Record<string, Forge | "bitbucket" | "sourcehut">> = {
@@ -38,8 +38,4 @@ function webUrl(label: string, host: string): string | undefined {
   // Of ssh the port is another one.
   const origin = isWeb ? url.origin : `https://${host}`;
   return URL.parse(`${origin}/${parts}`)?.href;
-}
-
-function isForge(name: string): name is Forge {
-  return name === "github" || name === "gitlab" || name === "gitea" || name === "forgejo";
 }

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { constants, type ReadStream } from "node:fs";
 import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
 import path from "node:path";
-import { messageOf, systemCodeOf } from "../errors.ts";
+import { ignoreMissing, messageOf, systemCodeOf } from "../errors.ts";
 import { findFiles, type WorkspaceFile } from "./workspace-files.ts";
 
 /** A file of a build that is kept. Plain JSON. */
@@ -179,8 +179,4 @@ async function copyBytes(
     bytes += bytesRead;
   }
   return { sha256: hash.digest("hex"), bytes };
-}
-
-function ignoreMissing(error: unknown): undefined {
-  if (systemCodeOf(error) !== "ENOENT") throw error;
 }

@@ -1,10 +1,15 @@
-import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import { z } from "zod";
+import { isSameSecret } from "../auth/same-secret.ts";
 import { plainText } from "../plain-text.ts";
 import type { PullRequest } from "./repository-triggers.ts";
 
 export const forges = ["github", "gitlab", "gitea", "forgejo"] as const;
 export type Forge = (typeof forges)[number];
+
+export function isForge(name: string): name is Forge {
+  return (forges as readonly string[]).includes(name);
+}
 
 /** What a forge tells, as far as it matters here. */
 export type News =
@@ -32,13 +37,16 @@ export function isGenuine(
   body: Uint8Array,
   secret: string,
 ): boolean {
-  if (forge === "gitlab") return isSame(headers.get("x-gitlab-token") ?? "", secret);
+  if (forge === "gitlab") return isSameSecret(headers.get("x-gitlab-token") ?? "", secret);
   const signature =
     headers.get("x-hub-signature-256")?.replace(/^sha256=/, "") ??
     headers.get("x-forgejo-signature") ??
     headers.get("x-gitea-signature") ??
     "";
-  return isSame(signature.toLowerCase(), createHmac("sha256", secret).update(body).digest("hex"));
+  return isSameSecret(
+    signature.toLowerCase(),
+    createHmac("sha256", secret).update(body).digest("hex"),
+  );
 }
 
 /**
@@ -171,10 +179,4 @@ function gitlabDelivery(event: string, payload: unknown): Delivery {
     return { news: { type: "pullRequest", request: { number: request.iid, ref, isFork } }, urls };
   }
   return { news: { type: "other", event: kind }, urls };
-}
-
-/** Compares hashes, so that neither content nor length shows in the time. */
-function isSame(given: string, expected: string): boolean {
-  const [left, right] = [given, expected].map((text) => createHash("sha256").update(text).digest());
-  return left !== undefined && right !== undefined && timingSafeEqual(left, right);
 }

@@ -1,7 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, show } from "../errors.ts";
 import type { RepositorySource } from "../git/source.ts";
-import { forges, deliveryOf, isGenuine, namesOf, readDelivery, type Forge } from "./delivery.ts";
+import {
+  forges,
+  deliveryOf,
+  isForge,
+  isGenuine,
+  namesOf,
+  readDelivery,
+  type Forge,
+} from "./delivery.ts";
 import type { RepositoryTriggers } from "./repository-triggers.ts";
 
 /** Bounds of the webhooks. */
@@ -214,10 +222,6 @@ function isWithin(repository: unknown, { location }: RepositorySource): boolean 
   return (
     typeof repository === "string" && (repository === location || repository === `${location}/.git`)
   );
-}
-
-function isForge(name: string): name is Forge {
-  return (forges as readonly string[]).includes(name);
 }
 
 function answer(status: number, text: string): Response {

@@ -1,4 +1,5 @@
 import { RouteError } from "../errors.ts";
+import { quote } from "./refusal.ts";
 import { normalizeBase, type Route, type RouteOptions, shapeOf } from "./routes.ts";
 
 /** The values of a keyed route's keys, decoded: `{ id: "42" }`. */
@@ -216,8 +217,4 @@ function keysExpected(route: Route, came: string): string {
       ? "no keys"
       : `a string for each of ${route.params.map((each) => `\`${each}\``).join(", ")}`;
   return `Expected ${expected} to address ${route.name}, got ${came}.`;
-}
-
-function quote(text: string): string {
-  return JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text);
 }
