@@ -111,6 +111,18 @@ describe("steps", () => {
     expect(run.output).toBe(`${run.folder}\none\n`);
   });
 
+  test.each([true, false])(
+    "may print more small pieces than anybody reads one by one (terminal: %j)",
+    async (tty) => {
+      const flood =
+        "const { writeSync } = require('node:fs'); for (let n = 0; n < 20000; n++) writeSync(1, n + '\\n')";
+      const run = new TestRun([{ ...shell(""), argv: [process.execPath, "-e", flood], tty }]);
+      expect(await run.run()).toEqual({ type: "passed" });
+      const lines = Array.from({ length: 20_000 }, (_, n) => `${n}\n`).join("");
+      expect(run.output.replaceAll("\r\n", "\n") === lines).toBe(true);
+    },
+  );
+
   test("have their two outputs merged in the order they were written", async () => {
     const lines = Array.from(
       { length: 50 },

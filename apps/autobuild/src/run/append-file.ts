@@ -12,8 +12,16 @@ export interface AppendListener {
   handleFailure(error: unknown): void;
 }
 
+/** For a log. Short beside the 16 ms after which others are told of it: longer would come on top of those. */
+export const logGatherMs = 4;
+/** So much is not waited with: it is worth a write. */
+const gatheredBytes = 256 * 1024;
+
 /**
  * A file that grows: what is appended waits in memory, for one write at a time.
+ *
+ * One that gathers writes what comes after a silence at once, and what follows in the next `gatherMs` together: a flood
+ * comes in a million small pieces, and a write of each costs more than all else that is done with it.
  *
  * `length` grows only after a write has succeeded, so what a reader has seen is in the file, also after
  * this process was killed. The one who appends keeps memory bounded by waiting when it is asked to.
@@ -21,6 +29,7 @@ export interface AppendListener {
 export class AppendFile {
   readonly #handle: FileHandle;
   readonly #highWaterBytes: number;
+  readonly #gatherMs: number;
   readonly #listener: AppendListener;
   #length: number;
   #acceptedLength: number;
@@ -28,24 +37,36 @@ export class AppendFile {
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   #writing: Promise<void> | undefined;
+  /** Who was asked to send no more. */
+  #room: PromiseWithResolvers<void> | undefined;
+  /** When the last write began. */
+  #writtenMs = -Infinity;
+  #flushes = 0;
+  #endGathering = (): void => {};
 
   private constructor(
     handle: FileHandle,
     length: number,
     highWaterBytes: number,
     listener: AppendListener,
+    gatherMs: number,
   ) {
+    this.#gatherMs = gatherMs;
     this.#handle = handle;
     this.#length = this.#acceptedLength = length;
     this.#highWaterBytes = highWaterBytes;
     this.#listener = listener;
   }
 
-  /** Opens a file to begin it or to add to it. Waiting for more than `highWaterBytes` is asked for by a promise. */
+  /**
+   * Opens a file to begin it or to add to it. Waiting for more than `highWaterBytes` is asked for by a promise.
+   * Writes begin at least `gatherMs` apart, unless there is much to write or somebody waits for it.
+   */
   static async open(
     file: string,
     highWaterBytes: number,
     listener: AppendListener,
+    gatherMs = 0,
   ): Promise<AppendFile> {
     const handle = await open(
       file,
@@ -53,7 +74,7 @@ export class AppendFile {
       0o600,
     );
     try {
-      return new AppendFile(handle, (await handle.stat()).size, highWaterBytes, listener);
+      return new AppendFile(handle, (await handle.stat()).size, highWaterBytes, listener, gatherMs);
     } catch (error) {
       await handle.close();
       throw error;
@@ -77,7 +98,10 @@ export class AppendFile {
     this.#waitingBytes += bytes.length;
     this.#acceptedLength += bytes.length;
     this.#writing ??= this.#writeWaiting();
-    return this.#waitingBytes > this.#highWaterBytes ? this.#writing : undefined;
+    if (!this.#isPatient) this.#endGathering();
+    if (this.#waitingBytes <= this.#highWaterBytes) return undefined;
+    this.#room ??= Promise.withResolvers();
+    return this.#room.promise;
   }
 
   /** Takes bytes again after the disk has refused some: it may have room by now. */
@@ -87,7 +111,10 @@ export class AppendFile {
 
   /** Resolves when all that was appended is in the file, or was refused. */
   async flush(): Promise<void> {
+    this.#flushes += 1;
+    this.#endGathering();
     while (this.#writing !== undefined) await this.#writing;
+    this.#flushes -= 1;
   }
 
   /** Resolves when all that was appended outlives a power failure, as far as the disk is honest. */
@@ -105,6 +132,8 @@ export class AppendFile {
     // What is appended in the same turn goes out together.
     await Promise.resolve();
     while (this.#waiting.length > 0) {
+      await this.#gather();
+      this.#writtenMs = performance.now();
       const bytes = Buffer.concat(this.#waiting);
       this.#waiting = [];
       this.#waitingBytes = 0;
@@ -116,8 +145,37 @@ export class AppendFile {
       }
       this.#length += bytes.length;
       this.#listener.handleWritten?.(bytes);
+      if (this.#waitingBytes <= this.#highWaterBytes) this.#giveRoom();
     }
     this.#writing = undefined;
+    this.#giveRoom();
+  }
+
+  #giveRoom(): void {
+    this.#room?.resolve();
+    this.#room = undefined;
+  }
+
+  /** Whether more may come before there is a write. */
+  get #isPatient(): boolean {
+    return (
+      this.#flushes === 0 &&
+      this.#waitingBytes < gatheredBytes &&
+      this.#waitingBytes <= this.#highWaterBytes
+    );
+  }
+
+  async #gather(): Promise<void> {
+    const waitMs = this.#writtenMs + this.#gatherMs - performance.now();
+    if (waitMs <= 0 || !this.#isPatient) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, waitMs);
+      this.#endGathering = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#endGathering = () => {};
   }
 
   async #write(bytes: Uint8Array): Promise<void> {

@@ -1,7 +1,7 @@
 import { open } from "node:fs/promises";
 import type { Clock } from "../clock.ts";
 import { LineDecoder } from "../log/line-decoder.ts";
-import { AppendFile } from "./append-file.ts";
+import { AppendFile, logGatherMs } from "./append-file.ts";
 import type { LogFiles } from "./build-folder.ts";
 import { TimeIndex } from "./time-index.ts";
 
@@ -60,11 +60,16 @@ export class ConsoleLog {
     clock: Clock,
     listener: ConsoleLogListener,
   ): Promise<ConsoleLog> {
-    const append: AppendFile = await AppendFile.open(files.log, options.highWaterBytes, {
-      handleWritten: () => listener.handleGrown(append.length),
-      makeRoom: (bytes) => listener.makeRoom?.(bytes) === true,
-      handleFailure: (error) => listener.handleFailure(error),
-    });
+    const append: AppendFile = await AppendFile.open(
+      files.log,
+      options.highWaterBytes,
+      {
+        handleWritten: () => listener.handleGrown(append.length),
+        makeRoom: (bytes) => listener.makeRoom?.(bytes) === true,
+        handleFailure: (error) => listener.handleFailure(error),
+      },
+      logGatherMs,
+    );
     try {
       // A killed writer can leave half a line of its last write.
       if (!(await endsLine(files.log, append.length))) void append.append(Buffer.from("\n"));

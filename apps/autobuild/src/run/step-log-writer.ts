@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Clock } from "../clock.ts";
-import { AppendFile } from "./append-file.ts";
+import { AppendFile, logGatherMs } from "./append-file.ts";
 import type { LogFiles } from "./build-folder.ts";
 import { TimeIndex } from "./time-index.ts";
 
@@ -69,13 +69,18 @@ export class StepLogWriter {
     listener: StepLogListener,
   ): Promise<StepLogWriter> {
     const hash = createHash("sha256");
-    const log = await AppendFile.open(files.log, options.highWaterBytes, {
-      handleWritten(bytes) {
-        hash.update(bytes);
-        listener.handleGrown(log.length);
+    const log = await AppendFile.open(
+      files.log,
+      options.highWaterBytes,
+      {
+        handleWritten(bytes) {
+          hash.update(bytes);
+          listener.handleGrown(log.length);
+        },
+        handleFailure: (error) => listener.handleFailure(error),
       },
-      handleFailure: (error) => listener.handleFailure(error),
-    });
+      logGatherMs,
+    );
     try {
       const index = await TimeIndex.open(files.index, options.highWaterBytes, clock, {
         handleFailure: (error) => listener.handleFailure(error),
